@@ -1,0 +1,61 @@
+"""The ``xlpl`` command: one thin module a verb, imported only when that verb is used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from xlpl_plugin.errors import XlplError
+
+# verb -> what it does, in the order in which a user meets them
+VERBS = {
+    "doctor": "Say for each component whether it works here, and what to do if not.",
+    "user-dir": "Print the folder for fairseq's --user-dir.",
+    "prepare": "Turn recordings and text into manifests: asterisk, espeak, manifest, text, units.",
+    "check": "Verify a prepared folder.",
+    "lexicon": "Build a word -> spelling lexicon from text.",
+    "lm": "Estimate a KenLM n-gram language model.",
+    "label": "Write pseudo-labels for a manifest.",
+    "tune": "Choose LM weight and word score without labels.",
+    "iterate": "Run rounds of labelling and training.",
+    "score": "Compare labels with references (WER, CER, intervals).",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a verb's module at its first use, so that ``xlpl --help`` needs no torch."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        module = importlib.import_module(f"xlpl_plugin.cli.{name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def xlpl() -> None:
+    """Unsupervised speech recognition by cross-lingual pseudo-labelling, for fairseq."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    try:
+        xlpl(standalone_mode=False)
+    except XlplError as error:
+        click.echo(f"xlpl: {error}", err=True)
+        sys.exit(2)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)

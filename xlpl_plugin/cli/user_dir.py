@@ -1,0 +1,13 @@
+"""``xlpl user-dir``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("user-dir")
+def command() -> None:
+    """Print the folder for fairseq's --user-dir (and common.user_dir)."""
+    click.echo(Path(__file__).resolve().parent.parent)

@@ -1,0 +1,1 @@
+"""Manifests, units and fairseq datasets."""

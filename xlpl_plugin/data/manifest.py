@@ -1,0 +1,153 @@
+"""fairseq's audio manifests: ``{split}.tsv`` with, where there are labels, ``.wrd``, ``.ltr`` and ``.weight``.
+
+The .tsv holds the audio root on its first line, then ``relpath<TAB>num_samples`` a line; the other files
+have one line for each of those rows. An utterance's id is its relative path without the extension.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import read_lines, write_lines
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One row of a manifest. ``words`` and ``units`` are None where the split has no labels."""
+
+    path: str
+    num_samples: int
+    words: str | None = None
+    units: str | None = None
+    weight: float = 1.0
+
+    @property
+    def id(self) -> str:
+        return utterance_id(self.path)
+
+
+def utterance_id(path: str) -> str:
+    return str(PurePosixPath(path).with_suffix(""))
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A split: the folder that the paths are relative to, and its utterances in order."""
+
+    root: Path
+    utterances: tuple[Utterance, ...]
+
+    @property
+    def ids(self) -> list[str]:
+        return [utterance.id for utterance in self.utterances]
+
+    @property
+    def seconds(self) -> float:
+        """Total duration at 16 kHz, the only rate of prepared audio."""
+        return sum(utterance.num_samples for utterance in self.utterances) / 16_000
+
+
+def read_manifest(folder: str | Path, split: str, *, labels: bool = True) -> Manifest:
+    """Read ``folder/split.tsv`` and, unless ``labels`` is false, the label files beside it.
+
+    Raises:
+        XlplError: a malformed row, a duplicate id, or files of different lengths.
+    """
+    tsv = Path(folder) / f"{split}.tsv"
+    lines = read_lines(tsv)
+    if not lines:
+        raise XlplError("empty file", file=tsv, expected="the audio root on line 1, then relpath<TAB>num_samples")
+    rows = [_parse_row(line, tsv, number) for number, line in enumerate(lines[1:], start=2)]
+    _reject_duplicates(tsv, [path for path, _ in rows])
+    columns = {
+        suffix: _aligned(tsv, Path(folder) / f"{split}.{suffix}", len(rows)) if labels else None
+        for suffix in ("wrd", "ltr", "weight")
+    }
+    words, units, weights = columns["wrd"], columns["ltr"], columns["weight"]
+    utterances = tuple(
+        Utterance(
+            path=path,
+            num_samples=samples,
+            words=words[i] if words else None,
+            units=units[i] if units else None,
+            weight=_parse_weight(weights[i], tsv.with_suffix(".weight"), i + 1) if weights else 1.0,
+        )
+        for i, (path, samples) in enumerate(rows)
+    )
+    root = Path(lines[0])
+    return Manifest(root if root.is_absolute() else (tsv.parent / root), utterances)
+
+
+def write_manifest(folder: str | Path, split: str, manifest: Manifest) -> None:
+    """Write the split's files, label files only where every utterance has that label.
+
+    The root is written as an absolute path (fairseq reads it as it stands). The .tsv comes last, so that a
+    reader that finds it finds the rest.
+    """
+    folder = Path(folder)
+    utterances: Sequence[Utterance] = manifest.utterances
+    _reject_duplicates(folder / f"{split}.tsv", [utterance.path for utterance in utterances])
+    for suffix, column in (("wrd", [u.words for u in utterances]), ("ltr", [u.units for u in utterances])):
+        present = [value for value in column if value is not None]
+        if present and len(present) != len(column):
+            raise XlplError(f"only {len(present)} of {len(column)} utterances have labels", file=folder / f"{split}.{suffix}")
+        if present:
+            write_lines(folder / f"{split}.{suffix}", present)
+    if any(utterance.weight != 1.0 for utterance in utterances):
+        write_lines(folder / f"{split}.weight", (f"{utterance.weight:.6g}" for utterance in utterances))
+    rows = [f"{utterance.path}\t{utterance.num_samples}" for utterance in utterances]
+    write_lines(folder / f"{split}.tsv", [str(manifest.root.resolve()), *rows])
+
+
+def _parse_row(line: str, tsv: Path, number: int) -> tuple[str, int]:
+    path, tab, samples = line.partition("\t")
+    if not tab or not path or not samples.isascii() or not samples.isdigit() or int(samples) == 0:
+        raise XlplError(
+            f"cannot read the row {line!r}", file=tsv, line=number, expected="relpath<TAB>num_samples, with num_samples > 0"
+        )
+    return path, int(samples)
+
+
+def _parse_weight(text: str, file: Path, line: int) -> float:
+    try:
+        weight = float(text)
+    except ValueError:
+        weight = -1.0
+    if not 0 <= weight < float("inf"):
+        raise XlplError(f"weight {text!r}", file=file, line=line, expected="a number >= 0")
+    return weight
+
+
+def _reject_duplicates(tsv: Path, paths: list[str]) -> None:
+    seen: dict[str, int] = {}
+    counts = Counter(utterance_id(path) for path in paths)
+    for number, path in enumerate(paths, start=2):
+        name = utterance_id(path)
+        if counts[name] > 1 and name in seen:
+            raise XlplError(
+                f"duplicate id {name!r}, first on line {seen[name]}",
+                file=tsv,
+                line=number,
+                expected="every relpath once (the extension does not count)",
+                remedy="rename one of the files",
+            )
+        seen[name] = number
+
+
+def _aligned(tsv: Path, file: Path, rows: int) -> list[str] | None:
+    if not file.exists():
+        return None
+    lines = read_lines(file)
+    if len(lines) != rows:
+        raise XlplError(
+            f"{len(lines)} lines, but {tsv.name} has {rows} utterances",
+            file=file,
+            line=min(len(lines), rows) + 1,
+            expected=f"one line for each of the {rows} rows of {tsv.name}",
+            remedy="prepare the folder again; lines were lost or added",
+        )
+    return lines

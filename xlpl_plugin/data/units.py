@@ -1,0 +1,45 @@
+"""The output units of an acoustic model: letters by default, shared by all languages (the paper's way)."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import read_lines, write_lines
+
+WORD_BOUNDARY = "|"
+LETTERS: tuple[str, ...] = (WORD_BOUNDARY, "'", *string.ascii_lowercase)
+# fairseq's Dictionary puts these before the symbols of dict.ltr.txt; <s> is the CTC blank
+SPECIAL_SYMBOLS: tuple[str, ...] = ("<s>", "<pad>", "</s>", "<unk>")
+BLANK_INDEX = 0
+
+
+def write_units(folder: str | Path, symbols: Sequence[str] = LETTERS) -> None:
+    """Write ``dict.ltr.txt``: ``symbol count``, the form of fairseq's Dictionary."""
+    write_lines(Path(folder) / "dict.ltr.txt", (f"{symbol} 1" for symbol in symbols))
+
+
+def read_units(file: str | Path) -> tuple[str, ...]:
+    """Return all symbols in the order of the acoustic model's outputs, the special ones first.
+
+    Raises:
+        XlplError: a malformed line or a symbol that stands twice.
+    """
+    symbols = list(SPECIAL_SYMBOLS)
+    for number, line in enumerate(read_lines(file), start=1):
+        symbol, _, count = line.rpartition(" ")
+        if not symbol or not count.isdigit() or symbol in symbols:
+            raise XlplError(f"cannot use the line {line!r}", file=file, line=number, expected="'symbol count', each symbol once")
+        symbols.append(symbol)
+    return tuple(symbols)
+
+
+def letters_line(spellings: Iterable[str]) -> str:
+    """Return the .ltr line of romanised words: letters between spaces, ``|`` after each word.
+
+    >>> letters_line(["hello", "you"])
+    'h e l l o | y o u |'
+    """
+    return " ".join(f"{' '.join(word)} {WORD_BOUNDARY}" for word in spellings)

@@ -1,0 +1,130 @@
+"""Reading and writing files so that nothing is half written and nothing is overwritten by accident."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from xlpl_plugin.errors import XlplError
+
+
+@contextlib.contextmanager
+def atomic_open(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
+    """Open a neighbour of ``path`` for writing and move it into place when the block ends without an error."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, mode, **({} if "b" in mode else {"encoding": "utf-8"})) as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_text(path: str | Path, text: str) -> None:
+    with atomic_open(path) as stream:
+        stream.write(text)
+
+
+def write_lines(path: str | Path, lines: Iterable[str]) -> None:
+    with atomic_open(path) as stream:
+        stream.writelines(f"{line}\n" for line in lines)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write indented UTF-8 JSON; dataclasses become objects."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"cannot write {type(value).__name__} as JSON")
+
+
+def read_json(path: str | Path) -> Any:
+    path = must_exist(path, "a JSON file")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise XlplError(f"not JSON: {error}", file=path, expected="a JSON file") from error
+
+
+def read_lines(path: str | Path) -> list[str]:
+    """Read UTF-8 lines without their line ends.
+
+    Raises:
+        XlplError: the file is missing, or a line is not UTF-8 (the error names the line).
+    """
+    return list(iter_lines(path))
+
+
+def iter_lines(path: str | Path) -> Iterator[str]:
+    """As ``read_lines``, one line at a time, so that a corpus need not fit in memory."""
+    path = must_exist(path, "a UTF-8 text file")
+    with path.open("rb") as stream:
+        for number, raw in enumerate(stream, start=1):
+            try:
+                yield raw.decode("utf-8").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                raise XlplError(
+                    f"byte {error.start} of the line is not UTF-8",
+                    file=path,
+                    line=number,
+                    expected="UTF-8 text",
+                    remedy=f"convert it: iconv -f LATIN1 -t UTF-8 {path}",
+                ) from error
+
+
+def must_exist(path: str | Path, what: str) -> Path:
+    path = Path(path)
+    if not path.exists():
+        raise XlplError("no such file or folder", file=path, expected=what, remedy="check the path")
+    return path
+
+
+def new_output(path: str | Path, *, force: bool = False) -> Path:
+    """Return ``path`` if nothing would be overwritten by writing results there.
+
+    Raises:
+        XlplError: the file exists, or the folder holds something, and ``force`` is false.
+    """
+    path = Path(path)
+    occupied = any(path.iterdir()) if path.is_dir() else path.exists()
+    if occupied and not force:
+        raise XlplError(
+            "already holds results",
+            file=path,
+            expected="a new file or an empty folder",
+            remedy="choose another output, or add --force to overwrite",
+        )
+    return path
+
+
+def sha256(path: str | Path) -> str:
+    digest = hashlib.sha256()
+    with must_exist(path, "a file to hash").open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -8,6 +8,7 @@
 # Where they go: $XLPL_KENLM_BIN, or the folder bin of PYTHON's sys.prefix. Nothing is done if they are there already.
 set -euo pipefail
 
+. "$(dirname "${BASH_SOURCE[0]}")/debian.sh"
 python=${1:-python3}
 boost_packages=(libboost-program-options-dev libboost-system-dev libboost-thread-dev libboost-test-dev)
 
@@ -24,30 +25,6 @@ give_up() {
 configure() {
   "$cmake" -S "$source" -B "$work/build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_POLICY_VERSION_MINIMUM=3.5 \
     -DBoost_USE_STATIC_LIBS=ON "$@" >>"$log" 2>&1
-}
-
-# apt with lists and cache of its own: works for any user, and with the machine's lists empty or stale.
-private_apt() {
-  local command=$1
-  shift
-  "$command" -qq -o "Dir::State::Lists=$work/apt/lists" -o "Dir::Cache=$work/apt/cache" \
-    -o "APT::Sandbox::User=$(id -un)" -o Acquire::Retries=2 "$@"
-}
-
-fetch_boost() {
-  command -v apt-get >/dev/null || give_up "no Boost found and no apt-get to fetch it; install the Boost development files"
-  mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial" "$work/boost" "$work/deb"
-  private_apt apt-get update >>"$log" 2>&1 || give_up "apt-get update failed"
-  local names
-  names=$(private_apt apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks \
-    --no-replaces --no-enhances "${boost_packages[@]}" 2>>"$log" | grep -E '^libboost.*-dev$' | sort -u)
-  [ -n "$names" ] || give_up "Debian's packages hold no ${boost_packages[0]}"
-  # shellcheck disable=SC2086  # one word a package
-  (cd "$work/deb" && private_apt apt-get download $names >>"$log" 2>&1) || give_up "apt-get download of Boost failed"
-  local package
-  for package in "$work"/deb/*.deb; do
-    dpkg -x "$package" "$work/boost"
-  done
 }
 
 command -v "$python" >/dev/null || give_up "no such Python: $python"
@@ -79,7 +56,7 @@ source=$(find "$work" -maxdepth 1 -type d -name 'kenlm-*')
 
 if ! configure; then
   echo "build_kenlm: no Boost on this machine, unpacking Debian's into a temporary folder"
-  fetch_boost
+  unpack_debian "$work/boost" 'libboost.*-dev' "${boost_packages[@]}" >>"$log" 2>&1 || give_up "no Boost from Debian's packages"
   rm -rf "$work/build"
   libraries=$(dirname "$(find "$work/boost" -name libboost_thread.a | head -n 1)")
   configure -DBoost_NO_BOOST_CMAKE=ON -DCMAKE_POLICY_DEFAULT_CMP0167=OLD -DBOOST_INCLUDEDIR="$work/boost/usr/include" \

@@ -1,0 +1,34 @@
+# make test        set up, lint, types, tests
+# make asterisk    set up, then the whole way on real speech (examples/asterisk)
+# PYTHON=...       the interpreter of the virtual environment (3.11 or 3.12); VENV=... where it is
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.xlpl-installed
+# the last words of `make test` are pytest's; PYTEST_ARGS narrows it: make test PYTEST_ARGS="-m 'not slow'"
+PYTEST_ARGS ?=
+
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.PHONY: venv lint test asterisk clean
+.DEFAULT_GOAL := venv
+
+venv: $(STAMP)
+
+# the stamp spares the installation when nothing that it depends on has changed
+$(STAMP): setup.py pyproject.toml scripts/setup.sh scripts/build_kenlm.sh scripts/debian.sh
+	scripts/setup.sh "$(VENV)"
+	@touch $@
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+asterisk: $(STAMP)
+	bash examples/asterisk/run.sh
+
+clean:
+	rm -rf "$(VENV)" build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,59 @@
+"""Distribution of xlpl. Every dependency and its tested range stands here and nowhere else."""
+
+from glob import glob
+
+from setuptools import find_namespace_packages, setup
+
+REQUIRES = [
+    # training; the module is `fairseq`, this fork of it imports on Python 3.11 and later
+    "ve-fairseq==0.12.3",
+    "torch==2.11.*",
+    "torchaudio==2.11.*",
+    "numpy>=2.1,<3",
+    "hydra-core>=1.3.2,<1.4",
+    "omegaconf>=2.3,<2.4",
+    "tensorboardX>=2.6,<3",
+    "editdistance>=0.8,<0.9",
+    # decoding and language models
+    "flashlight-text==0.0.7",
+    "kenlm>=0.3,<0.4",
+    "kaldingram>=0.1.2,<0.2",
+    # text
+    "sentencepiece>=0.2,<0.3",
+    "Unidecode>=1.3.8,<2",
+    "uroman>=1.3,<2",
+    "num2words>=0.5.14,<0.6",
+    "beautifulsoup4>=4.13,<5",
+    # audio; av decodes what soundfile does not (G.722, AAC, ...)
+    "soundfile>=0.13,<0.15",
+    "av>=14,<19",
+    "espeakng-loader>=0.2.4,<0.3",
+    # evaluation and the command line
+    "jiwer>=4,<5",
+    "click>=8.1.8,<9",
+    "tqdm>=4.66,<5",
+    "rich>=13.9,<16",
+    "matplotlib>=3.9,<4",
+]
+
+DEV = [
+    "pytest>=8.3,<10",
+    "hypothesis>=6.120,<7",
+    "ruff>=0.17,<0.18",
+    "mypy>=2.4,<3",
+    "types-PyYAML",
+    "types-tqdm",
+]
+
+setup(
+    name="xlpl",
+    version="0.1.0",
+    description="Unsupervised speech recognition by cross-lingual pseudo-labelling, for fairseq",
+    python_requires=">=3.11,<3.13",
+    packages=find_namespace_packages(include=["xlpl_plugin", "xlpl_plugin.*"]),
+    package_data={"xlpl_plugin.text": ["rules/*.yaml"], "xlpl_plugin": ["py.typed"]},
+    install_requires=REQUIRES,
+    # scripts/build_kenlm.sh takes cmake from here when the machine has none
+    extras_require={"dev": DEV, "build": ["cmake>=3.25"]},
+    entry_points={"console_scripts": ["xlpl=xlpl_plugin.cli:main"]},
+)

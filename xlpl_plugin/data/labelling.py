@@ -1,0 +1,66 @@
+"""Raw transcripts to the words and units of a manifest."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from xlpl_plugin.data.units import LETTERS
+from xlpl_plugin.text.normalizer import Normalizer, normalizer_for
+from xlpl_plugin.text.speller import Speller, make_speller
+
+# a stop inside "28.8" or "www.asterisk.org" ends nothing
+_SENTENCE_END = re.compile(r"(?<=[.!?…:;。！？])\s+")
+
+
+@dataclass(frozen=True)
+class Labels:
+    """An utterance's .wrd and .ltr lines, and its normalised sentences; nothing for an unlabelled utterance."""
+
+    words: str | None = None
+    units: str | None = None
+    sentences: tuple[str, ...] = ()
+
+    @property
+    def letters(self) -> int | None:
+        """Letters of the words, which say whether a transcript can belong to a recording."""
+        return None if self.words is None else sum(character.isalnum() for character in self.words)
+
+
+class Transcriber:
+    """Normalises and spells transcripts."""
+
+    def __init__(self, normalizer: Normalizer, speller: Speller) -> None:
+        self._normalizer = normalizer
+        self._speller = speller
+
+    def __call__(self, text: str) -> Labels:
+        """Return the labels of a transcript; ``words`` is empty where nothing can be spelled."""
+        words = self._normalizer.normalize(text)
+        spellings = [self._speller.spell(word) for word in words.split()]
+        if not spellings or not all(spellings):
+            return Labels(words="")
+        units = " ".join(" ".join(spelling[0]) for spelling in spellings)
+        # a second normaliser would count the dropped characters only once; the sentences add nothing to that count
+        counted = Counter(self._normalizer.dropped)
+        sentences = tuple(filter(None, map(self._normalizer.normalize, _SENTENCE_END.split(text))))
+        self._normalizer.dropped.clear()
+        self._normalizer.dropped.update(counted)
+        return Labels(words, units, sentences or (words,))
+
+    @property
+    def dropped_characters(self) -> Counter[str]:
+        return self._normalizer.dropped
+
+    def units(self, lines: Iterable[str]) -> tuple[str, ...]:
+        """Return the dictionary's symbols: the shared letters, and what a speller for another script adds to them."""
+        extra = {symbol for line in lines for symbol in line.split()} - set(LETTERS)
+        return (*LETTERS, *sorted(extra))
+
+
+def make_transcriber(language: str, speller: str, pieces: str = "") -> Transcriber:
+    made = make_speller(speller, pieces=Path(pieces) if pieces else None, language=language)
+    return Transcriber(normalizer_for(language), made)

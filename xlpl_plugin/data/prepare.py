@@ -1,0 +1,253 @@
+"""Recordings, with or without transcripts, to a prepared folder: audio/, manifests, dict.ltr.txt, prepare.json."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from tqdm import tqdm
+
+from xlpl_plugin.audio.reading import SAMPLE_RATE, read_audio, write_audio
+from xlpl_plugin.data.labelling import Labels, Transcriber, make_transcriber
+from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
+from xlpl_plugin.data.report import Dropped, PrepareReport, part_report
+from xlpl_plugin.data.split import PARTS, split_by_sentence
+from xlpl_plugin.data.units import write_units
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import must_exist, new_output, write_json
+
+# full scale = 0 dB; below this a recording holds nothing but the noise of the converter
+SILENCE_DB = -60.0
+REPORT = "prepare.json"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One recording to prepare. ``text`` is the raw transcript, None where there is none."""
+
+    id: str
+    audio: Path
+    text: str | None = None
+    # the transcript is not certain enough to judge by, so the utterance never goes to valid or test
+    train_only: bool = False
+
+
+@dataclass
+class PrepareOptions:
+    """How recordings become a prepared folder."""
+
+    # two-letter code: picks the rules of the normaliser
+    language: str = "en"
+    # how words become units: unidecode, uroman or identity
+    speller: str = "unidecode"
+    # sentencepiece model that cuts the speller's letters into pieces; empty = letters
+    pieces: str = ""
+    # expected share of the text that goes to the valid part
+    valid: float = 0.05
+    # expected share of the text that goes to the test part
+    test: float = 0.2
+    # another seed gives another division into parts
+    seed: int = 1
+    # shorter recordings are dropped
+    min_seconds: float = 0.3
+    # transcripts with fewer letters a second than this are dropped as wrong
+    min_rate: float = 2.0
+    # transcripts with more letters a second than this are dropped as wrong
+    max_rate: float = 30.0
+    # drop files that cannot be read, with the reason, instead of stopping
+    skip_unreadable: bool = False
+    # parallel processes; 0 = one for each core
+    workers: int = 0
+    # folder for all transcripts; if set, the prepared folder itself gets none
+    references: str = ""
+
+
+@dataclass(frozen=True)
+class _Job:
+    source: Path
+    target: Path
+    letters: int | None
+    options: PrepareOptions = field(repr=False)
+
+
+def prepare(items: Sequence[Item], out: str | Path, options: PrepareOptions, *, force: bool = False) -> PrepareReport:
+    """Write the prepared folder ``out`` (and ``options.references``) and return what was kept and dropped.
+
+    The folders appear only when they are complete.
+
+    Raises:
+        XlplError: a duplicate id, unreadable audio (unless ``skip_unreadable``), nothing left, an occupied output.
+    """
+    _check(items, options)
+    out = _replaceable(out, force)
+    references = _replaceable(options.references, force) if options.references else None
+    transcriber = make_transcriber(options.language, options.speller, options.pieces)
+    dropped: list[Dropped] = []
+    labels = _transcribe(items, transcriber, dropped)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as work:
+        kept = _convert([item for item in items if item.id in labels], labels, Path(work) / "new", options, dropped)
+        parts = _parts(kept, labels, out, options)
+        _write(Path(work) / "new", parts, labelled=references is None)
+        units = transcriber.units(label.units for label in labels.values() if label.units)
+        write_units(Path(work) / "new", units)
+        report = PrepareReport(
+            language=options.language,
+            speller=options.speller,
+            seed=options.seed,
+            items=len(items),
+            parts=[part_report(name, manifest) for name, manifest in parts.items()],
+            dropped=sorted(dropped, key=lambda drop: (drop.reason, drop.id)),
+            dropped_characters=dict(transcriber.dropped_characters.most_common()),
+        )
+        write_json(Path(work) / "new" / REPORT, report)
+        if references is not None:
+            _write(Path(work) / "references", parts, labelled=True)
+            write_units(Path(work) / "references", units)
+            write_json(Path(work) / "references" / REPORT, report)
+            _publish(Path(work) / "references", references)
+        _publish(Path(work) / "new", out)
+    return report
+
+
+def _check(items: Sequence[Item], options: PrepareOptions) -> None:
+    repeated = [name for name, count in Counter(item.id for item in items).items() if count > 1]
+    if repeated:
+        raise XlplError(
+            f"{len(repeated)} duplicate ids, such as {repeated[0]!r}", expected="every id once", remedy="rename or remove one"
+        )
+    for item in items:
+        parts = PurePosixPath(item.id).parts
+        if not parts or item.id.startswith("/") or ".." in parts or "\t" in item.id or "\n" in item.id:
+            raise XlplError(f"unusable id {item.id!r}", file=item.audio, expected="a relative path without '..' and tabs")
+    if options.valid < 0 or options.test < 0 or options.valid + options.test >= 1:
+        raise XlplError(f"valid={options.valid} test={options.test}", expected="shares >= 0 that leave something for train")
+
+
+def _replaceable(path: str | Path, force: bool) -> Path:
+    """With ``force``, only a folder that an earlier run prepared may be replaced: never a home folder by a slip."""
+    path = new_output(path, force=force).absolute()
+    if path.exists() and (not path.is_dir() or (any(path.iterdir()) and not (path / REPORT).exists())):
+        raise XlplError(
+            "exists and is not a prepared folder",
+            file=path,
+            expected=f"a new folder, or one with {REPORT} to replace",
+            remedy="choose another output",
+        )
+    return path
+
+
+def _transcribe(items: Sequence[Item], transcriber: Transcriber, dropped: list[Dropped]) -> dict[str, Labels]:
+    """Return the labels of the usable items; all None where no item has a transcript."""
+    if all(item.text is None for item in items):
+        return {item.id: Labels() for item in items}
+    labels: dict[str, Labels] = {}
+    for item in items:
+        if item.text is None or not item.text.strip():
+            dropped.append(Dropped(item.id, "no transcript"))
+            continue
+        label = transcriber(item.text)
+        if label.words:
+            labels[item.id] = label
+        else:
+            dropped.append(Dropped(item.id, "empty after normalisation"))
+    return labels
+
+
+def _convert(
+    items: Sequence[Item], labels: dict[str, Labels], folder: Path, options: PrepareOptions, dropped: list[Dropped]
+) -> list[tuple[Item, int]]:
+    """Write the FLAC files; return the kept items with their numbers of samples."""
+    jobs = [
+        _Job(must_exist(item.audio, "an audio file"), folder / "audio" / f"{item.id}.flac", labels[item.id].letters, options)
+        for item in items
+    ]
+    kept = []
+    results = tqdm(_run(jobs, options.workers), total=len(jobs), desc="audio", unit="file", disable=None)
+    for item, result in zip(items, results, strict=True):
+        if isinstance(result, str):
+            dropped.append(Dropped(item.id, result))
+        else:
+            kept.append((item, result))
+    if not kept:
+        reasons = Counter(drop.reason for drop in dropped)
+        raise XlplError(f"nothing left of {len(items)} recordings: {dict(reasons)}", expected="usable recordings")
+    return kept
+
+
+def _run(jobs: list[_Job], workers: int) -> Iterator[int | str]:
+    workers = min(workers or os.cpu_count() or 1, len(jobs))
+    if workers <= 1:
+        yield from map(_convert_one, jobs)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool:
+        try:
+            yield from pool.map(_convert_one, jobs, chunksize=8)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _convert_one(job: _Job) -> int | str:
+    """Return the number of samples written, or the reason why the recording is of no use."""
+    try:
+        waveform = read_audio(job.source)
+    except XlplError as error:
+        if job.options.skip_unreadable:
+            return f"unreadable: {error.problem}"
+        raise
+    seconds = waveform.size / SAMPLE_RATE
+    if seconds < job.options.min_seconds:
+        return "too short"
+    if float(np.sqrt(np.mean(np.square(waveform, dtype=np.float64)))) < 10 ** (SILENCE_DB / 20):
+        return "silent"
+    if job.letters is not None and not job.options.min_rate <= job.letters / seconds <= job.options.max_rate:
+        return "implausible letters a second"
+    write_audio(job.target, waveform)
+    return int(waveform.size)
+
+
+def _parts(
+    kept: Sequence[tuple[Item, int]], labels: dict[str, Labels], out: Path, options: PrepareOptions
+) -> dict[str, Manifest]:
+    sentences = {item.id: labels[item.id].sentences or (item.id,) for item, _ in kept}
+    uncertain = {item.id for item, _ in kept if item.train_only}
+    part_of = split_by_sentence(
+        sentences, valid=options.valid, test=options.test, seed=options.seed, train_only=uncertain
+    )
+    rows: dict[str, list[Utterance]] = {part: [] for part in PARTS}
+    for item, samples in sorted(kept, key=lambda pair: pair[0].id):
+        label = labels[item.id]
+        rows[part_of[item.id]].append(Utterance(f"{item.id}.flac", samples, label.words, label.units))
+    wanted = {"train": 1.0, "valid": options.valid, "test": options.test}
+    empty = [part for part in PARTS if wanted[part] > 0 and not rows[part]]
+    if empty:
+        raise XlplError(
+            f"the {empty[0]} part would be empty ({len(kept)} utterances are usable)",
+            expected="something in each part whose share is not 0",
+            remedy="give that part a larger share, 0, or take another seed",
+        )
+    return {part: Manifest(out / "audio", tuple(rows[part])) for part in PARTS if wanted[part] > 0}
+
+
+def _write(folder: Path, parts: dict[str, Manifest], *, labelled: bool) -> None:
+    for part, manifest in parts.items():
+        write_manifest(folder, part, manifest if labelled else _without_labels(manifest))
+
+
+def _without_labels(manifest: Manifest) -> Manifest:
+    return Manifest(manifest.root, tuple(Utterance(u.path, u.num_samples) for u in manifest.utterances))
+
+
+def _publish(folder: Path, target: Path) -> None:
+    if target.exists():
+        shutil.rmtree(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(folder, target)

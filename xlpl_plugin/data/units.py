@@ -43,3 +43,12 @@ def letters_line(spellings: Iterable[str]) -> str:
     'h e l l o | y o u |'
     """
     return " ".join(f"{' '.join(word)} {WORD_BOUNDARY}" for word in spellings)
+
+
+def words_of_units(units: Iterable[str]) -> list[str]:
+    """Return the romanised words that units spell; ``|`` ends a word, and a piece's U+2581 starts one.
+
+    >>> words_of_units("h e l l o | y o u |".split())
+    ['hello', 'you']
+    """
+    return "".join(units).replace(WORD_BOUNDARY, " ").replace("\u2581", " ").split()

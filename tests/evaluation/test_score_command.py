@@ -1,0 +1,89 @@
+"""``xlpl score`` from the command line: rows, names, comparison, refusals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from xlpl_plugin.cli.score import command
+from xlpl_plugin.errors import XlplError
+
+SPOKEN = ["uno due", "tre", "uno tre due"]
+
+
+def labels(folder: Path, words: list[str], greedy: list[str]) -> Path:
+    folder.mkdir(parents=True)
+    lines = [
+        json.dumps({"id": f"u{i}", "words": word, "units": spell(word), "greedy": spell(raw)})
+        for i, (word, raw) in enumerate(zip(words, greedy, strict=True))
+    ]
+    (folder / "labels.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    return folder
+
+
+def spell(words: str) -> str:
+    return " ".join(" ".join(word) + " |" for word in words.split())
+
+
+@pytest.fixture
+def truth(tmp_path: Path) -> Path:
+    folder = tmp_path / "truth"
+    folder.mkdir()
+    (folder / "test.tsv").write_text("/\n" + "".join(f"u{i}.wav\t9\n" for i in range(3)))
+    (folder / "test.wrd").write_text("".join(f"{words}\n" for words in SPOKEN))
+    (folder / "test.ltr").write_text("".join(f"{spell(words)}\n" for words in SPOKEN))
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    labels(tmp_path / "run/round-0/labels/test", ["uno uno", "tre", "uno due"], ["un", "tr", "uno"])
+    labels(tmp_path / "run/round-1/labels/test", ["uno due", "tre", "uno due"], SPOKEN)
+    labels(tmp_path / "run/round-10/labels/test", SPOKEN, SPOKEN)
+    return tmp_path / "run"
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(command, [str(a) for a in arguments] + ["--resamples", "200"], catch_exceptions=False)
+
+
+def test_nothing_to_score_is_a_usage_error(truth: Path) -> None:
+    result = call("--references", truth)
+    assert result.exit_code == 2
+    assert "give LABELS or --run" in result.output
+
+
+def test_run_without_that_split_names_the_key(truth: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(XlplError, match="eval_splits"):
+        call("--run", tmp_path / "empty", "--references", truth)
+
+
+def test_existing_json_is_kept(truth: Path, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "scores.json").write_text("mine")
+    with pytest.raises(XlplError, match="already holds results"):
+        call("--run", run, "--references", truth, "--json", tmp_path / "scores.json")
+    assert (tmp_path / "scores.json").read_text() == "mine"
+
+
+def test_run_gives_greedy_and_lm_for_each_round_in_order(truth: Path, run: Path, tmp_path: Path) -> None:
+    call("--run", run, f"mine={truth / 'test.wrd'}", "--references", truth, "--json", tmp_path / "scores.json")
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert [score["system"] for score in scores] == [
+        "zero-shot greedy", "zero-shot LM", "round 1 greedy", "round 1 LM", "round 10 greedy", "round 10 LM", "mine",
+    ]  # fmt: skip
+    assert [score["script"] for score in scores] == ["romanised", "native"] * 3 + ["native"]
+    assert [round(6 * score["wer"]["value"]) for score in scores] == [5, 2, 0, 1, 0, 0, 0]
+    # every row but the baseline itself is compared, the greedy ones with the baseline's romanised words
+    differences = [score["difference"] and round(6 * score["difference"]["wer"]["value"]) for score in scores]
+    assert differences == [3, None, -2, -1, -2, -2, -2]
+
+
+def test_markdown_without_baseline_has_no_difference(truth: Path, run: Path) -> None:
+    output = call(f"first={run / 'round-0/labels/test'}", "--references", truth, "--markdown").output
+    assert output.startswith("| system")
+    assert "| first LM" in output
+    assert "baseline" not in output

@@ -1,0 +1,134 @@
+"""What is compared: the texts that a system wrote and the references, both keyed by utterance id."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from xlpl_plugin.data.manifest import read_manifest
+from xlpl_plugin.data.units import words_of_units
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import iter_lines, must_exist
+
+Script = Literal["native", "romanised"]
+
+
+@dataclass(frozen=True)
+class References:
+    """The transcripts of one split, in its own script and as words spelt in the acoustic model's units."""
+
+    folder: Path
+    split: str
+    native: Mapping[str, str]
+    romanised: Mapping[str, str] | None
+
+    def text(self, script: Script) -> Mapping[str, str]:
+        """Return id -> words between spaces.
+
+        Raises:
+            XlplError: romanised text is wanted and the split has no .ltr file.
+        """
+        if script == "native":
+            return self.native
+        if self.romanised is None:
+            raise XlplError(
+                "no romanised references to compare greedy or romanised output with",
+                file=self.folder / f"{self.split}.ltr",
+                expected="the references' spelling in units, one line for each utterance",
+                remedy="prepare the folder with 'xlpl prepare', which writes it",
+            )
+        return self.romanised
+
+
+@dataclass(frozen=True)
+class System:
+    """One row of the table: a name, the script of its words, and its words for each id."""
+
+    name: str
+    script: Script
+    texts: Mapping[str, str]
+    file: Path
+
+
+def read_references(folder: str | Path, split: str) -> References:
+    """Read ``folder/split.wrd`` and, where it exists, ``split.ltr``.
+
+    Raises:
+        XlplError: the split has no .wrd file or no utterance, or its files do not fit together.
+    """
+    folder = Path(folder)
+    must_exist(folder / f"{split}.tsv", "the manifest of the references")
+    must_exist(folder / f"{split}.wrd", "the references, one line for each row of the .tsv")
+    utterances = read_manifest(folder, split).utterances
+    if not utterances:
+        raise XlplError("the split holds no utterance", file=folder / f"{split}.tsv", expected="at least one")
+    native = {u.id: u.words for u in utterances if u.words is not None}
+    romanised = {u.id: " ".join(words_of_units(u.units.split())) for u in utterances if u.units is not None}
+    return References(folder, split, native, romanised or None)
+
+
+def read_systems(path: str | Path, name: str | None = None, *, romanised: bool = False) -> list[System]:
+    """Read what a system wrote: a folder of labels, its ``labels.jsonl``, or a ``.wrd`` with its ``.tsv`` beside it.
+
+    Labels give two systems, greedy (always romanised: it is spelt in units) and with LM (native words; with
+    ``romanised`` their spelling in units, so that both stand on the same ground). A .wrd gives one, native.
+
+    Raises:
+        XlplError: nothing readable there, a malformed record, an id that stands twice.
+    """
+    path = must_exist(path, "a folder of labels, a labels.jsonl or a .wrd file")
+    name = name or (path.name if path.is_dir() else f"{path.parent.name}/{path.name}")
+    if path.suffix == ".wrd":
+        return [_read_words(path, name)]
+    file = must_exist(path / "labels.jsonl" if path.is_dir() else path, "the labels of 'xlpl label'")
+    records = _read_records(file)
+    greedy = {key: _spelt(record["greedy"]) for key, record in records.items()}
+    if romanised:
+        lexical = System(f"{name} LM", "romanised", {key: _spelt(r["units"]) for key, r in records.items()}, file)
+    else:
+        lexical = System(f"{name} LM", "native", {key: _joined(r["words"]) for key, r in records.items()}, file)
+    return [System(f"{name} greedy", "romanised", greedy, file), lexical]
+
+
+def _read_words(path: Path, name: str) -> System:
+    must_exist(path.with_suffix(".tsv"), "the manifest of the .wrd file, which names its lines")
+    utterances = read_manifest(path.parent, path.stem).utterances
+    return System(name, "native", {u.id: u.words or "" for u in utterances}, path)
+
+
+def _read_records(file: Path) -> dict[str, dict[str, Any]]:
+    records: dict[str, dict[str, Any]] = {}
+    for number, line in enumerate(iter_lines(file), start=1):
+        try:
+            record = json.loads(line)
+            key = record["id"]
+            missing = {"words", "units", "greedy"} - record.keys()
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise _bad_record(file, number, f"not a label record ({error})") from error
+        if missing:
+            raise _bad_record(file, number, f"the record lacks {', '.join(sorted(missing))}")
+        if key in records:
+            raise _bad_record(file, number, f"id {key!r} stands twice")
+        records[key] = record
+    return records
+
+
+def _bad_record(file: Path, line: int, problem: str) -> XlplError:
+    return XlplError(
+        problem,
+        file=file,
+        line=line,
+        expected="one JSON object a line with id, words, units and greedy, every id once",
+        remedy="label the split again with 'xlpl label'",
+    )
+
+
+def _joined(words: str | list[str]) -> str:
+    return words if isinstance(words, str) else " ".join(words)
+
+
+def _spelt(units: str | list[str]) -> str:
+    return " ".join(words_of_units(units.split() if isinstance(units, str) else units))

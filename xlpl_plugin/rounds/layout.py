@@ -1,0 +1,69 @@
+"""Where things stand in a run directory. The names are public: people and ``xlpl score`` look there.
+
+RUN/config.yaml            the frozen configuration
+    state.json             which steps are done
+    source/checkpoints/    the source acoustic model, where the run trains it
+    round-K/data/          what the student of round K learns from: the labels of round K-1
+    round-K/checkpoints/   the student of round K (round 0 has none: it is the source acoustic model)
+    round-K/command.txt    the command that trained it; round-K/train.log what it said
+    round-K/emissions/SPLIT, round-K/tuning, round-K/labels/SPLIT, round-K/signals.json
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import must_exist
+
+
+class RunLayout:
+    """Paths below one run directory; nothing is created."""
+
+    def __init__(self, run: str | Path) -> None:
+        self.run = Path(run)
+        self.config = self.run / "config.yaml"
+        self.state = self.run / "state.json"
+        self.lock = self.run / "run.lock"
+        self.source = self.run / "source"
+
+    def round(self, number: int) -> Path:
+        return self.run / f"round-{number}"
+
+    def data(self, number: int) -> Path:
+        return self.round(number) / "data"
+
+    def emissions(self, number: int, split: str) -> Path:
+        return self.round(number) / "emissions" / split
+
+    def tuning(self, number: int) -> Path:
+        return self.round(number) / "tuning"
+
+    def labels(self, number: int, split: str) -> Path:
+        return self.round(number) / "labels" / split
+
+    def signals(self, number: int) -> Path:
+        return self.round(number) / "signals.json"
+
+
+def labelled_rounds(run: str | Path, split: str) -> dict[int, Path]:
+    """Return round -> the folder of its labels of ``split``, for the rounds that have labelled it.
+
+    Raises:
+        XlplError: no round has.
+    """
+    layout = RunLayout(must_exist(run, "the run directory of 'xlpl iterate'"))
+    numbers = sorted(int(folder.name.removeprefix("round-")) for folder in layout.run.glob("round-[0-9]*"))
+    found = {
+        number: layout.labels(number, split)
+        for number in numbers
+        if (layout.labels(number, split) / "labels.jsonl").exists()
+    }
+    if not found:
+        raise XlplError(
+            f"no round holds labels of the split {split!r}",
+            file=run,
+            expected=f"round-0/labels/{split}/labels.jsonl",
+            remedy=f"list {split!r} in the eval_splits of the run's configuration, or give another --split",
+        )
+    return found

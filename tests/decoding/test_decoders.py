@@ -1,0 +1,152 @@
+"""Greedy decoding, what both decoders refuse, and homographs."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xlpl_plugin.decoding import DecoderConfig, Weights, build_decoder
+from xlpl_plugin.decoding.greedy import words_of
+from xlpl_plugin.errors import XlplError
+
+UNITS = ("<s>", "<pad>", "</s>", "<unk>", "|", "a", "b")
+
+
+def peaked(path: str, units: tuple[str, ...] = UNITS) -> np.ndarray:
+    """Log-probs of 0.9 for each symbol of ``path`` (``_`` is the blank), the rest shared."""
+    probs = np.full((len(path), len(units)), 0.1 / (len(units) - 1))
+    for frame, symbol in enumerate(path):
+        probs[frame, 0 if symbol == "_" else units.index(symbol)] = 0.9
+    return np.log(probs).astype(np.float32)
+
+
+@pytest.fixture
+def lexicon(tmp_path: Path) -> str:
+    path = tmp_path / "lexicon.txt"
+    path.write_text("Ab\ta b |\nÀ\ta |\nBb\tb b |\n", encoding="utf-8")
+    return str(path)
+
+
+def test_emissions_of_another_model_are_refused(lexicon: str) -> None:
+    for config in (DecoderConfig(), DecoderConfig(lexicon=lexicon)):
+        with pytest.raises(XlplError, match="7 units"):
+            build_decoder(config, UNITS).decode(peaked("ab", (*UNITS, "c")))
+
+
+@pytest.mark.parametrize(
+    ("emissions", "message"),
+    [
+        (np.zeros((0, 7), np.float32), "frames > 0"),
+        (peaked("ab")[0], "frames > 0"),
+        (peaked("ab") + 3, "not logits"),
+        (np.where(peaked("ab") > -1, np.nan, peaked("ab")), "NaN"),
+    ],
+)
+def test_bad_emissions_are_refused(lexicon: str, emissions: np.ndarray, message: str) -> None:
+    for config in (DecoderConfig(), DecoderConfig(lexicon=lexicon)):
+        with pytest.raises(XlplError, match=message):
+            build_decoder(config, UNITS).decode(emissions)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"lm": "lm.arpa"}, "lexicon is not"),
+        ({"beam": 0}, "decoder.beam=0"),
+        ({"beam_threshold": 0.0}, "beam_threshold"),
+        ({"lm_weight": float("nan")}, "lm_weight"),
+    ],
+)
+def test_options_that_cannot_work_are_refused(fields: dict[str, object], message: str) -> None:
+    with pytest.raises(XlplError, match=message):
+        build_decoder(DecoderConfig(**fields), UNITS)  # type: ignore[arg-type]
+
+
+def test_lexicon_with_units_the_model_lacks_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "lexicon.txt"
+    path.write_text("Ab\ta b |\nAc\ta c |\n", encoding="utf-8")
+    with pytest.raises(XlplError, match=r"lexicon.txt:2"):
+        build_decoder(DecoderConfig(lexicon=str(path)), UNITS)
+
+
+@pytest.mark.parametrize("content", [b"", b"not an LM\n", b"\\data\\\nngram 1=3\n\n\\1-grams:\n-1\t<s>\n-1\tAb\n"])
+def test_broken_lm_is_refused(tmp_path: Path, lexicon: str, content: bytes) -> None:
+    path = tmp_path / "lm.arpa"
+    path.write_bytes(content)
+    with pytest.raises(XlplError, match=r"lm.arpa: KenLM cannot load it"):
+        build_decoder(DecoderConfig(lexicon=lexicon, lm=str(path)), UNITS)
+
+
+def test_missing_lm_is_refused(tmp_path: Path, lexicon: str) -> None:
+    with pytest.raises(XlplError, match="no such file"):
+        build_decoder(DecoderConfig(lexicon=lexicon, lm=str(tmp_path / "none.bin")), UNITS)
+
+
+@pytest.mark.parametrize(
+    ("path", "units", "frames"),
+    [
+        ("aab|", "a b |", (0, 2, 3)),
+        ("a_a|", "a a |", (0, 2, 3)),
+        ("_||a_||b", "a | b |", (3, 5, 7, 7)),
+        ("a|_|b|", "a | b |", (0, 1, 4, 5)),
+        ("___", "", ()),
+        ("|_|", "", ()),
+    ],
+)
+def test_greedy_collapses_the_best_path(path: str, units: str, frames: tuple[int, ...]) -> None:
+    [best] = build_decoder(DecoderConfig(), UNITS).decode(peaked(path))
+    assert " ".join(best.units) == units
+    assert best.frames == frames
+    assert best.words == tuple(units.replace(" ", "").split("|")[:-1])
+    assert best.score == best.am_score == pytest.approx(len(path) * np.log(0.9), abs=1e-4)
+
+
+def test_greedy_never_chooses_special_symbols() -> None:
+    log_probs = np.log(np.array([[0.1, 0.3, 0.3, 0.2, 0.04, 0.05, 0.01]], np.float32))
+    [best] = build_decoder(DecoderConfig(), UNITS).decode(log_probs)
+    assert best.units == ()
+
+
+def test_pieces_join_to_words() -> None:
+    assert words_of(["▁he", "llo", "▁you"]) == ("hello", "you")
+
+
+def test_other_memory_layouts_decode_alike(lexicon: str) -> None:
+    decoder = build_decoder(DecoderConfig(lexicon=lexicon), UNITS)
+    log_probs = peaked("aab|_a|b_b|")
+    wide = np.asfortranarray(log_probs.astype(np.float64))
+    assert decoder.decode(log_probs)[0].words == ("Ab", "À", "Bb")
+    assert decoder.decode(wide)[0] == decoder.decode(log_probs)[0]
+
+
+def test_unfinished_word_at_the_end_is_left_out(lexicon: str) -> None:
+    narrow = DecoderConfig(lexicon=lexicon, beam=1)
+    [best] = build_decoder(narrow, UNITS).decode(peaked("ab|b_"))
+    assert best.words == ("Ab",)
+    assert best.units == ("a", "b", "|")
+
+
+def test_weights_change_without_rebuilding(lexicon: str) -> None:
+    decoder = build_decoder(DecoderConfig(lexicon=lexicon, word_score=0.0), UNITS)
+    log_probs = peaked("ab|a|")
+    [before] = decoder.decode(log_probs)
+    [after] = decoder.weighted(Weights(lm_weight=0.0, word_score=-50.0)).decode(log_probs)  # type: ignore[attr-defined]
+    assert before.words == ("Ab", "À")
+    assert after.words == ()
+
+
+def test_the_most_probable_homographs_survive(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    words = [f"w{i}" for i in range(8)]
+    lexicon, lm = tmp_path / "lexicon.txt", tmp_path / "lm.arpa"
+    lexicon.write_text("".join(f"{word}\ta |\n" for word in words), encoding="utf-8")
+    unigrams = "".join(f"{-2 - (i + 3) % 8 / 10:.1f}\t{word}\n" for i, word in enumerate(words))
+    counts = "\\data\\\nngram 1=11\nngram 2=1\n\n\\1-grams:\n-99\t<s>\t0\n-1\t</s>\n-3\t<unk>\n"
+    lm.write_text(f"{counts}{unigrams}\n\\2-grams:\n-1\tw0 w1\n\n\\end\\\n")
+    with caplog.at_level(logging.WARNING):
+        decoder = build_decoder(DecoderConfig(lexicon=str(lexicon), lm=str(lm), nbest=8, beam_token=7), UNITS)
+    found = {hypothesis.words for hypothesis in decoder.decode(peaked("a|")) if len(hypothesis.words) == 1}
+    assert found == {(word,) for word in words if word not in ("w3", "w4")}
+    assert "w3 w4" in caplog.text

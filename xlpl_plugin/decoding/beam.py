@@ -1,0 +1,186 @@
+"""Beam search over a lexicon and a word n-gram: flashlight-text's decoder and KenLM."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from flashlight.lib.text.decoder import (
+    LM,
+    CriterionType,
+    LexiconDecoder,
+    LexiconDecoderOptions,
+    SmearingMode,
+    Trie,
+    ZeroLM,
+)
+from flashlight.lib.text.dictionary import Dictionary
+
+from xlpl_plugin.data.units import BLANK_INDEX, WORD_BOUNDARY
+from xlpl_plugin.decoding.hypothesis import Hypothesis, LogProbs, checked_log_probs, collapse
+from xlpl_plugin.decoding.options import DecoderConfig, Weights
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import must_exist
+
+logger = logging.getLogger(__name__)
+
+# flashlight's Trie keeps this many words of one spelling and drops the others with no more than a line on stderr
+HOMOGRAPHS_KEPT = 6
+# stands for silence where the units have no word boundary: <pad> is never trained, so its column can be shut
+_UNUSED_INDEX = 1
+_UNKNOWN = "<unk>"
+# KenLM's messages begin with the place in its source and the name of the exception
+_KENLM_SOURCE = re.compile(r"^.* threw \w+( because `.*?')?\.\s*")
+
+Spelling = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """What does not depend on weights and takes long to build: words, their trie, and the LM.
+
+    Attributes:
+        dropped: words left out because more probable ones share their spelling.
+    """
+
+    words: tuple[str, ...]
+    trie: Trie
+    lm: LM
+    dropped: tuple[str, ...]
+
+    def lm_score(self, word_indices: Iterable[int]) -> float:
+        """Return the log10 probability of a whole sentence."""
+        state, total = self.lm.start(False), 0.0
+        for index in word_indices:
+            state, score = self.lm.score(state, index)
+            total += score
+        return float(total + self.lm.finish(state)[1])
+
+
+class BeamDecoder:
+    """Finds the words that maximise am_score + lm_weight * lm_score + word_score * words.
+
+    Between words, and before the first, any number of word boundaries may stand in the alignment. Units without
+    a word boundary (sentencepiece pieces): the last piece of a word takes one frame, a limit of the C++ decoder.
+    """
+
+    def __init__(self, config: DecoderConfig, units: Sequence[str], space: SearchSpace) -> None:
+        self.config, self.units, self.space = config, tuple(units), space
+        self._has_boundary = WORD_BOUNDARY in self.units
+        silence = self.units.index(WORD_BOUNDARY) if self._has_boundary else _UNUSED_INDEX
+        options = LexiconDecoderOptions(
+            beam_size=config.beam,
+            beam_size_token=min(config.beam_token, len(self.units)),
+            beam_threshold=config.beam_threshold,
+            lm_weight=config.lm_weight,
+            word_score=config.word_score,
+            unk_score=-math.inf,
+            sil_score=0.0,
+            log_add=config.log_add,
+            criterion_type=CriterionType.CTC,
+        )
+        unknown = len(space.words)
+        self._decoder = LexiconDecoder(options, space.trie, space.lm, silence, BLANK_INDEX, unknown, [], False)
+
+    def weighted(self, weights: Weights) -> BeamDecoder:
+        """Return a decoder with other weights over the same trie and LM."""
+        config = replace(self.config, lm_weight=weights.lm_weight, word_score=weights.word_score)
+        return BeamDecoder(config, self.units, self.space)
+
+    def decode(self, log_probs: LogProbs) -> list[Hypothesis]:
+        emissions = checked_log_probs(log_probs, len(self.units))
+        if not self._has_boundary:
+            emissions[:, _UNUSED_INDEX] = -1e4
+        # the pointer stays valid during the call: `emissions` is ours and contiguous
+        results = self._decoder.decode(emissions.ctypes.data, *emissions.shape)
+        found: dict[tuple[str, ...], Hypothesis] = {}
+        for result in results:
+            # without a finished word at the end, readings may differ in that unfinished word alone
+            hypothesis = self._hypothesis(result.tokens, result.words, result.emittingModelScore, result.score)
+            found.setdefault(hypothesis.words, hypothesis)
+            if len(found) == self.config.nbest:
+                break
+        return list(found.values())
+
+    def _hypothesis(self, tokens: Sequence[int], words: Sequence[int], am_score: float, score: float) -> Hypothesis:
+        # one entry a frame, between an entry for the start and one for the end
+        ends = [position for position, word in enumerate(words) if word >= 0]
+        indices = [words[position] for position in ends]
+        path = tokens[1 : ends[-1] + 1] if ends else []
+        units, frames = collapse(path, self.units)
+        lm_score = self.space.lm_score(indices)
+        if not self.config.log_add:
+            score = am_score + self.config.lm_weight * lm_score + self.config.word_score * len(indices)
+        names = tuple(self.space.words[index] for index in indices)
+        return Hypothesis(names, units, am_score=am_score, lm_score=lm_score, score=score, frames=frames)
+
+
+def build_search_space(
+    entries: Iterable[tuple[str, Spelling]], units: Sequence[str], lm_path: str | Path = ""
+) -> SearchSpace:
+    """Build the trie of ``entries`` (word, spelling) and load the LM, if there is one.
+
+    Raises:
+        XlplError: no entry, or an LM file that cannot be loaded.
+    """
+    pairs = dict.fromkeys(entries)
+    if not pairs:
+        raise XlplError("the lexicon is empty", expected="at least one word with a spelling")
+    words = tuple(dict.fromkeys(word for word, _ in pairs))
+    lm = load_lm(lm_path, words) if lm_path else ZeroLM()
+    start = lm.start(False)
+    # the probability after <s> stands for that in any context: it lets the beam look ahead inside a word
+    unigrams = [lm.score(start, index)[1] for index in range(len(words))]
+    homographs = _homographs(pairs, words, unigrams)
+
+    unit_index = {unit: index for index, unit in enumerate(units)}
+    trie = Trie(len(units), BLANK_INDEX)
+    for spelling, indices in homographs.items():
+        for index in indices:
+            trie.insert([unit_index[unit] for unit in spelling], index, unigrams[index])
+    trie.smear(SmearingMode.MAX)
+    kept = {index for indices in homographs.values() for index in indices}
+    dropped = tuple(word for index, word in enumerate(words) if index not in kept)
+    if dropped:
+        some = " ".join(dropped[:10]) + (" ..." if len(dropped) > 10 else "")
+        logger.warning("%d words left out, %d likelier ones are spelled alike: %s", len(dropped), HOMOGRAPHS_KEPT, some)
+    return SearchSpace(words, trie, lm, dropped)
+
+
+def _homographs(
+    pairs: Iterable[tuple[str, Spelling]], words: Sequence[str], unigrams: Sequence[float]
+) -> dict[Spelling, list[int]]:
+    """Return the indices of each spelling's words, the most probable ones, as many as the trie keeps."""
+    index_of = {word: index for index, word in enumerate(words)}
+    by_spelling: dict[Spelling, list[int]] = defaultdict(list)
+    for word, spelling in pairs:
+        by_spelling[spelling].append(index_of[word])
+    return {
+        spelling: sorted(indices, key=lambda index: -unigrams[index])[:HOMOGRAPHS_KEPT]
+        for spelling, indices in by_spelling.items()
+    }
+
+
+def load_lm(path: str | Path, words: Sequence[str]) -> LM:
+    """Load a KenLM model (ARPA or binary) over ``words``; a binary is memory-mapped.
+
+    Raises:
+        XlplError: no file, or one that KenLM refuses: truncated, not an n-gram model, of another order.
+    """
+    from flashlight.lib.text.decoder.kenlm import KenLM
+
+    path = must_exist(path, "a KenLM model (ARPA or binary)")
+    try:
+        return KenLM(str(path), Dictionary([*words, _UNKNOWN]))
+    except (RuntimeError, ValueError) as error:
+        raise XlplError(
+            f"KenLM cannot load it: {_KENLM_SOURCE.sub('', ' '.join(str(error).split()))}",
+            file=path,
+            expected="a whole ARPA or KenLM binary file of order 2 to 6",
+            remedy="build it again with `xlpl lm`",
+        ) from error

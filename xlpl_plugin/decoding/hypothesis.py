@@ -1,0 +1,88 @@
+"""What a decoder returns, and what it accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from xlpl_plugin.data.units import BLANK_INDEX, WORD_BOUNDARY
+from xlpl_plugin.errors import XlplError
+
+LogProbs = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One reading of an utterance.
+
+    Attributes:
+        words: native-script words.
+        units: their spelling, each word with its trailing ``|`` where the units have one.
+        am_score: natural log probability of the best alignment found, summed over the frames.
+        lm_score: log10 probability of the words and the end of the sentence; 0 without an LM.
+        score: am_score + lm_weight * lm_score + word_score * len(words); with ``log_add`` the am part sums
+            over alignments.
+        frames: for each unit the frame in which it begins.
+    """
+
+    words: tuple[str, ...]
+    units: tuple[str, ...]
+    am_score: float
+    lm_score: float
+    score: float
+    frames: tuple[int, ...]
+
+
+class Decoder(Protocol):
+    """Turns one utterance's log-probs into hypotheses."""
+
+    def decode(self, log_probs: LogProbs) -> list[Hypothesis]:
+        """Return at least one hypothesis, best first, for (frames, units) natural log-probs, frames > 0."""
+
+
+def checked_log_probs(log_probs: npt.ArrayLike, num_units: int) -> LogProbs:
+    """Return ``log_probs`` as what the C++ decoder may read by its address: contiguous float32 (T, C) on the CPU.
+
+    The decoder trusts the pointer that it is given: float64, a view, or another width is read as garbage.
+
+    Raises:
+        XlplError: no frame, another width than the units, NaN, or rows that are no log-probabilities.
+    """
+    array = np.ascontiguousarray(log_probs, dtype=np.float32)
+    if array.ndim != 2 or array.shape[0] == 0 or array.shape[1] != num_units:
+        raise XlplError(
+            f"emissions of shape {array.shape}",
+            expected=f"(frames > 0, {num_units} units)",
+            remedy="use the units of the acoustic model that made these emissions",
+        )
+    if np.isnan(array).any():
+        raise XlplError("emissions hold NaN", expected="log-probs", remedy="the acoustic model diverged: train it anew")
+    totals = np.logaddexp.reduce(array, axis=1)
+    if np.abs(totals).max() > 0.05:  # half precision models stay below
+        raise XlplError(
+            f"the probabilities of a frame sum to {float(np.exp(totals[np.abs(totals).argmax()])):.3g}",
+            expected="natural log-probs (log_softmax), a sum of 1",
+            remedy="pass the output of log_softmax in float32, not logits",
+        )
+    # the decoder subtracts scores, and inf - inf is NaN
+    return np.maximum(array, np.float32(-1e4))
+
+
+def collapse(path: Sequence[int], units: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Return the units of a CTC path and the frame where each begins.
+
+    Repeats and blanks go; so do word boundaries that end no word (at the start, or after another one).
+    """
+    found: list[tuple[str, int]] = []
+    previous = BLANK_INDEX
+    for frame, index in enumerate(path):
+        if index not in (previous, BLANK_INDEX):
+            ends_nothing = units[index] == WORD_BOUNDARY and (not found or found[-1][0] == WORD_BOUNDARY)
+            if not ends_nothing:
+                found.append((units[index], frame))
+        previous = index
+    return tuple(unit for unit, _ in found), tuple(frame for _, frame in found)

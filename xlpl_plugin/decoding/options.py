@@ -1,0 +1,57 @@
+"""What a user may set about decoding."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from xlpl_plugin.errors import XlplError
+
+
+@dataclass
+class DecoderConfig:
+    """Options of the decoder. Without a lexicon it is greedy, and the other fields mean nothing."""
+
+    # word<TAB>units file; empty: greedy decoding
+    lexicon: str = ""
+    # KenLM model over the lexicon's words, ARPA or binary (binary is memory-mapped and shared); empty: no LM
+    lm: str = ""
+    # factor of the LM's log10 probability
+    lm_weight: float = 2.0
+    # added for every word (natural log)
+    word_score: float = 0.0
+    # hypotheses kept after each frame
+    beam: int = 500
+    # units tried at each frame, the most probable first
+    beam_token: int = 10
+    # hypotheses further than this from the best one (natural log) are dropped
+    beam_threshold: float = 25.0
+    # hypotheses returned for an utterance
+    nbest: int = 1
+    # sum the probabilities of a hypothesis's alignments instead of taking the best one
+    log_add: bool = False
+
+    def check(self) -> None:
+        """Raise ``XlplError`` where values cannot work together."""
+        for name in ("beam", "beam_token", "nbest"):
+            if getattr(self, name) < 1:
+                raise XlplError(f"decoder.{name}={getattr(self, name)}", expected="a whole number of at least 1")
+        if not self.beam_threshold > 0:
+            raise XlplError(f"decoder.beam_threshold={self.beam_threshold}", expected="a number above 0")
+        for name in ("lm_weight", "word_score"):
+            if not math.isfinite(getattr(self, name)):
+                raise XlplError(f"decoder.{name}={getattr(self, name)}", expected="a finite number")
+        if self.lm and not self.lexicon:
+            raise XlplError(
+                "decoder.lm is set, but decoder.lexicon is not",
+                expected="a lexicon of the LM's words",
+                remedy="build one with `xlpl lexicon`, or leave decoder.lm empty for greedy decoding",
+            )
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The two numbers that tuning searches; a decoder takes others without rebuilding its trie and LM."""
+
+    lm_weight: float
+    word_score: float

@@ -51,8 +51,10 @@ class Manifest:
         return sum(utterance.num_samples for utterance in self.utterances) / 16_000
 
 
-def read_manifest(folder: str | Path, split: str, *, labels: bool = True) -> Manifest:
+def read_manifest(folder: str | Path, split: str, *, labels: bool = True, units_suffix: str = "ltr") -> Manifest:
     """Read ``folder/split.tsv`` and, unless ``labels`` is false, the label files beside it.
+
+    ``units_suffix`` names the file that the units are read from, where it is not the .ltr.
 
     Raises:
         XlplError: a malformed row, a duplicate id, or files of different lengths.
@@ -65,9 +67,9 @@ def read_manifest(folder: str | Path, split: str, *, labels: bool = True) -> Man
     _reject_duplicates(tsv, [path for path, _ in rows])
     columns = {
         suffix: _aligned(tsv, Path(folder) / f"{split}.{suffix}", len(rows)) if labels else None
-        for suffix in ("wrd", "ltr", "weight")
+        for suffix in ("wrd", units_suffix, "weight")
     }
-    words, units, weights = columns["wrd"], columns["ltr"], columns["weight"]
+    words, units, weights = columns["wrd"], columns[units_suffix], columns["weight"]
     utterances = tuple(
         Utterance(
             path=path,

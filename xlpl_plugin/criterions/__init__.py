@@ -1,0 +1,1 @@
+"""fairseq criterions and what they count at validation."""

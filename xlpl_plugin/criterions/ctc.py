@@ -1,0 +1,118 @@
+"""The registered criterion ``xlpl_ctc``: CTC in float32, with a weight for each utterance."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from fairseq import utils
+from fairseq.criterions import FairseqCriterion, register_criterion
+from fairseq.dataclass import FairseqDataclass
+from fairseq.logging import metrics
+from omegaconf import II
+from torch import Tensor
+from torch.nn import functional
+
+from xlpl_plugin.criterions.meters import log_validation, validation_counts
+from xlpl_plugin.data.units import SPECIAL_SYMBOLS
+from xlpl_plugin.errors import XlplError
+
+
+# fairseq makes flags of the fields and needs types, not strings: no ``from __future__ import annotations`` here
+@dataclass
+class CtcConfig(FairseqDataclass):
+    """Options of ``xlpl_ctc``."""
+
+    # the gradient is divided by the batch's utterances (true) or by its units (false)
+    sentence_avg: bool = II("optimization.sentence_avg")
+    # how units make words in the word error rate of validation
+    post_process: str = field(
+        default="letter", metadata={"help": "units to words at validation: letter, sentencepiece, ..."}
+    )
+    # 0.5 together with sentence_avg is the loss of slimIPL
+    length_power: float = field(
+        default=0.0, metadata={"help": "divide each utterance's loss by (its number of units) to this power"}
+    )
+
+
+@register_criterion("xlpl_ctc", dataclass=CtcConfig)
+class Ctc(FairseqCriterion):
+    """CTC for any model that gives ``encoder_out`` (T, B, C) and ``padding_mask`` (B, T).
+
+    Utterances with fewer frames than CTC needs add nothing to the loss or to its denominator, and are
+    counted as ``infeasible``. Weights scale the loss but not the denominator: an utterance of weight 0.5
+    pulls half as hard, whatever stands beside it in the batch.
+    """
+
+    def __init__(self, cfg: CtcConfig, task: Any) -> None:
+        super().__init__(task)
+        self.cfg = cfg
+        self.dictionary = task.target_dictionary
+        self.blank = self.dictionary.index(task.blank_symbol)
+
+    def forward(self, model: Any, sample: dict[str, Any], reduce: bool = True) -> tuple[Tensor, int, dict[str, Any]]:
+        """Return the summed loss, its denominator and the counts to log.
+
+        Raises:
+            XlplError: the sample has no labels.
+        """
+        if sample.get("target") is None:
+            raise XlplError("the split has no labels", expected="a .ltr file beside the .tsv, for training and validation")
+        output = model(**sample["net_input"])
+        log_probs = model.get_normalized_probs(output, log_probs=True).float().contiguous()
+        frames = own_frames(output["padding_mask"], log_probs)
+        targets, lengths = sample["target"], sample["target_lengths"]
+        feasible = frames >= required_frames(targets, lengths)
+        with torch.autocast(log_probs.device.type, enabled=False), torch.backends.cudnn.flags(enabled=False):
+            losses = functional.ctc_loss(
+                log_probs, targets, frames, lengths, blank=self.blank, reduction="none", zero_infinity=True
+            )
+        losses = losses * feasible * sample["weights"].float() / lengths.clamp(min=1) ** self.cfg.length_power
+        loss = losses.sum()
+        sentences, units = int(feasible.sum()), int((lengths * feasible).sum())
+        sample_size = sentences if self.cfg.sentence_avg else units
+        counts = {
+            "loss": loss.detach(),
+            "ntokens": units,
+            "nsentences": len(lengths),
+            "sample_size": sample_size,
+            "infeasible": len(lengths) - sentences,
+        }
+        if not model.training:
+            rows = [row[:length] for row, length in zip(targets, lengths.tolist(), strict=True)]
+            counts |= validation_counts(log_probs, frames, rows, self.dictionary, self.cfg.post_process, self.blank)
+        return loss, sample_size, counts
+
+    @staticmethod
+    def reduce_metrics(logging_outputs: list[dict[str, Any]]) -> None:
+        """Log sums over batches and processes."""
+
+        def total(key: str) -> Any:
+            return utils.item(sum(output.get(key, 0) for output in logging_outputs))
+
+        sample_size = total("sample_size")
+        metrics.log_scalar("loss", total("loss") / max(sample_size, 1) / math.log(2), sample_size, round=3)
+        metrics.log_scalar("ntokens", total("ntokens"))
+        metrics.log_scalar("nsentences", total("nsentences"))
+        metrics.log_scalar_sum("infeasible", total("infeasible"))
+        validated = [output for output in logging_outputs if "_units" in output]
+        if validated:
+            log_validation(validated, len(SPECIAL_SYMBOLS))
+
+    @staticmethod
+    def logging_outputs_can_be_summed() -> bool:
+        return True
+
+
+def own_frames(padding_mask: Tensor | None, log_probs: Tensor) -> Tensor:
+    """(B,) frames of each utterance, from the model's (B, T) padding mask and its (T, B, C) output."""
+    if padding_mask is None:
+        return torch.full((log_probs.shape[1],), log_probs.shape[0], device=log_probs.device)
+    return (~padding_mask).sum(dim=-1)
+
+
+def required_frames(targets: Tensor, lengths: Tensor) -> Tensor:
+    """(B,) fewest frames that CTC needs for (B, L) targets: one a unit, and a blank between equal neighbours."""
+    inside = torch.arange(1, targets.shape[1], device=targets.device) < lengths.unsqueeze(1)
+    repeats = (targets[:, 1:] == targets[:, :-1]) & inside
+    return lengths + repeats.sum(dim=1)

@@ -1,0 +1,216 @@
+"""The fairseq dataset behind every split: labelled, pseudo-labelled or unlabelled, from one folder or several."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from fairseq.data import Dictionary, FairseqDataset, data_utils
+from torch import Tensor
+
+from xlpl_plugin.audio.reading import SAMPLE_RATE, read_audio
+from xlpl_plugin.data.manifest import Utterance, read_manifest
+from xlpl_plugin.errors import XlplError
+
+logger = logging.getLogger(__name__)
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One folder's contribution to a split.
+
+    ``targets`` holds the indices of each utterance's units, or is None where the folder has no labels.
+    Each epoch takes ``share`` times the rows: 0.5 draws half of them anew, 2.0 takes each row twice.
+    """
+
+    root: Path
+    utterances: tuple[Utterance, ...]
+    targets: tuple[npt.NDArray[np.int32], ...] | None
+    share: float = 1.0
+
+
+def read_part(folder: str | Path, split: str, dictionary: Dictionary, labels: str = "ltr", share: float = 1.0) -> Part:
+    """Read a split of a prepared folder.
+
+    Raises:
+        XlplError: a malformed manifest, or a unit that the dictionary lacks (file and line are named).
+    """
+    manifest = read_manifest(folder, split, units_suffix=labels)
+    if not manifest.utterances:
+        raise XlplError("no utterances", file=Path(folder) / f"{split}.tsv", expected="a row for each recording")
+    if manifest.utterances[0].units is None:
+        return Part(manifest.root, manifest.utterances, None, share)
+    file = Path(folder) / f"{split}.{labels}"
+    targets = tuple(
+        _encode(utterance.units or "", dictionary, file, line) for line, utterance in enumerate(manifest.utterances, 1)
+    )
+    return Part(manifest.root, manifest.utterances, targets, share)
+
+
+def _encode(line: str, dictionary: Dictionary, file: Path, number: int) -> npt.NDArray[np.int32]:
+    units = line.split()
+    indices = [dictionary.indices.get(unit, -1) for unit in units]
+    for unit, index in zip(units, indices, strict=True):
+        if index < dictionary.nspecial:
+            raise XlplError(
+                f"unit {unit!r} is not in the dictionary",
+                file=file,
+                line=number,
+                expected=f"units between spaces, of {' '.join(dictionary.symbols[dictionary.nspecial :])}",
+                remedy="prepare the folder again with these units, or train with the dictionary of the folder",
+            )
+    return np.array(indices, dtype=np.int32)
+
+
+def keep_durations(part: Part, shortest: float, longest: float) -> Part:
+    """Leave out utterances shorter or longer than so many seconds (0 = no limit); the rest stays whole."""
+    seconds = [utterance.num_samples / SAMPLE_RATE for utterance in part.utterances]
+    kept = [i for i, value in enumerate(seconds) if value >= shortest and (not longest or value <= longest)]
+    short = sum(value < shortest for value in seconds)
+    long = len(seconds) - len(kept) - short
+    if short or long:
+        logger.info(
+            "%s: left out %d utterances shorter than %g s and %d longer than %g s of %d",
+            part.root, short, shortest, long, longest, len(seconds),
+        )  # fmt: skip
+    targets = None if part.targets is None else tuple(part.targets[i] for i in kept)
+    return Part(part.root, tuple(part.utterances[i] for i in kept), targets, part.share)
+
+
+class AudioDataset(FairseqDataset):
+    """Utterances of one or more parts, batched by length.
+
+    An item's ``id`` is its position: with a single unfiltered part that is the row of the manifest, counted
+    from 0. What an epoch draws depends on the seed and the epoch alone, so a resumed run sees the same rows.
+    """
+
+    def __init__(self, parts: Sequence[Part], *, pad: int, seed: int = 1, normalize: bool = False) -> None:
+        """``normalize`` scales each waveform to zero mean and unit variance, as some wav2vec 2.0 models need."""
+        labelled = {part.targets is not None for part in parts}
+        if len(labelled) > 1:
+            raise XlplError(
+                "labelled and unlabelled folders are mixed", file=parts[0].root, expected="labels in all or none"
+            )
+        self.labelled = labelled == {True}
+        self.pad, self.seed, self.normalize, self.epoch = pad, seed, normalize, 1
+        self.shares = [part.share for part in parts]
+        self.roots = [part.root for part in parts]
+        self.part = np.repeat(np.arange(len(parts)), [len(part.utterances) for part in parts])
+        self.utterances = [utterance for part in parts for utterance in part.utterances]
+        self.targets = [target for part in parts for target in part.targets or ()]
+        self.sizes = np.array([utterance.num_samples for utterance in self.utterances], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.utterances)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """Read one utterance.
+
+        Raises:
+            XlplError: the audio is unreadable, or its length is not the manifest's.
+        """
+        index = int(index)
+        utterance = self.utterances[index]
+        file = self.roots[self.part[index]] / utterance.path
+        source = torch.from_numpy(read_audio(file))
+        if len(source) != utterance.num_samples:
+            raise XlplError(
+                f"{len(source)} samples at {SAMPLE_RATE} Hz, but the manifest says {utterance.num_samples}",
+                file=file,
+                expected="audio as it was when the folder was prepared",
+                remedy="prepare the folder again",
+            )
+        if self.normalize:
+            source = torch.nn.functional.layer_norm(source, source.shape)
+        item: dict[str, Any] = {"id": index, "name": utterance.id, "source": source, "weight": utterance.weight}
+        if self.labelled:
+            item["target"] = torch.from_numpy(self.targets[index]).long()
+        return item
+
+    def collater(self, samples: list[dict[str, Any]]) -> dict[str, Any]:
+        """Pad items to a batch; ``target`` is None for an unlabelled split.
+
+        ``net_input.source`` is (B, T) float32, ``net_input.padding_mask`` (B, T) true in the padding,
+        ``target`` (B, L) padded with the pad index, ``target_lengths`` (B,), ``weights`` (B,) float32.
+        """
+        if not samples:
+            return {}
+        sources = [sample["source"] for sample in samples]
+        lengths = torch.tensor([len(source) for source in sources])
+        source = torch.nn.utils.rnn.pad_sequence(sources, batch_first=True)
+        batch: dict[str, Any] = {
+            "id": torch.tensor([sample["id"] for sample in samples]),
+            "names": [sample["name"] for sample in samples],
+            "net_input": {"source": source, "padding_mask": _padding_mask(lengths, source.shape[1])},
+            "weights": torch.tensor([sample["weight"] for sample in samples]),
+            "nsentences": len(samples),
+            "ntokens": int(lengths.sum()),
+            "target": None,
+        }
+        if self.labelled:
+            targets = [sample["target"] for sample in samples]
+            batch["target"] = data_utils.collate_tokens(targets, pad_idx=self.pad)
+            batch["target_lengths"] = torch.tensor([len(target) for target in targets])
+            batch["ntokens"] = int(batch["target_lengths"].sum())
+        return batch
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def ordered_indices(self) -> Indices:
+        """The rows of this epoch, longest first, equal lengths in random order."""
+        generator = np.random.default_rng((self.seed, self.epoch))
+        drawn = np.concatenate(
+            [_draw(np.flatnonzero(self.part == i), share, generator) for i, share in enumerate(self.shares)]
+        )
+        shuffled = generator.permutation(drawn)
+        return shuffled[np.argsort(-self.sizes[shuffled], kind="stable")]
+
+    def batch_by_size(
+        self,
+        indices: Indices,
+        max_tokens: int | None = None,
+        max_sentences: int | None = None,
+        required_batch_size_multiple: int = 1,
+    ) -> list[Indices]:
+        """Batch so that every index is in exactly one batch.
+
+        ``required_batch_size_multiple`` is not obeyed: fairseq loses the rows that are left over. An
+        utterance longer than ``max_tokens`` samples gets a batch of its own (training leaves it out before).
+        """
+        alone = self.sizes[indices] > (max_tokens or np.inf)
+        batches = [indices[i : i + 1] for i in np.flatnonzero(alone)]
+        batches += super().batch_by_size(indices[~alone], max_tokens, max_sentences, 1)
+        assert sum(map(len, batches)) == len(indices), "batching lost utterances"
+        return batches
+
+    def filter_indices_by_size(self, indices: Indices, max_sizes: Any) -> tuple[Indices, list[int]]:
+        """Split off what exceeds the limit in samples; fairseq logs how many that are."""
+        limit = max_sizes[0] if isinstance(max_sizes, (tuple, list)) else max_sizes
+        long = self.sizes[indices] > (np.inf if limit is None else limit)
+        return indices[~long], indices[long].tolist()
+
+    def num_tokens(self, index: int) -> int:
+        return int(self.sizes[index])
+
+    def num_tokens_vec(self, indices: Indices) -> Indices:
+        return self.sizes[indices]
+
+    def size(self, index: int) -> int:
+        return int(self.sizes[index])
+
+
+def _padding_mask(lengths: Tensor, width: int) -> Tensor:
+    return torch.arange(width) >= lengths.unsqueeze(1)
+
+
+def _draw(rows: Indices, share: float, generator: np.random.Generator) -> Indices:
+    whole, rest = divmod(share * len(rows), max(len(rows), 1))
+    return np.concatenate([np.tile(rows, int(whole)), generator.permutation(rows)[: round(rest)]])

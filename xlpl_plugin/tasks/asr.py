@@ -1,0 +1,191 @@
+"""The registered task ``xlpl_asr``: speech recognition from prepared folders."""
+
+import logging
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, List  # noqa: UP035
+
+import torch
+from fairseq.data import Dictionary
+from fairseq.dataclass import FairseqDataclass
+from fairseq.tasks import FairseqTask, register_task
+from omegaconf import II, MISSING
+
+from xlpl_plugin.data.dataset import AudioDataset, Part, keep_durations, read_part
+from xlpl_plugin.data.units import SPECIAL_SYMBOLS, read_units
+from xlpl_plugin.errors import XlplError
+
+logger = logging.getLogger(__name__)
+
+
+# fairseq makes flags of the fields: it needs types, not strings (no ``from __future__ import annotations``
+# here), and of lists it knows typing.List alone
+@dataclass
+class AsrConfig(FairseqDataclass):
+    """Options of ``xlpl_asr``. Those of the training split are not applied at validation or generation."""
+
+    data: str = field(default=MISSING, metadata={"help": "prepared folder: {split}.tsv, .ltr, .weight, dict.ltr.txt"})
+    labels: str = field(default="ltr", metadata={"help": "extension of the label files and middle of dict.*.txt"})
+    init_from: str = field(default="", metadata={"help": "checkpoint that training starts from; units are mapped by name"})
+    mix: List[str] = field(  # noqa: UP006
+        default_factory=list, metadata={"help": "further prepared folders for the training split"}
+    )
+    mix_weights: List[float] = field(  # noqa: UP006
+        default_factory=list,
+        metadata={"help": "for each folder of mix, the share of its rows that an epoch takes (0.5 = half, 2 = twice)"},
+    )
+    normalize: bool = field(default=False, metadata={"help": "zero mean and unit variance of each waveform"})
+    min_duration: float = field(default=0.0, metadata={"help": "leave shorter training utterances out, in seconds"})
+    max_duration: float = field(default=0.0, metadata={"help": "leave longer ones out, in seconds; 0 = no limit"})
+    # draws of an epoch are new batches
+    rebuild_batches: bool = True
+    # what other parts of the configuration say
+    seed: int = II("common.seed")
+    train_subset: str = II("dataset.train_subset")
+    finetune_from_model: Any = II("checkpoint.finetune_from_model")
+
+
+@register_task("xlpl_asr", dataclass=AsrConfig)
+class AsrTask(FairseqTask):
+    """Labelled, pseudo-labelled and unlabelled splits; any CTC model of fairseq that takes waveforms."""
+
+    cfg: AsrConfig
+
+    def __init__(self, cfg: AsrConfig) -> None:
+        super().__init__(cfg)
+        self.blank_symbol = SPECIAL_SYMBOLS[0]
+        self.state.add_factory("target_dictionary", self._read_dictionary)
+
+    @classmethod
+    def setup_task(cls, cfg: AsrConfig, **_: Any) -> "AsrTask":
+        return cls(cfg)
+
+    @property
+    def target_dictionary(self) -> Dictionary:
+        """The units: the checkpoint's where one was loaded, the data folder's otherwise."""
+        return self.state.target_dictionary
+
+    def load_dataset(self, split: str, combine: bool = False, task_cfg: Any = None, **_: Any) -> None:
+        """Load a split. fairseq gives ``task_cfg``, the checkpoint's options, at validation and generation only.
+
+        Raises:
+            XlplError: malformed files, labels outside the dictionary, a dictionary that is not the model's,
+                a training split without labels.
+        """
+        if self._dictionary_file.exists():
+            self._require_same_units(read_units(self._dictionary_file), self._dictionary_file)
+        training = task_cfg is None and split == self.cfg.train_subset
+        part = read_part(self.cfg.data, split, self.target_dictionary, self.cfg.labels)
+        parts = [part, *self._mixed(split)] if training else [part]
+        if training:
+            parts = [keep_durations(part, self.cfg.min_duration, self.cfg.max_duration) for part in parts]
+            self._require_labels(split, parts)
+        options = task_cfg or self.cfg
+        dataset = AudioDataset(
+            parts, pad=self.target_dictionary.pad(), seed=self.cfg.seed, normalize=options.get("normalize", False)
+        )
+        logger.info("%s: %d utterances, %.1f minutes", split, len(dataset), dataset.sizes.sum() / 16_000 / 60)
+        self.datasets[split] = dataset
+
+    def build_model(self, cfg: Any, from_checkpoint: bool = False) -> Any:
+        """Build the model and, when a training starts, copy what ``init_from`` offers."""
+        if not from_checkpoint and self.cfg.finetune_from_model:
+            from xlpl_plugin.models.checkpoint import checkpoint_units
+
+            path = self.cfg.finetune_from_model
+            self._require_same_units(checkpoint_units(path), path)
+        model = super().build_model(cfg, from_checkpoint)
+        # what wav2vec_ctc read from its pre-trained file goes into our checkpoint, which then stands alone
+        if hasattr(getattr(model, "cfg", None), "w2v_args"):
+            cfg.w2v_args = model.cfg.w2v_args
+        if not from_checkpoint and self.cfg.init_from:
+            from xlpl_plugin.models.initialize import initialize
+
+            initialize(model, self.cfg.init_from, self.target_dictionary.symbols)
+        return model
+
+    def get_batch_iterator(self, dataset: Any, **options: Any) -> Any:
+        """As fairseq's, but without its two silent losses of data (multiples of 8, shards that no one decodes)."""
+        if options.get("required_batch_size_multiple", 1) > 1:
+            logger.info("dataset.required_batch_size_multiple is taken as 1, so that no utterance is lost")
+            options["required_batch_size_multiple"] = 1
+        if options.get("num_shards", 1) > 1 and not torch.distributed.is_initialized():
+            logger.warning("this is the only process: all %d shards are decoded here", options["num_shards"])
+            options |= {"num_shards": 1, "shard_id": 0}
+        return super().get_batch_iterator(dataset, **options)
+
+    def max_positions(self) -> tuple[int, int]:
+        return sys.maxsize, sys.maxsize
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over the checkpoint's dictionary.
+
+        Raises:
+            XlplError: this task's model was already built for another one.
+        """
+        dictionary = state_dict.get("target_dictionary")
+        if dictionary is not None and "target_dictionary" in self.state.state_dict:
+            self._require_same_units(dictionary.symbols, "the checkpoint")
+        super().load_state_dict(state_dict)
+
+    def get_checkpoint_dict(self) -> dict[str, Any]:
+        """What fairseq hands back to ``set_checkpoint_dict`` on resume (it does not restore the task's state)."""
+        return {type(self).__name__: {"units": list(self.target_dictionary.symbols)}}
+
+    def set_checkpoint_dict(self, state: dict[str, Any]) -> None:
+        self._require_same_units(state["units"], "the checkpoint to resume from")
+
+    @property
+    def _dictionary_file(self) -> Path:
+        return Path(self.cfg.data) / f"dict.{self.cfg.labels}.txt"
+
+    def _read_dictionary(self) -> Dictionary:
+        dictionary = Dictionary()
+        for symbol in read_units(self._dictionary_file)[len(SPECIAL_SYMBOLS) :]:
+            dictionary.add_symbol(symbol)
+        return dictionary
+
+    def _mixed(self, split: str) -> list[Part]:
+        if len(self.cfg.mix) != len(self.cfg.mix_weights):
+            raise XlplError(
+                f"mix has {len(self.cfg.mix)} folders, but mix_weights {len(self.cfg.mix_weights)} numbers",
+                expected="one weight for each folder",
+                remedy="for example task.mix=[source] task.mix_weights=[0.5]",
+            )
+        return [
+            read_part(folder, split, self.target_dictionary, self.cfg.labels, share)
+            for folder, share in zip(self.cfg.mix, self.cfg.mix_weights, strict=True)
+        ]
+
+    def _require_labels(self, split: str, parts: list[Part]) -> None:
+        for folder, part in zip([self.cfg.data, *self.cfg.mix], parts, strict=True):
+            if part.targets is None:
+                raise XlplError(
+                    "missing, but training needs labels",
+                    file=Path(folder) / f"{split}.{self.cfg.labels}",
+                    expected="the units of each row of the .tsv",
+                    remedy="label the split first: xlpl label",
+                )
+            if not part.utterances:
+                raise XlplError(
+                    "no utterance is left",
+                    file=Path(folder) / f"{split}.tsv",
+                    remedy="loosen task.min_duration and task.max_duration",
+                )
+
+    def _require_same_units(self, other: Any, origin: str | Path) -> None:
+        ours = self.target_dictionary.symbols
+        if list(other) == list(ours):
+            return
+        raise XlplError(
+            f"its dictionary is not the model's: {len(other)} units {_excerpt(other)} against {len(ours)} {_excerpt(ours)}",
+            file=origin,
+            expected="the same units in the same order",
+            remedy="use the data folder that the model was trained on, or start a new model with task.init_from",
+        )
+
+
+def _excerpt(units: Any) -> str:
+    text = " ".join(list(units)[len(SPECIAL_SYMBOLS) :])
+    return text if len(text) <= 80 else text[:77] + "..."

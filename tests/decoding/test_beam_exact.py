@@ -91,10 +91,10 @@ def brute_force(log_probs: np.ndarray, config: DecoderConfig, lm: kenlm.Model | 
     return sorted(found, reverse=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
-    frames=st.integers(1, 6),
+    frames=st.integers(1, 7),
     sharpness=st.floats(0.2, 4.0),
     lm_weight=st.floats(0.0, 4.0),
     word_score=st.floats(-3.0, 3.0),
@@ -121,8 +121,8 @@ def test_beam_finds_the_best_words_and_their_score(
     assert found[0].words in ties
 
 
-@settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), frames=st.integers(1, 6))
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), frames=st.integers(1, 7))
 def test_score_parts_are_those_of_the_words(files: tuple[Path, Path], seed: int, frames: int) -> None:
     lexicon, lm = files
     config = DecoderConfig(

@@ -1,0 +1,111 @@
+"""Worker processes: same answers as one process, errors with ids, and workers that die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xlpl_plugin.decoding import DecoderConfig, Weights, build_decoder
+from xlpl_plugin.decoding.pool import DecoderPool, Task
+from xlpl_plugin.errors import XlplError
+
+UNITS = ("<s>", "<pad>", "</s>", "<unk>", "|", "a", "b")
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> DecoderConfig:
+    path = tmp_path / "lexicon.txt"
+    path.write_text("Ab\ta b |\nÀ\ta |\nBb\tb b |\n", encoding="utf-8")
+    return DecoderConfig(lexicon=str(path), beam=50)
+
+
+def tasks(number: int, frames: int = 20) -> list[Task]:
+    logits = np.random.default_rng(5).normal(size=(number, frames, len(UNITS))) * 3
+    log_probs = logits - np.logaddexp.reduce(logits, axis=2, keepdims=True)
+    return [Task(f"u{i}", log_probs[i].astype(np.float32)) for i in range(number)]
+
+
+def test_what_cannot_be_built_is_refused_on_entry(config: DecoderConfig, tmp_path: Path) -> None:
+    config.lm = str(tmp_path / "none.arpa")
+    with pytest.raises(XlplError, match="none.arpa"), DecoderPool(config, UNITS, 1):
+        pass
+
+
+def test_an_error_names_the_utterance(config: DecoderConfig) -> None:
+    bad = Task("speaker/7", np.zeros((3, 9), np.float32))
+    with DecoderPool(config, UNITS, 2) as pool, pytest.raises(XlplError, match=r"(?s)speaker/7.*7 units"):
+        list(pool.decode([*tasks(5), bad, *tasks(5)]))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_workers_decode_as_one_process_does(config: DecoderConfig, workers: int) -> None:
+    decoder = build_decoder(config, UNITS)
+    with DecoderPool(config, UNITS, workers) as pool:
+        found = dict(pool.decode(tasks(40)))
+        again = dict(pool.decode(tasks(40)))
+    assert found == {task.id: decoder.decode(task.log_probs) for task in tasks(40)}
+    assert again == found
+
+
+def test_weights_of_a_task_are_used(config: DecoderConfig) -> None:
+    decoder = build_decoder(config, UNITS)
+    dear = Weights(lm_weight=0.0, word_score=-30.0)
+    with DecoderPool(config, UNITS, 2) as pool:
+        found = dict(pool.decode(task._replace(id=f"{task.id}{w}", weights=w) for task in tasks(6) for w in (None, dear)))
+    for task in tasks(6):
+        assert found[f"{task.id}None"] == decoder.decode(task.log_probs)
+        assert found[f"{task.id}{dear}"] == decoder.weighted(dear).decode(task.log_probs)  # type: ignore[attr-defined]
+
+
+def test_tasks_are_drawn_as_they_are_decoded(config: DecoderConfig) -> None:
+    drawn = 0
+
+    def counted() -> Iterator[Task]:
+        nonlocal drawn
+        for task in tasks(200, frames=2):
+            drawn += 1
+            yield task
+
+    with DecoderPool(config, UNITS, 1) as pool:
+        for done, _ in enumerate(pool.decode(counted()), start=1):
+            assert drawn - done <= 8
+
+
+def test_a_killed_worker_is_replaced(config: DecoderConfig) -> None:
+    with DecoderPool(config, UNITS, 2) as pool:
+        results = pool.decode(tasks(60))
+        found = dict([next(results)])
+        killed = dict(pool.worker_pids)
+        for pid in killed.values():
+            os.kill(pid, signal.SIGKILL)
+        found.update(results)
+        assert set(pool.worker_pids.values()).isdisjoint(killed.values())
+    assert found == {task.id: build_decoder(config, UNITS).decode(task.log_probs) for task in tasks(60)}
+
+
+def test_an_utterance_that_kills_its_workers_comes_back_empty(config: DecoderConfig) -> None:
+    config.beam, config.beam_threshold = 20_000, 1e4  # long enough under way to be killed
+    stop = threading.Event()
+
+    def kill_all(pool: DecoderPool) -> None:
+        seen: set[int] = set()
+        while not stop.wait(0.02) and len(seen) < 2:
+            for pid in set(pool.worker_pids.values()) - seen:
+                os.kill(pid, signal.SIGKILL)
+                seen.add(pid)
+
+    with DecoderPool(config, UNITS, 1) as pool:
+        killer = threading.Thread(target=kill_all, args=(pool,))
+        results = pool.decode(tasks(2, frames=120))
+        killer.start()
+        found = dict(results)
+        stop.set()
+        killer.join()
+    assert found["u0"] == []
+    assert found["u1"] != []

@@ -1,0 +1,152 @@
+"""Decoding in worker processes: the C++ decoder holds the GIL and does not pickle, so threads would not help.
+
+One child process builds trie and LM and forks a worker whenever it is handed a connection; the workers share
+its memory. That child never loads torch, so that nothing of CUDA or of a thread pool is forked. Every worker is
+fed by a thread here that waits for its answer; a worker that dies is replaced and its utterance tried again.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from multiprocessing.reduction import send_handle
+from pathlib import Path
+from typing import NamedTuple
+
+from xlpl_plugin.decoding.hypothesis import Hypothesis, LogProbs
+from xlpl_plugin.decoding.options import DecoderConfig, Weights
+from xlpl_plugin.errors import XlplError
+
+# utterances under way for each worker: enough to bridge the time in which the acoustic model computes a batch
+_AHEAD = 8
+_TRIES = 2
+_CRASH = (EOFError, ConnectionError)
+
+
+class Task(NamedTuple):
+    """One utterance to decode; ``weights`` other than the config's are for tuning."""
+
+    id: str
+    log_probs: LogProbs
+    weights: Weights | None = None
+
+
+class DecoderPool:
+    """``workers`` processes that decode utterances; use it in a ``with`` block.
+
+    Raises:
+        XlplError: on entry, whatever ``build_decoder`` refuses.
+    """
+
+    def __init__(self, config: DecoderConfig, units: Sequence[str], workers: int) -> None:
+        if workers < 1:
+            raise XlplError(f"workers={workers}", expected="a whole number of at least 1")
+        config.check()
+        self.config, self.units, self.workers = config, tuple(units), workers
+        self.worker_pids: dict[int, int] = {}
+        self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[tuple[str, list[Hypothesis]] | BaseException] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+
+    def __enter__(self) -> DecoderPool:
+        self._control, theirs = Pipe()
+        here = str(Path(__file__).parents[2])
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "xlpl_plugin.decoding.server", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            env={
+                **os.environ,
+                "OMP_NUM_THREADS": "1",  # a process that forks must have no threads
+                "PYTHONPATH": os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH", "")])),
+            },
+        )
+        theirs.close()
+        try:
+            self._control.send((self.config, self.units))
+            refusal = self._control.recv()
+        except _CRASH:
+            refusal = XlplError("the decoder's process died while it built the decoder (out of memory?)")
+        if refusal is not None:
+            self._end_process()
+            raise refusal
+        for number in range(self.workers):
+            thread = threading.Thread(target=self._feed, args=(number,), daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(queue.Empty):
+            while True:
+                self._tasks.get_nowait()
+        for _thread in self._threads:
+            self._tasks.put(None)
+        for thread in self._threads:
+            thread.join()
+        self._end_process()
+
+    def decode(self, tasks: Iterable[Task]) -> Iterator[tuple[str, list[Hypothesis]]]:
+        """Yield (id, hypotheses) as they come, in no particular order.
+
+        Tasks are drawn only as fast as they are decoded. An utterance that killed its worker twice comes with an
+        empty list. If the caller leaves early, the pool cannot be used again.
+
+        Raises:
+            XlplError: an utterance cannot be decoded (its id is named).
+        """
+        under_way = 0
+        for task in tasks:
+            self._tasks.put(task)
+            under_way += 1
+            while under_way >= self.workers * _AHEAD:
+                yield self._next_result()
+                under_way -= 1
+        for _ in range(under_way):
+            yield self._next_result()
+
+    def _next_result(self) -> tuple[str, list[Hypothesis]]:
+        result = self._results.get()
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    def _feed(self, number: int) -> None:
+        try:
+            connection = self._new_worker(number)
+            while (task := self._tasks.get()) is not None:
+                answer: list[Hypothesis] | str = []
+                for _ in range(_TRIES):
+                    try:
+                        connection.send(task)
+                        answer = connection.recv()
+                        break
+                    except _CRASH:
+                        connection.close()
+                        connection = self._new_worker(number)
+                if isinstance(answer, str):
+                    self._results.put(XlplError(f"utterance {task.id!r}: {answer}"))
+                else:
+                    self._results.put((task.id, answer))
+            connection.close()
+        except BaseException as error:  # an error here must not leave the reader waiting for ever
+            self._results.put(error)
+
+    def _new_worker(self, number: int) -> Connection:
+        ours, theirs = Pipe()
+        with self._lock:
+            send_handle(self._control, theirs.fileno(), self._process.pid)
+        theirs.close()
+        self.worker_pids[number] = ours.recv()
+        return ours
+
+    def _end_process(self) -> None:
+        self._control.close()
+        self._process.wait()

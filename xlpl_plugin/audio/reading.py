@@ -20,7 +20,9 @@ SAMPLE_RATE = 16_000
 Waveform = npt.NDArray[np.float32]
 
 # libsndfile reads these; a file that merely fails to open must not be guessed at by another decoder
-_SNDFILE_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64", ".rf64"})
+_SNDFILE_SUFFIXES = frozenset(
+    {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64", ".rf64"}
+)
 AUDIO_SUFFIXES = _SNDFILE_SUFFIXES | {".g722", ".m4a", ".mp4", ".aac", ".webm", ".wma"}
 # a stream written to a pipe cannot know its length: such sizes in a WAV header are no sign of a truncated file
 _UNKNOWN_SIZES = frozenset({0, 0x7FFFFFFF, 0xFFFFFFFF})
@@ -76,7 +78,9 @@ def read_audio(path: str | Path) -> Waveform:
 def write_audio(path: str | Path, waveform: Waveform) -> None:
     """Write a (T,) float32 waveform at 16 kHz as 16-bit FLAC, whole or not at all; louder than full scale is clipped."""
     if waveform.ndim != 1 or waveform.size == 0 or not np.isfinite(waveform).all():
-        raise XlplError(f"cannot write an array of shape {waveform.shape}", file=path, expected="(T,) finite samples, T > 0")
+        raise XlplError(
+            f"cannot write an array of shape {waveform.shape}", file=path, expected="(T,) finite samples, T > 0"
+        )
     with atomic_open(path, "wb") as stream:
         soundfile.write(stream, np.clip(waveform, -1.0, 1.0), SAMPLE_RATE, format="FLAC", subtype="PCM_16")
 

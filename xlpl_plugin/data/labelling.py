@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from xlpl_plugin.data.units import LETTERS
-from xlpl_plugin.text.normalizer import Normalizer, normalizer_for
+from xlpl_plugin.text.normalizer import normalizer_for
 from xlpl_plugin.text.speller import Speller, make_speller
 
 # a stop inside "28.8" or "www.asterisk.org" ends nothing
@@ -33,27 +32,21 @@ class Labels:
 class Transcriber:
     """Normalises and spells transcripts."""
 
-    def __init__(self, normalizer: Normalizer, speller: Speller) -> None:
-        self._normalizer = normalizer
+    def __init__(self, language: str, speller: Speller) -> None:
+        self.normalizer = normalizer_for(language)
+        # sentences are normalised a second time, by themselves: that must not count in the report
+        self._sentence_normalizer = normalizer_for(language)
         self._speller = speller
 
     def __call__(self, text: str) -> Labels:
         """Return the labels of a transcript; ``words`` is empty where nothing can be spelled."""
-        words = self._normalizer.normalize(text)
+        words = self.normalizer.normalize(text)
         spellings = [self._speller.spell(word) for word in words.split()]
         if not spellings or not all(spellings):
             return Labels(words="")
         units = " ".join(" ".join(spelling[0]) for spelling in spellings)
-        # a second normaliser would count the dropped characters only once; the sentences add nothing to that count
-        counted = Counter(self._normalizer.dropped)
-        sentences = tuple(filter(None, map(self._normalizer.normalize, _SENTENCE_END.split(text))))
-        self._normalizer.dropped.clear()
-        self._normalizer.dropped.update(counted)
+        sentences = tuple(filter(None, map(self._sentence_normalizer.normalize, _SENTENCE_END.split(text))))
         return Labels(words, units, sentences or (words,))
-
-    @property
-    def dropped_characters(self) -> Counter[str]:
-        return self._normalizer.dropped
 
     def units(self, lines: Iterable[str]) -> tuple[str, ...]:
         """Return the dictionary's symbols: the shared letters, and what a speller for another script adds to them."""
@@ -62,5 +55,4 @@ class Transcriber:
 
 
 def make_transcriber(language: str, speller: str, pieces: str = "") -> Transcriber:
-    made = make_speller(speller, pieces=Path(pieces) if pieces else None, language=language)
-    return Transcriber(normalizer_for(language), made)
+    return Transcriber(language, make_speller(speller, pieces=Path(pieces) if pieces else None, language=language))

@@ -6,11 +6,12 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 import numpy as np
 from tqdm import tqdm
@@ -78,10 +79,17 @@ class _Job:
     options: PrepareOptions = field(repr=False)
 
 
-def prepare(items: Sequence[Item], out: str | Path, options: PrepareOptions, *, force: bool = False) -> PrepareReport:
+def prepare(
+    items: Sequence[Item],
+    out: str | Path,
+    options: PrepareOptions,
+    *,
+    skipped: Mapping[str, str] = MappingProxyType({}),
+    force: bool = False,
+) -> PrepareReport:
     """Write the prepared folder ``out`` (and ``options.references``) and return what was kept and dropped.
 
-    The folders appear only when they are complete.
+    The folders appear only when they are complete. ``skipped`` (id -> reason) joins the report.
 
     Raises:
         XlplError: a duplicate id, unreadable audio (unless ``skip_unreadable``), nothing left, an occupied output.
@@ -90,7 +98,7 @@ def prepare(items: Sequence[Item], out: str | Path, options: PrepareOptions, *, 
     out = _replaceable(out, force)
     references = _replaceable(options.references, force) if options.references else None
     transcriber = make_transcriber(options.language, options.speller, options.pieces)
-    dropped: list[Dropped] = []
+    dropped = [Dropped(name, reason) for name, reason in skipped.items()]
     labels = _transcribe(items, transcriber, dropped)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as work:
@@ -103,10 +111,11 @@ def prepare(items: Sequence[Item], out: str | Path, options: PrepareOptions, *, 
             language=options.language,
             speller=options.speller,
             seed=options.seed,
-            items=len(items),
+            items=len(items) + len(skipped),
             parts=[part_report(name, manifest) for name, manifest in parts.items()],
             dropped=sorted(dropped, key=lambda drop: (drop.reason, drop.id)),
-            dropped_characters=dict(transcriber.dropped_characters.most_common()),
+            dropped_characters=dict(transcriber.normalizer.dropped.most_common()),
+            removed_notes=dict(transcriber.normalizer.removed.most_common()),
         )
         write_json(Path(work) / "new" / REPORT, report)
         if references is not None:
@@ -122,14 +131,20 @@ def _check(items: Sequence[Item], options: PrepareOptions) -> None:
     repeated = [name for name, count in Counter(item.id for item in items).items() if count > 1]
     if repeated:
         raise XlplError(
-            f"{len(repeated)} duplicate ids, such as {repeated[0]!r}", expected="every id once", remedy="rename or remove one"
+            f"{len(repeated)} duplicate ids, such as {repeated[0]!r}",
+            expected="every id once",
+            remedy="rename or remove one",
         )
     for item in items:
         parts = PurePosixPath(item.id).parts
         if not parts or item.id.startswith("/") or ".." in parts or "\t" in item.id or "\n" in item.id:
-            raise XlplError(f"unusable id {item.id!r}", file=item.audio, expected="a relative path without '..' and tabs")
+            raise XlplError(
+                f"unusable id {item.id!r}", file=item.audio, expected="a relative path without '..' and tabs"
+            )
     if options.valid < 0 or options.test < 0 or options.valid + options.test >= 1:
-        raise XlplError(f"valid={options.valid} test={options.test}", expected="shares >= 0 that leave something for train")
+        raise XlplError(
+            f"valid={options.valid} test={options.test}", expected="shares >= 0 that leave something for train"
+        )
 
 
 def _replaceable(path: str | Path, force: bool) -> Path:
@@ -167,7 +182,12 @@ def _convert(
 ) -> list[tuple[Item, int]]:
     """Write the FLAC files; return the kept items with their numbers of samples."""
     jobs = [
-        _Job(must_exist(item.audio, "an audio file"), folder / "audio" / f"{item.id}.flac", labels[item.id].letters, options)
+        _Job(
+            must_exist(item.audio, "an audio file"),
+            folder / "audio" / f"{item.id}.flac",
+            labels[item.id].letters,
+            options,
+        )
         for item in items
     ]
     kept = []

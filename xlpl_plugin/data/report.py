@@ -29,7 +29,7 @@ class PartReport:
 
 @dataclass(frozen=True)
 class PrepareReport:
-    """The content of prepare.json. It holds no transcript."""
+    """The content of prepare.json. It holds no transcript, only the notes taken out of them."""
 
     language: str
     speller: str
@@ -38,6 +38,8 @@ class PrepareReport:
     parts: list[PartReport]
     dropped: list[Dropped]
     dropped_characters: dict[str, int]
+    # notes in brackets and addresses that the normaliser took out whole
+    removed_notes: dict[str, int]
 
     def table(self) -> str:
         """Return the parts and the reasons for dropping as text."""
@@ -53,7 +55,13 @@ class PrepareReport:
             headers=("dropped because", "files", "such as"),
         )
         characters = " ".join(f"{character!r}:{count}" for character, count in self.dropped_characters.items())
-        return "\n\n".join(filter(None, (sizes, reasons if counts else "", characters and f"dropped characters: {characters}")))
+        said = (
+            sizes,
+            reasons if counts else "",
+            characters and f"dropped characters: {characters}",
+            f"removed notes: {sum(self.removed_notes.values())}" if self.removed_notes else "",
+        )
+        return "\n\n".join(filter(None, said))
 
 
 def part_report(part: str, manifest: Manifest) -> PartReport:

@@ -29,7 +29,8 @@ def split_by_sentence(
     groups = _connected(sentences)
     forced = {groups[name] for name in train_only if name in groups}
     return {
-        name: "train" if key in forced else _draw(key, valid=valid, test=test, seed=seed) for name, key in groups.items()
+        name: "train" if key in forced else _draw(key, valid=valid, test=test, seed=seed)
+        for name, key in groups.items()
     }
 
 

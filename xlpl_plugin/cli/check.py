@@ -1,0 +1,39 @@
+"""``xlpl check``: verify a prepared folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import click
+from tabulate import tabulate
+
+from xlpl_plugin.data.check import check_folder
+
+
+@click.command("check")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--quick", is_flag=True, help="Read only the headers of the recordings, do not decode them.")
+@click.option("--workers", default=0, help="Parallel processes; default: one for each core.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(folder: Path, quick: bool, workers: int, as_json: bool) -> None:
+    """Verify a prepared FOLDER; exit with status 1 if anything is wrong.
+
+    Looked at: that files exist, decode, are 16 kHz mono and as long as the .tsv says; that .tsv, .wrd, .ltr and
+    .weight have the same lines; symbols outside dict.ltr.txt; duplicate ids; ids and sentences in two parts.
+
+    Example: xlpl check data/it
+    """
+    report = check_folder(folder, decode=not quick, workers=workers)
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(report), indent=2, ensure_ascii=False))
+    else:
+        rows = [(name, count, f"{seconds / 60:.1f}") for name, (count, seconds) in report.splits.items()]
+        click.echo(tabulate(rows, headers=("part", "utterances", "minutes")))
+        for finding in report.findings:
+            place = f"{finding.file}:{finding.line}" if finding.line else finding.file
+            click.echo(f"{place}: {finding.kind}: {finding.problem}")
+        click.echo(f"{len(report.findings)} findings")
+    sys.exit(1 if report.findings else 0)

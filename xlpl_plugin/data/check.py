@@ -1,0 +1,146 @@
+"""Verifying a prepared folder: everything that is wrong with it, not only the first thing."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from tqdm import tqdm
+
+from xlpl_plugin.audio.reading import SAMPLE_RATE, audio_info, read_audio
+from xlpl_plugin.data.manifest import Manifest, read_manifest
+from xlpl_plugin.data.units import WORD_BOUNDARY, read_units
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import must_exist
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong: ``file:line`` (line 0 = the whole file) and what."""
+
+    kind: str
+    file: str
+    line: int
+    problem: str
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """``splits``: name -> (utterances, seconds) of each part that could be read."""
+
+    splits: dict[str, tuple[int, float]]
+    findings: list[Finding]
+
+
+def check_folder(folder: str | Path, *, decode: bool = True, workers: int = 0) -> CheckReport:
+    """Check files, lengths, rates, alignment, symbols, ids and the separation of the parts.
+
+    Args:
+        decode: decode every recording, which finds damage inside a file; otherwise only its header is read.
+        workers: processes that read audio; 0 = one for each core.
+
+    Raises:
+        XlplError: there is no such folder, or no manifest in it.
+    """
+    folder = must_exist(folder, "a prepared folder")
+    names = sorted(path.stem for path in folder.glob("*.tsv"))
+    if not names:
+        raise XlplError("no .tsv", file=folder, expected="a prepared folder", remedy="prepare it: xlpl prepare --help")
+    findings: list[Finding] = []
+    units = _units(folder, findings)
+    splits: dict[str, Manifest] = {}
+    for name in names:
+        manifest = _manifest(folder, name, findings)
+        if manifest is not None:
+            splits[name] = manifest
+            findings += _label_findings(folder / name, manifest, units)
+            findings += _audio_findings(folder / f"{name}.tsv", manifest, decode, workers)
+    findings += _leaks(folder, splits)
+    return CheckReport({name: (len(m.utterances), round(m.seconds, 2)) for name, m in splits.items()}, findings)
+
+
+def _finding(kind: str, error: XlplError) -> Finding:
+    return Finding(kind, str(error.file), error.line or 0, error.problem)
+
+
+def _units(folder: Path, findings: list[Finding]) -> frozenset[str]:
+    try:
+        return frozenset(read_units(folder / "dict.ltr.txt"))
+    except XlplError as error:
+        findings.append(_finding("dictionary", error))
+        return frozenset()
+
+
+def _manifest(folder: Path, name: str, findings: list[Finding]) -> Manifest | None:
+    """Return the split with its labels, or without them where they do not fit, or None."""
+    for labels in (True, False):
+        try:
+            return read_manifest(folder, name, labels=labels)
+        except XlplError as error:
+            found = _finding("manifest", error)
+            if found not in findings:
+                findings.append(found)
+    return None
+
+
+def _label_findings(stem: Path, manifest: Manifest, units: frozenset[str]) -> Iterator[Finding]:
+    for line, utterance in enumerate(manifest.utterances, start=1):
+        if utterance.words is not None and not utterance.words.strip():
+            yield Finding("empty label", f"{stem}.wrd", line, f"{utterance.id} has no words")
+        if utterance.units is None:
+            continue
+        symbols = utterance.units.split()
+        unknown = sorted(set(symbols) - units) if units else []
+        if unknown:
+            yield Finding("unknown symbol", f"{stem}.ltr", line, f"not in dict.ltr.txt: {' '.join(unknown)}")
+        words = 0 if utterance.words is None else len(utterance.words.split())
+        if words and WORD_BOUNDARY in symbols and symbols.count(WORD_BOUNDARY) != words:
+            problem = f"{symbols.count(WORD_BOUNDARY)} words here, {words} in the .wrd"
+            yield Finding("misaligned", f"{stem}.ltr", line, problem)
+
+
+def _audio_findings(tsv: Path, manifest: Manifest, decode: bool, workers: int) -> list[Finding]:
+    jobs = [(manifest.root / u.path, u.num_samples, decode) for u in manifest.utterances]
+    workers = min(workers or os.cpu_count() or 1, len(jobs) // 32 + 1)
+    with ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool:
+        problems = pool.map(_audio_problem, *zip(*jobs, strict=True), chunksize=16) if jobs else iter(())
+        problems = tqdm(problems, total=len(jobs), desc=tsv.stem, unit="file", disable=None)
+        return [Finding("audio", str(tsv), line, problem) for line, problem in enumerate(problems, start=2) if problem]
+
+
+def _audio_problem(path: Path, num_samples: int, decode: bool) -> str:
+    try:
+        info = audio_info(path)
+        if (info.rate, info.channels) != (SAMPLE_RATE, 1):
+            return f"{path}: {info.rate} Hz, {info.channels} channels; expected {SAMPLE_RATE} Hz mono"
+        samples = read_audio(path).size if decode else info.frames
+    except XlplError as error:
+        return f"{path}: {error.problem}"
+    return "" if samples == num_samples else f"{path}: {samples} samples, but the .tsv says {num_samples}"
+
+
+def _leaks(folder: Path, splits: dict[str, Manifest]) -> Iterator[Finding]:
+    """The same id, or the same sentence, in two parts."""
+    for kind, column in (("id in two parts", "id"), ("sentence in two parts", "words")):
+        where: dict[str, list[tuple[str, int]]] = defaultdict(list)
+        for name, manifest in splits.items():
+            for line, utterance in enumerate(manifest.utterances, start=1):
+                value = getattr(utterance, column)
+                if value:
+                    where[value].append((name, line))
+        yield from _twice(folder, kind, ".tsv" if column == "id" else ".wrd", where)
+
+
+def _twice(folder: Path, kind: str, suffix: str, where: dict[str, list[tuple[str, int]]]) -> Iterator[Finding]:
+    for value, places in where.items():
+        parts: Sequence[str] = sorted({name for name, _ in places})
+        if len(parts) > 1:
+            name, line = places[-1]
+            offset = 1 if suffix == ".tsv" else 0  # the root stands on line 1 of a .tsv
+            problem = f"{value[:60]!r} is in {' and '.join(parts)}"
+            yield Finding(kind, str(folder / f"{name}{suffix}"), line + offset, problem)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import read_lines, write_lines
+from xlpl_plugin.text.symbols import LETTERS, SPECIAL_SYMBOLS, WORD_BOUNDARY
 
-WORD_BOUNDARY = "|"
-LETTERS: tuple[str, ...] = (WORD_BOUNDARY, "'", *string.ascii_lowercase)
-# fairseq's Dictionary puts these before the symbols of dict.ltr.txt; <s> is the CTC blank
-SPECIAL_SYMBOLS: tuple[str, ...] = ("<s>", "<pad>", "</s>", "<unk>")
+__all__ = [
+    "BLANK_INDEX", "LETTERS", "SPECIAL_SYMBOLS", "WORD_BOUNDARY",
+    "letters_line", "read_units", "words_of_units", "write_units",
+]  # fmt: skip
+
 BLANK_INDEX = 0
 
 

@@ -103,22 +103,18 @@ class Normalizer:
         """Keep letters, marks on them, apostrophes and spaces; count the rest."""
         kept = [" "]
         for character in text:
-            mark = unicodedata.category(character)[0] == "M"
-            if character == APOSTROPHE or character.isspace():
+            if character == APOSTROPHE or character.isspace() or self._stays(character, kept[-1]):
                 kept.append(character)
-            elif self._is_letter(character) or (mark and self._stays(character, kept[-1])):
-                kept.append(character)
-            else:
-                self.dropped[character] += 1
-                if not mark:
-                    kept.append(" ")
+                continue
+            self.dropped[character] += 1
+            if unicodedata.category(character)[0] != "M":
+                kept.append(" ")
         return "".join(kept)
 
-    def _is_letter(self, character: str) -> bool:
-        return unicodedata.category(character)[0] == "L" and self._in_scripts(character)
-
-    def _stays(self, mark: str, previous: str) -> bool:
-        return unicodedata.category(previous)[0] in "LM" and self._in_scripts(mark)
+    def _stays(self, character: str, previous: str) -> bool:
+        kind = unicodedata.category(character)[0]
+        on_letter = kind == "M" and unicodedata.category(previous)[0] in "LM"
+        return (kind == "L" or on_letter) and self._in_scripts(character)
 
     def _in_scripts(self, character: str) -> bool:
         scripts = self._rules.scripts

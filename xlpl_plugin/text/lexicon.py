@@ -1,0 +1,131 @@
+"""The lexicon: which unit sequences stand for which native-script word."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import iter_lines, write_lines
+from xlpl_plugin.text.speller import Speller, Spelling
+from xlpl_plugin.text.symbols import SPECIAL_SYMBOLS
+
+# flashlight's trie holds no more words of one spelling, and drops the others without a word
+HOMOGRAPH_LIMIT = 6
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """Words with their spellings, in the order in which they were found (by count, when built).
+
+    Attributes:
+        spellings: word -> spellings, the likeliest first.
+        unspelled: words left out since the speller had no spelling for them.
+        crowded_out: words left out since commoner words share every spelling of theirs.
+    """
+
+    spellings: Mapping[str, tuple[Spelling, ...]]
+    unspelled: tuple[str, ...] = field(default=())
+    crowded_out: tuple[str, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.spellings)
+
+    def __contains__(self, word: object) -> bool:
+        return word in self.spellings
+
+    def entries(self) -> Iterator[tuple[str, Spelling]]:
+        """Yield the lines of the lexicon file: a word once for each of its spellings."""
+        for word, spellings in self.spellings.items():
+            for spelling in spellings:
+                yield word, spelling
+
+    def homographs(self) -> dict[Spelling, tuple[str, ...]]:
+        """Return the spellings that several words share, with those words."""
+        words: defaultdict[Spelling, list[str]] = defaultdict(list)
+        for word, spelling in self.entries():
+            words[spelling].append(word)
+        return {spelling: tuple(same) for spelling, same in words.items() if len(same) > 1}
+
+
+def count_words(lines: Iterable[str]) -> Counter[str]:
+    """Count the words of normalised text."""
+    counts: Counter[str] = Counter()
+    for line in lines:
+        counts.update(line.split())
+    return counts
+
+
+def build_lexicon(
+    words: Iterable[str] | Mapping[str, int],
+    speller: Speller,
+    *,
+    min_count: int = 1,
+    max_words: int | None = None,
+    homograph_limit: int = HOMOGRAPH_LIMIT,
+) -> Lexicon:
+    """Spell the words, the commonest first; at most ``homograph_limit`` words keep the same spelling.
+
+    ``words`` is running words, or a table of counts. Words of one count stand in alphabetical order, so the same
+    text always gives the same lexicon.
+
+    Raises:
+        XlplError: no word is left.
+    """
+    counts = words if isinstance(words, Mapping) else Counter(words)
+    ranked = sorted((word for word, count in counts.items() if count >= min_count), key=lambda w: (-counts[w], w))
+    spellings: dict[str, tuple[Spelling, ...]] = {}
+    sharing: Counter[Spelling] = Counter()
+    unspelled: list[str] = []
+    crowded_out: list[str] = []
+    for word in ranked[:max_words]:
+        found = list(dict.fromkeys(speller.spell(word)))
+        kept = tuple(spelling for spelling in found if sharing[spelling] < homograph_limit)
+        sharing.update(kept)
+        if kept:
+            spellings[word] = kept
+        else:
+            (crowded_out if found else unspelled).append(word)
+    if not spellings:
+        raise XlplError(
+            f"no word for the lexicon among {len(counts)}",
+            expected=f"words that occur {min_count} times or more and can be spelled",
+            remedy="lower the minimum count, or choose another speller",
+        )
+    return Lexicon(spellings, tuple(unspelled), tuple(crowded_out))
+
+
+def write_lexicon(file: str | Path, lexicon: Lexicon) -> None:
+    """Write ``word<TAB>h e l l o |``, one spelling a line."""
+    write_lines(file, (f"{word}\t{' '.join(spelling)}" for word, spelling in lexicon.entries()))
+
+
+def read_lexicon(file: str | Path, units: Collection[str] | None = None) -> Lexicon:
+    """Read a lexicon file and check its spellings against an acoustic model's units, if given.
+
+    Raises:
+        XlplError: a malformed line, a spelling with a unit that the model lacks (file and line are named), no lines.
+    """
+    known = None if units is None else set(units) - set(SPECIAL_SYMBOLS)
+    spellings: dict[str, tuple[Spelling, ...]] = {}
+    for number, line in enumerate(iter_lines(file), start=1):
+        word, tab, rest = line.partition("\t")
+        spelling = tuple(rest.split())
+        if not tab or not spelling or word.split() != [word]:
+            raise XlplError(f"cannot read {line!r}", file=file, line=number, expected="word<TAB>h e l l o |")
+        unknown = [] if known is None else [unit for unit in spelling if unit not in known]
+        if unknown:
+            raise XlplError(
+                f"the spelling of {word!r} uses {unknown[0]!r}, which is not in the dictionary",
+                file=file,
+                line=number,
+                expected="the units of the acoustic model's dict.ltr.txt",
+                remedy="build the lexicon with the speller (and pieces) of the acoustic model",
+            )
+        before = spellings.get(word, ())
+        spellings[word] = before if spelling in before else (*before, spelling)
+    if not spellings:
+        raise XlplError("empty lexicon", file=file, expected="word<TAB>h e l l o |, one spelling a line")
+    return Lexicon(spellings)

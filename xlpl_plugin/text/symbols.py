@@ -1,0 +1,10 @@
+"""The symbols that spellings and dictionaries share."""
+
+from __future__ import annotations
+
+import string
+
+WORD_BOUNDARY = "|"
+LETTERS: tuple[str, ...] = (WORD_BOUNDARY, "'", *string.ascii_lowercase)
+# fairseq's Dictionary puts these before the symbols of dict.ltr.txt; <s> is the CTC blank
+SPECIAL_SYMBOLS: tuple[str, ...] = ("<s>", "<pad>", "</s>", "<unk>")

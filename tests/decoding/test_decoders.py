@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from xlpl_plugin.decoding import DecoderConfig, Weights, build_decoder
-from xlpl_plugin.decoding.greedy import words_of
 from xlpl_plugin.errors import XlplError
 
 UNITS = ("<s>", "<pad>", "</s>", "<unk>", "|", "a", "b")
@@ -108,10 +107,6 @@ def test_greedy_never_chooses_special_symbols() -> None:
     log_probs = np.log(np.array([[0.1, 0.3, 0.3, 0.2, 0.04, 0.05, 0.01]], np.float32))
     [best] = build_decoder(DecoderConfig(), UNITS).decode(log_probs)
     assert best.units == ()
-
-
-def test_pieces_join_to_words() -> None:
-    assert words_of(["▁he", "llo", "▁you"]) == ("hello", "you")
 
 
 def test_other_memory_layouts_decode_alike(lexicon: str) -> None:

@@ -33,7 +33,7 @@ def tasks(number: int, frames: int = 20) -> list[Task]:
 
 def test_what_cannot_be_built_is_refused_on_entry(config: DecoderConfig, tmp_path: Path) -> None:
     config.lm = str(tmp_path / "none.arpa")
-    with pytest.raises(XlplError, match="none.arpa"), DecoderPool(config, UNITS, 1):
+    with pytest.raises(XlplError, match=r"none\.arpa"), DecoderPool(config, UNITS, 1):
         pass
 
 
@@ -57,7 +57,8 @@ def test_weights_of_a_task_are_used(config: DecoderConfig) -> None:
     decoder = build_decoder(config, UNITS)
     dear = Weights(lm_weight=0.0, word_score=-30.0)
     with DecoderPool(config, UNITS, 2) as pool:
-        found = dict(pool.decode(task._replace(id=f"{task.id}{w}", weights=w) for task in tasks(6) for w in (None, dear)))
+        both = (task._replace(id=f"{task.id}{w}", weights=w) for task in tasks(6) for w in (None, dear))
+        found = dict(pool.decode(both))
     for task in tasks(6):
         assert found[f"{task.id}None"] == decoder.decode(task.log_probs)
         assert found[f"{task.id}{dear}"] == decoder.weighted(dear).decode(task.log_probs)  # type: ignore[attr-defined]

@@ -26,11 +26,10 @@ from xlpl_plugin.decoding.hypothesis import Hypothesis, LogProbs, checked_log_pr
 from xlpl_plugin.decoding.options import DecoderConfig, Weights
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
+from xlpl_plugin.text.lexicon import HOMOGRAPH_LIMIT
 
 logger = logging.getLogger(__name__)
 
-# flashlight's Trie keeps this many words of one spelling and drops the others with no more than a line on stderr
-HOMOGRAPHS_KEPT = 6
 # stands for silence where the units have no word boundary: <pad> is never trained, so its column can be shut
 _UNUSED_INDEX = 1
 _UNKNOWN = "<unk>"
@@ -148,7 +147,7 @@ def build_search_space(
     dropped = tuple(word for index, word in enumerate(words) if index not in kept)
     if dropped:
         some = " ".join(dropped[:10]) + (" ..." if len(dropped) > 10 else "")
-        logger.warning("%d words left out, %d likelier ones are spelled alike: %s", len(dropped), HOMOGRAPHS_KEPT, some)
+        logger.warning("%d words left out, %d likelier ones are spelled alike: %s", len(dropped), HOMOGRAPH_LIMIT, some)
     return SearchSpace(words, trie, lm, dropped)
 
 
@@ -161,7 +160,7 @@ def _homographs(
     for word, spelling in pairs:
         by_spelling[spelling].append(index_of[word])
     return {
-        spelling: sorted(indices, key=lambda index: -unigrams[index])[:HOMOGRAPHS_KEPT]
+        spelling: sorted(indices, key=lambda index: -unigrams[index])[:HOMOGRAPH_LIMIT]
         for spelling, indices in by_spelling.items()
     }
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xlpl_plugin.data.units import SPECIAL_SYMBOLS, WORD_BOUNDARY
+from xlpl_plugin.data.units import SPECIAL_SYMBOLS, WORD_BOUNDARY, words_of_units
 from xlpl_plugin.decoding.hypothesis import Hypothesis, LogProbs, checked_log_probs, collapse
-
-# sentencepiece marks the start of a word with this (U+2581)
-PIECE_START = "▁"
 
 
 class GreedyDecoder:
@@ -26,14 +23,4 @@ class GreedyDecoder:
             # labels end every word with the boundary, and recordings are often cut before the model emits it
             units, frames = (*units, WORD_BOUNDARY), (*frames, len(path) - 1)
         score = float(emissions.max(axis=1).sum(dtype="float64"))
-        return [Hypothesis(words_of(units), units, am_score=score, lm_score=0.0, score=score, frames=frames)]
-
-
-def words_of(units: Sequence[str]) -> tuple[str, ...]:
-    """Join units to romanised words: letters between boundaries, or sentencepiece pieces.
-
-    >>> words_of(["h", "i", "|", "y", "o", "u", "|"])
-    ('hi', 'you')
-    """
-    text = "".join(" " if unit == WORD_BOUNDARY else unit for unit in units)
-    return tuple(text.replace(PIECE_START, " ").split())
+        return [Hypothesis(tuple(words_of_units(units)), units, am_score=score, lm_score=0.0, score=score, frames=frames)]

@@ -1,7 +1,5 @@
 """Distribution of xlpl. Every dependency and its tested range stands here and nowhere else."""
 
-from glob import glob
-
 from setuptools import find_namespace_packages, setup
 
 REQUIRES = [
@@ -23,9 +21,11 @@ REQUIRES = [
     "Unidecode>=1.3.8,<2",
     "uroman>=1.3,<2",
     "num2words>=0.5.14,<0.6",
+    "PyYAML>=6,<7",
     "beautifulsoup4>=4.13,<5",
     # audio; av decodes what soundfile does not (G.722, AAC, ...)
     "soundfile>=0.13,<0.15",
+    "soxr>=0.5,<2",
     "av>=14,<19",
     "espeakng-loader>=0.2.4,<0.3",
     # evaluation and the command line
@@ -33,6 +33,7 @@ REQUIRES = [
     "click>=8.1.8,<9",
     "tqdm>=4.66,<5",
     "rich>=13.9,<16",
+    "tabulate>=0.9,<0.11",
     "matplotlib>=3.9,<4",
 ]
 
@@ -42,6 +43,7 @@ DEV = [
     "ruff>=0.17,<0.18",
     "mypy>=2.4,<3",
     "types-PyYAML",
+    "types-tabulate",
     "types-tqdm",
 ]
 
@@ -51,7 +53,7 @@ setup(
     description="Unsupervised speech recognition by cross-lingual pseudo-labelling, for fairseq",
     python_requires=">=3.11,<3.13",
     packages=find_namespace_packages(include=["xlpl_plugin", "xlpl_plugin.*"]),
-    package_data={"xlpl_plugin.text": ["rules/*.yaml"], "xlpl_plugin": ["py.typed"]},
+    package_data={"": ["*.yaml"]},
     install_requires=REQUIRES,
     # scripts/build_kenlm.sh takes cmake from here when the machine has none
     extras_require={"dev": DEV, "build": ["cmake>=3.25"]},

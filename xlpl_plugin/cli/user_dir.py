@@ -9,5 +9,8 @@ import click
 
 @click.command("user-dir")
 def command() -> None:
-    """Print the folder for fairseq's --user-dir (and common.user_dir)."""
+    """Print the folder for fairseq's --user-dir (and common.user_dir).
+
+    Example: fairseq-validate --user-dir $(xlpl user-dir) ...
+    """
     click.echo(Path(__file__).resolve().parent.parent)

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import click
-from tabulate import tabulate
 
 from xlpl_plugin.data.check import check_folder
+from xlpl_plugin.evaluation.table import render
 
 
 @click.command("check")
@@ -30,8 +30,11 @@ def command(folder: Path, quick: bool, workers: int, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(report), indent=2, ensure_ascii=False))
     else:
-        rows = [(name, count, f"{seconds / 60:.1f}") for name, (count, seconds) in report.splits.items()]
-        click.echo(tabulate(rows, headers=("part", "utterances", "minutes")))
+        rows = [
+            {"part": name, "utterances": str(count), "minutes": f"{seconds / 60:.1f}"}
+            for name, (count, seconds) in report.splits.items()
+        ]
+        click.echo(render(rows) + "\n")
         for finding in report.findings:
             place = f"{finding.file}:{finding.line}" if finding.line else finding.file
             click.echo(f"{place}: {finding.kind}: {finding.problem}")

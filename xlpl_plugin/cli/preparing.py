@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,6 +10,8 @@ from typing import Any, TypeVar
 import click
 
 from xlpl_plugin.data.prepare import Item, PrepareOptions, prepare
+from xlpl_plugin.data.report import PrepareReport
+from xlpl_plugin.evaluation.table import render
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -48,5 +51,34 @@ def run_preparation(
             "--unlabelled and --references DIR go together: the transcripts must stand somewhere else"
         )
     report = prepare(items, out, PrepareOptions(language=language, **options), skipped=skipped or {}, force=force)
-    click.echo(report.table())
+    click.echo(render_report(report))
     click.echo(f"\nwritten: {out}" + (f"; transcripts: {options['references']}" if unlabelled else ""))
+
+
+def render_report(report: PrepareReport) -> str:
+    """Return the parts, the reasons for dropping, and what the normaliser took out, as text."""
+    parts = [
+        {
+            "part": part.part,
+            "utterances": str(part.utterances),
+            "minutes": f"{part.minutes:.1f}",
+            "words": str(part.words),
+            "word types": str(part.word_types),
+        }
+        for part in report.parts
+    ]
+    counts = Counter(drop.reason for drop in report.dropped)
+    examples = {drop.reason: drop.id for drop in reversed(report.dropped)}
+    reasons = [
+        {"dropped because": reason, "files": str(count), "such as": examples[reason]}
+        for reason, count in counts.most_common()
+    ]
+    characters = " ".join(f"{character!r}:{count}" for character, count in report.dropped_characters.items())
+    notes = sum(report.removed_notes.values())
+    said = (
+        render(parts),
+        render(reasons) if reasons else "",
+        f"dropped characters: {characters}" if characters else "",
+        f"notes in brackets and addresses taken out: {notes}" if notes else "",
+    )
+    return "\n\n".join(filter(None, said))

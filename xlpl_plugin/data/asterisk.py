@@ -8,11 +8,10 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import yaml
+from omegaconf import OmegaConf
 
 from xlpl_plugin.data.prepare import Item
 from xlpl_plugin.debian import extract_deb, fetch_package
@@ -20,6 +19,7 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import iter_lines, must_exist
 
 LANGUAGES = ("en", "es", "fr", "it", "ru")
+_RULES = Path(__file__).with_name("asterisk.yaml")
 # 16 kHz first; the others are the same recordings at 8 kHz
 _SUFFIXES = (".g722", ".wav")
 _LONE_LETTER = re.compile(r"(?<![\w'’])([^\W\d_])(?![\w'’])")
@@ -55,9 +55,7 @@ def load_rules(language: str) -> Rules:
     """
     if language not in LANGUAGES:
         raise XlplError(f"no Asterisk sounds for language {language!r}", expected=f"one of {', '.join(LANGUAGES)}")
-    table: dict[str, Any] = yaml.safe_load(
-        files("xlpl_plugin.data").joinpath("asterisk.yaml").read_text(encoding="utf-8")
-    )
+    table = cast(dict[str, Any], OmegaConf.to_container(OmegaConf.load(_RULES)))
     return Rules(table["not_speech"], table["uncertain"], **table["languages"][language])
 
 
@@ -139,7 +137,7 @@ def _find_transcripts(language: str, folders: Sequence[Path]) -> Path:
 
 
 def _find_sounds(language: str, folders: Sequence[Path]) -> dict[str, Path]:
-    """Return name -> file; names are relative to the voice's folder (it_IT_m_Carlo), or to ``folder`` if it has none."""
+    """Return name -> file; names are relative to the voice's folder (it_IT_m_Carlo) or, without one, to ``folder``."""
     for folder in folders:
         roots = sorted(path for path in folder.rglob(f"{language}_*") if path.is_dir()) or [folder]
         for suffix in _SUFFIXES:

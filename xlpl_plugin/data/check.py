@@ -109,8 +109,8 @@ def _audio_findings(tsv: Path, manifest: Manifest, decode: bool, workers: int) -
     workers = min(workers or os.cpu_count() or 1, len(jobs) // 32 + 1)
     with ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool:
         problems = pool.map(_audio_problem, *zip(*jobs, strict=True), chunksize=16) if jobs else iter(())
-        problems = tqdm(problems, total=len(jobs), desc=tsv.stem, unit="file", disable=None)
-        return [Finding("audio", str(tsv), line, problem) for line, problem in enumerate(problems, start=2) if problem]
+        shown = tqdm(problems, total=len(jobs), desc=tsv.stem, unit="file", disable=None)
+        return [Finding("audio", str(tsv), line, problem) for line, problem in enumerate(shown, start=2) if problem]
 
 
 def _audio_problem(path: Path, num_samples: int, decode: bool) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from xlpl_plugin.data.units import LETTERS
 from xlpl_plugin.text.normalizer import normalizer_for
+from xlpl_plugin.text.pieces import read_pieces
 from xlpl_plugin.text.speller import Speller, make_speller
 
 # a stop inside "28.8" or "www.asterisk.org" ends nothing
@@ -48,10 +49,13 @@ class Transcriber:
         sentences = tuple(filter(None, map(self._sentence_normalizer.normalize, _SENTENCE_END.split(text))))
         return Labels(words, units, sentences or (words,))
 
-    def units(self, lines: Iterable[str]) -> tuple[str, ...]:
-        """Return the dictionary's symbols: the shared letters, and what a speller for another script adds to them."""
-        extra = {symbol for line in lines for symbol in line.split()} - set(LETTERS)
-        return (*LETTERS, *sorted(extra))
+
+def dictionary(lines: Iterable[str], pieces: str = "") -> tuple[str, ...]:
+    """Return the symbols of dict.ltr.txt: all pieces, or the shared letters and what another script adds to them."""
+    if pieces:
+        return read_pieces(Path(pieces))
+    extra = {symbol for line in lines for symbol in line.split()} - set(LETTERS)
+    return (*LETTERS, *sorted(extra))
 
 
 def make_transcriber(language: str, speller: str, pieces: str = "") -> Transcriber:

@@ -17,7 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from xlpl_plugin.audio.reading import SAMPLE_RATE, read_audio, write_audio
-from xlpl_plugin.data.labelling import Labels, Transcriber, make_transcriber
+from xlpl_plugin.data.labelling import Labels, Transcriber, dictionary, make_transcriber
 from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
 from xlpl_plugin.data.report import Dropped, PrepareReport, part_report
 from xlpl_plugin.data.split import PARTS, split_by_sentence
@@ -97,16 +97,16 @@ def prepare(
     _check(items, options)
     out = _replaceable(out, force)
     references = _replaceable(options.references, force) if options.references else None
+    if references is not None and (references in out.parents or references == out or out in references.parents):
+        raise XlplError("inside the prepared folder, or around it", file=references, expected="a folder apart from it")
     transcriber = make_transcriber(options.language, options.speller, options.pieces)
     dropped = [Dropped(name, reason) for name, reason in skipped.items()]
     labels = _transcribe(items, transcriber, dropped)
+    units = dictionary((label.units for label in labels.values() if label.units), options.pieces)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as work:
         kept = _convert([item for item in items if item.id in labels], labels, Path(work) / "new", options, dropped)
         parts = _parts(kept, labels, out, options)
-        _write(Path(work) / "new", parts, labelled=references is None)
-        units = transcriber.units(label.units for label in labels.values() if label.units)
-        write_units(Path(work) / "new", units)
         report = PrepareReport(
             language=options.language,
             speller=options.speller,
@@ -117,12 +117,11 @@ def prepare(
             dropped_characters=dict(transcriber.normalizer.dropped.most_common()),
             removed_notes=dict(transcriber.normalizer.removed.most_common()),
         )
-        write_json(Path(work) / "new" / REPORT, report)
         if references is not None:
-            _write(Path(work) / "references", parts, labelled=True)
-            write_units(Path(work) / "references", units)
-            write_json(Path(work) / "references" / REPORT, report)
+            _write(Path(work) / "references", parts, units, report)
             _publish(Path(work) / "references", references)
+            parts = {name: _without_labels(manifest) for name, manifest in parts.items()}
+        _write(Path(work) / "new", parts, units, report)
         _publish(Path(work) / "new", out)
     return report
 
@@ -257,9 +256,11 @@ def _parts(
     return {part: Manifest(out / "audio", tuple(rows[part])) for part in PARTS if wanted[part] > 0}
 
 
-def _write(folder: Path, parts: dict[str, Manifest], *, labelled: bool) -> None:
+def _write(folder: Path, parts: Mapping[str, Manifest], units: Sequence[str], report: PrepareReport) -> None:
     for part, manifest in parts.items():
-        write_manifest(folder, part, manifest if labelled else _without_labels(manifest))
+        write_manifest(folder, part, manifest)
+    write_units(folder, units)
+    write_json(folder / REPORT, report)
 
 
 def _without_labels(manifest: Manifest) -> Manifest:

@@ -16,6 +16,7 @@ from torch.nn import functional
 from xlpl_plugin.criterions.meters import log_validation, validation_counts
 from xlpl_plugin.data.units import SPECIAL_SYMBOLS
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.models.outputs import log_probs_and_frames
 
 
 # fairseq makes flags of the fields and needs types, not strings: no ``from __future__ import annotations`` here
@@ -57,10 +58,8 @@ class Ctc(FairseqCriterion):
             XlplError: the sample has no labels.
         """
         if sample.get("target") is None:
-            raise XlplError("the split has no labels", expected="a .ltr file beside the .tsv, for training and validation")
-        output = model(**sample["net_input"])
-        log_probs = model.get_normalized_probs(output, log_probs=True).float().contiguous()
-        frames = own_frames(output["padding_mask"], log_probs)
+            raise XlplError("the split has no labels", expected="a .ltr file beside the .tsv")
+        log_probs, frames = log_probs_and_frames(model, sample["net_input"])
         targets, lengths = sample["target"], sample["target_lengths"]
         feasible = frames >= required_frames(targets, lengths)
         with torch.autocast(log_probs.device.type, enabled=False), torch.backends.cudnn.flags(enabled=False):
@@ -102,13 +101,6 @@ class Ctc(FairseqCriterion):
     @staticmethod
     def logging_outputs_can_be_summed() -> bool:
         return True
-
-
-def own_frames(padding_mask: Tensor | None, log_probs: Tensor) -> Tensor:
-    """(B,) frames of each utterance, from the model's (B, T) padding mask and its (T, B, C) output."""
-    if padding_mask is None:
-        return torch.full((log_probs.shape[1],), log_probs.shape[0], device=log_probs.device)
-    return (~padding_mask).sum(dim=-1)
 
 
 def required_frames(targets: Tensor, lengths: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, List  # noqa: UP035
 
@@ -14,6 +14,7 @@ from omegaconf import II, MISSING
 
 from xlpl_plugin.data.dataset import AudioDataset, Part, keep_durations, read_part
 from xlpl_plugin.data.units import SPECIAL_SYMBOLS, read_units
+from xlpl_plugin.decoding.options import DecoderConfig
 from xlpl_plugin.errors import XlplError
 
 logger = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ class AsrConfig(FairseqDataclass):
 
     data: str = field(default=MISSING, metadata={"help": "prepared folder: {split}.tsv, .ltr, .weight, dict.ltr.txt"})
     labels: str = field(default="ltr", metadata={"help": "extension of the label files and middle of dict.*.txt"})
-    init_from: str = field(default="", metadata={"help": "checkpoint that training starts from; units are mapped by name"})
+    init_from: str = field(default="", metadata={"help": "checkpoint to start from; units are mapped by name"})
     mix: List[str] = field(  # noqa: UP006
         default_factory=list, metadata={"help": "further prepared folders for the training split"}
     )
@@ -38,12 +39,25 @@ class AsrConfig(FairseqDataclass):
     normalize: bool = field(default=False, metadata={"help": "zero mean and unit variance of each waveform"})
     min_duration: float = field(default=0.0, metadata={"help": "leave shorter training utterances out, in seconds"})
     max_duration: float = field(default=0.0, metadata={"help": "leave longer ones out, in seconds; 0 = no limit"})
+    # decoding by fairseq-generate; the prefix keeps clear of fairseq's own flags
+    dec_lexicon: str = field(default=DecoderConfig.lexicon, metadata={"help": "word<TAB>units file; empty: greedy"})
+    dec_lm: str = field(default=DecoderConfig.lm, metadata={"help": "KenLM model; empty: none"})
+    dec_lm_weight: float = field(default=DecoderConfig.lm_weight, metadata={"help": "factor of the LM's log10"})
+    dec_word_score: float = field(default=DecoderConfig.word_score, metadata={"help": "added for every word"})
+    dec_beam: int = field(default=DecoderConfig.beam, metadata={"help": "hypotheses kept after each frame"})
+    dec_beam_token: int = field(default=DecoderConfig.beam_token, metadata={"help": "units tried at each frame"})
+    dec_beam_threshold: float = field(
+        default=DecoderConfig.beam_threshold, metadata={"help": "how far behind the best a hypothesis may be"}
+    )
+    dec_nbest: int = field(default=DecoderConfig.nbest, metadata={"help": "hypotheses of an utterance"})
+    dec_log_add: bool = field(default=DecoderConfig.log_add, metadata={"help": "sum over alignments"})
+    dec_words: str = field(default="", metadata={"help": "new file for the words in their own script, by utterance"})
     # draws of an epoch are new batches
     rebuild_batches: bool = True
     # what other parts of the configuration say
     seed: int = II("common.seed")
     train_subset: str = II("dataset.train_subset")
-    finetune_from_model: Any = II("checkpoint.finetune_from_model")
+    finetune_from_model: str | None = II("checkpoint.finetune_from_model")
 
 
 @register_task("xlpl_asr", dataclass=AsrConfig)
@@ -104,6 +118,13 @@ class AsrTask(FairseqTask):
 
             initialize(model, self.cfg.init_from, self.target_dictionary.symbols)
         return model
+
+    def build_generator(self, models: Any, args: Any, *_: Any, **__: Any) -> Any:
+        """The decoder that the ``dec_*`` options ask for; fairseq's own options of generation do not apply."""
+        from xlpl_plugin.tasks.generator import CtcGenerator
+
+        options = {item.name: self.cfg[f"dec_{item.name}"] for item in fields(DecoderConfig)}
+        return CtcGenerator(DecoderConfig(**options), self.target_dictionary, self.cfg.dec_words)
 
     def get_batch_iterator(self, dataset: Any, **options: Any) -> Any:
         """As fairseq's, but without its two silent losses of data (multiples of 8, shards that no one decodes)."""
@@ -179,13 +200,13 @@ class AsrTask(FairseqTask):
         if list(other) == list(ours):
             return
         raise XlplError(
-            f"its dictionary is not the model's: {len(other)} units {_excerpt(other)} against {len(ours)} {_excerpt(ours)}",
+            f"its dictionary is not the model's: {_excerpt(other)}",
             file=origin,
-            expected="the same units in the same order",
+            expected=f"the same units in the same order: {_excerpt(ours)}",
             remedy="use the data folder that the model was trained on, or start a new model with task.init_from",
         )
 
 
 def _excerpt(units: Any) -> str:
     text = " ".join(list(units)[len(SPECIAL_SYMBOLS) :])
-    return text if len(text) <= 80 else text[:77] + "..."
+    return f"{len(units)} units, {text if len(text) <= 80 else text[:77] + '...'}"

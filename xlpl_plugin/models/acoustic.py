@@ -1,0 +1,75 @@
+"""Any CTC model of fairseq as an acoustic model: waveforms in, log-probabilities of units out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from fairseq import checkpoint_utils
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from torch import Tensor, nn
+
+import xlpl_plugin.registry  # noqa: F401  (a checkpoint names its task and model)
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.models.checkpoint import checkpoint_units, read_checkpoint
+from xlpl_plugin.models.outputs import log_probs_and_frames
+
+Array = npt.NDArray[np.float32]
+
+
+class AcousticModel:
+    """A trained model ready for inference. Make it with ``load_acoustic_model``."""
+
+    def __init__(self, model: Any, units: Sequence[str], *, normalize: bool, device: str = "cpu") -> None:
+        self.units = tuple(units)
+        self.device = torch.device(device)
+        self._model = model.eval().requires_grad_(False).to(self.device)
+        self._normalize = normalize
+        # a group norm over time (wav2vec 2.0 base) sees the padding: there, utterances go through one by one
+        self._pads = not any(isinstance(module, nn.GroupNorm) for module in model.modules())
+
+    @torch.inference_mode()
+    def emit(self, waveforms: Sequence[Array]) -> list[Array]:
+        """Return for each (T,) waveform its (T', C) natural log-probabilities.
+
+        The frames are the utterance's own: neither their number nor their values depend on the batch.
+        """
+        if not self._pads and len(waveforms) > 1:
+            return [self.emit([waveform])[0] for waveform in waveforms]
+        sources = [self._prepare(waveform) for waveform in waveforms]
+        lengths = torch.tensor([len(source) for source in sources], device=self.device)
+        source = nn.utils.rnn.pad_sequence(sources, batch_first=True)
+        padding = torch.arange(source.shape[1], device=self.device) >= lengths.unsqueeze(1)
+        log_probs, frames = log_probs_and_frames(self._model, {"source": source, "padding_mask": padding})
+        return [log_probs[:count, i].cpu().numpy() for i, count in enumerate(frames.tolist())]
+
+    def _prepare(self, waveform: Array) -> Tensor:
+        source = torch.as_tensor(waveform, dtype=torch.float32, device=self.device)
+        return nn.functional.layer_norm(source, source.shape) if self._normalize else source
+
+
+def load_acoustic_model(checkpoint: str | Path, device: str = "cpu") -> AcousticModel:
+    """Load ours, ``wav2vec_ctc`` or another CTC model; data folder and pre-trained file may be gone.
+
+    Raises:
+        XlplError: see ``read_checkpoint``; a checkpoint without units, or of a task or model that is not known here.
+    """
+    state = read_checkpoint(checkpoint)
+    units = checkpoint_units(checkpoint, state)
+    try:
+        if state.get("cfg") is not None:
+            state["cfg"] = OmegaConf.create(state["cfg"], flags={"allow_objects": True})
+        models, config, _ = checkpoint_utils.load_model_ensemble_and_task([str(checkpoint)], state=state)
+    except (AssertionError, KeyError, RuntimeError, TypeError, ValueError, OmegaConfBaseException) as error:
+        raise XlplError(
+            f"cannot build its model: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
+            file=checkpoint,
+            expected="an acoustic model trained with xlpl_asr or fairseq's audio_finetuning",
+            remedy="check that it was trained with this version of xlpl",
+        ) from error
+    return AcousticModel(models[0], units, normalize=bool(config.task.get("normalize", False)), device=device)

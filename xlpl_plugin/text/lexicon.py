@@ -58,6 +58,12 @@ def count_words(lines: Iterable[str]) -> Counter[str]:
     return counts
 
 
+def rank_words(counts: Mapping[str, int], *, min_count: int = 1, max_words: int | None = None) -> list[str]:
+    """Return the words, the commonest first, those of one count in alphabetical order: always the same for a text."""
+    common = (word for word, count in counts.items() if count >= min_count)
+    return sorted(common, key=lambda word: (-counts[word], word))[:max_words]
+
+
 def build_lexicon(
     words: Iterable[str] | Mapping[str, int],
     speller: Speller,
@@ -68,19 +74,18 @@ def build_lexicon(
 ) -> Lexicon:
     """Spell the words, the commonest first; at most ``homograph_limit`` words keep the same spelling.
 
-    ``words`` is running words, or a table of counts. Words of one count stand in alphabetical order, so the same
-    text always gives the same lexicon.
+    ``words`` is running words, or a table of counts.
 
     Raises:
         XlplError: no word is left.
     """
     counts = words if isinstance(words, Mapping) else Counter(words)
-    ranked = sorted((word for word, count in counts.items() if count >= min_count), key=lambda w: (-counts[w], w))
+    ranked = rank_words(counts, min_count=min_count, max_words=max_words)
     spellings: dict[str, tuple[Spelling, ...]] = {}
     sharing: Counter[Spelling] = Counter()
     unspelled: list[str] = []
     crowded_out: list[str] = []
-    for word in ranked[:max_words]:
+    for word in ranked:
         found = list(dict.fromkeys(speller.spell(word)))
         kept = tuple(spelling for spelling in found if sharing[spelling] < homograph_limit)
         sharing.update(kept)

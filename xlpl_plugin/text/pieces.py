@@ -19,8 +19,8 @@ def train_pieces(
 ) -> tuple[str, ...]:
     """Train a unigram model of ``size`` pieces on spelled words, write ``pieces.model`` and return the pieces.
 
-    Every character of the text and of ``letters`` is a piece, so every word of them can be spelled. The mark of a word's beginning is
-    always the first character of a piece.
+    Every character of the text and of ``letters`` is a piece, so every word of them can be spelled. The mark of a
+    word's beginning is always the first character of a piece.
 
     Raises:
         XlplError: no text, or fewer different pieces in it than asked for.

@@ -29,6 +29,11 @@ class Utterance:
     def id(self) -> str:
         return utterance_id(self.path)
 
+    @property
+    def seconds(self) -> float:
+        """Duration at 16 kHz, the only rate of prepared audio."""
+        return self.num_samples / 16_000
+
 
 def utterance_id(path: str) -> str:
     return str(PurePosixPath(path).with_suffix(""))
@@ -47,8 +52,7 @@ class Manifest:
 
     @property
     def seconds(self) -> float:
-        """Total duration at 16 kHz, the only rate of prepared audio."""
-        return sum(utterance.num_samples for utterance in self.utterances) / 16_000
+        return sum(utterance.seconds for utterance in self.utterances)
 
 
 def read_manifest(folder: str | Path, split: str, *, labels: bool = True, units_suffix: str = "ltr") -> Manifest:

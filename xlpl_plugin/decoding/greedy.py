@@ -23,4 +23,5 @@ class GreedyDecoder:
             # labels end every word with the boundary, and recordings are often cut before the model emits it
             units, frames = (*units, WORD_BOUNDARY), (*frames, len(path) - 1)
         score = float(emissions.max(axis=1).sum(dtype="float64"))
-        return [Hypothesis(tuple(words_of_units(units)), units, am_score=score, lm_score=0.0, score=score, frames=frames)]
+        words = tuple(words_of_units(units))
+        return [Hypothesis(words, units, am_score=score, lm_score=0.0, score=score, frames=frames)]

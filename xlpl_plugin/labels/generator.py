@@ -1,0 +1,172 @@
+"""The label generator: log-probs of a split through the decoder's worker processes to records and a manifest."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from omegaconf import MISSING
+from tqdm import tqdm
+
+from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
+from xlpl_plugin.data.units import SPECIAL_SYMBOLS, write_units
+from xlpl_plugin.decoding import DecoderConfig, Hypothesis
+from xlpl_plugin.decoding.greedy import GreedyDecoder
+from xlpl_plugin.decoding.pool import DecoderPool, Task
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import new_output, sha256, write_json
+from xlpl_plugin.labels.emissions import Emissions, ModelEmissions
+from xlpl_plugin.labels.filters import FilterConfig, FilterRow, apply_filters
+from xlpl_plugin.labels.records import LABELS_FILE, LabelRecord, make_record, write_labels
+
+logger = logging.getLogger(__name__)
+
+PROVENANCE_FILE = "provenance.json"
+
+
+@dataclass
+class LabelConfig:
+    """What to label, with what, and where to."""
+
+    # checkpoint of the acoustic model; not needed where `emissions` is given
+    am: str = ""
+    # stored log-probs of this split (xlpl emit); empty: computed on the way and not kept
+    emissions: str = ""
+    # prepared folder; its transcripts, if it has any, are not read
+    data: str = MISSING
+    # its split
+    split: str = "train"
+    # new folder for labels.jsonl, {split}.tsv/.wrd/.ltr, dict.ltr.txt and provenance.json
+    out: str = MISSING
+    # lexicon, LM, weights and beam; without a lexicon the labels are greedy
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    # which labels a student learns from
+    filter: FilterConfig = field(default_factory=FilterConfig)
+    # decoding processes
+    workers: int = 1
+    # seconds of audio in a batch of the acoustic model, padding counted
+    max_seconds: float = 120.0
+    # device of the acoustic model: cpu, cuda, cuda:1
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class LabelSummary:
+    """What ``label`` did: utterances, those kept, and what each filter removed."""
+
+    utterances: int
+    kept: int
+    seconds: float
+    kept_seconds: float
+    words: int
+    filters: tuple[FilterRow, ...]
+
+
+def label(config: LabelConfig, *, force: bool = False) -> LabelSummary:
+    """Label one split. Every id of its manifest gets a record, with the reason where it is not kept.
+
+    Raises:
+        XlplError: results are there already (without ``force``), broken input, or options that do not fit together.
+    """
+    out = new_output(config.out, force=force)
+    config.filter.check()
+    manifest = read_manifest(config.data, config.split, labels=False)
+    source = open_source(config.am, config.emissions, max_seconds=config.max_seconds, device=config.device)
+    with DecoderPool(config.decoder, source.units, config.workers) as pool:
+        found = {record.id: record for record in _records(manifest, source, pool)}
+    records, rows = apply_filters([found[name] for name in manifest.ids], config.filter)
+    kept = [record for record in records if record.kept]
+    summary = LabelSummary(
+        utterances=len(records),
+        kept=len(kept),
+        seconds=round(manifest.seconds, 2),
+        kept_seconds=round(sum(record.seconds for record in kept), 2),
+        words=sum(len(record.words) for record in kept),
+        filters=tuple(rows),
+    )
+    if not kept:
+        logger.warning("none of the %d labels of %s is kept: nothing to learn from", len(records), out)
+    _write(out, config, manifest, source, records)
+    write_json(out / PROVENANCE_FILE, _provenance(config, source.am_sha256, records, summary))
+    return summary
+
+
+def open_source(
+    am: str, emissions: str, *, max_seconds: float = 120.0, device: str = "cpu"
+) -> Emissions | ModelEmissions:
+    """Open stored emissions, or the model that computes them.
+
+    Raises:
+        XlplError: neither is given, or the emissions are of another model than ``am``.
+    """
+    if not emissions:
+        if not am:
+            raise XlplError("neither am nor emissions is given", expected="a checkpoint, or a folder of emissions")
+        return ModelEmissions(am, max_seconds=max_seconds, device=device)
+    stored = Emissions(emissions)
+    if am and sha256(am) != stored.am_sha256:
+        raise XlplError(
+            f"made by another acoustic model than {am}",
+            file=emissions,
+            expected=f"emissions of the model with sha256 {stored.am_sha256[:16]}...",
+            remedy="compute the emissions again, or leave am empty",
+        )
+    return stored
+
+
+def _records(manifest: Manifest, source: Emissions | ModelEmissions, pool: DecoderPool) -> Iterator[LabelRecord]:
+    """Yield a record for every utterance, in the order in which they are decoded."""
+    greedy_decoder = GreedyDecoder(source.units)
+    waiting: dict[str, tuple[float, int, Hypothesis]] = {}
+    frameless: list[LabelRecord] = []
+
+    def tasks() -> Iterator[Task]:
+        for utterance, log_probs in source.stream(manifest):
+            seconds = utterance.seconds
+            if not len(log_probs):
+                frameless.append(make_record(utterance.id, seconds, 0, None, None))
+                continue
+            waiting[utterance.id] = (seconds, len(log_probs), greedy_decoder.decode(log_probs)[0])
+            yield Task(utterance.id, log_probs)
+
+    with tqdm(total=len(manifest.utterances), desc="label", unit="utt", smoothing=0) as bar:
+        with closing(pool.decode(tasks())) as results:
+            for name, hypotheses in results:
+                seconds, frames, greedy = waiting.pop(name)
+                yield make_record(name, seconds, frames, hypotheses[0] if hypotheses else None, greedy)
+                bar.update()
+        yield from frameless
+        bar.update(len(frameless))
+
+
+def _write(
+    out: Path, config: LabelConfig, manifest: Manifest, source: Emissions | ModelEmissions, records: list[LabelRecord]
+) -> None:
+    for suffix in ("tsv", "wrd", "ltr", "weight"):
+        (out / f"{config.split}.{suffix}").unlink(missing_ok=True)  # of an earlier run, with --force
+    write_labels(out / LABELS_FILE, records)
+    write_units(out, source.units[len(SPECIAL_SYMBOLS) :])
+    kept = tuple(
+        replace(utterance, words=record.text, units=record.units)
+        for utterance, record in zip(manifest.utterances, records, strict=True)
+        if record.kept
+    )
+    write_manifest(out, config.split, Manifest(manifest.root, kept))
+
+
+def _provenance(
+    config: LabelConfig, am_sha256: str, records: list[LabelRecord], summary: LabelSummary
+) -> dict[str, object]:
+    """Return what made these labels, so that a person can tell two folders of labels apart."""
+    files = {"lexicon": config.decoder.lexicon, "lm": config.decoder.lm}
+    return {
+        "config": asdict(config),
+        "am_sha256": am_sha256,
+        "decoder_sha256": {name: sha256(path) for name, path in files.items() if path},
+        "summary": summary,
+        "reasons": dict(Counter(record.reason.partition(":")[0] for record in records if not record.kept)),
+    }

@@ -76,7 +76,7 @@ def read_audio(path: str | Path) -> Waveform:
 
 
 def write_audio(path: str | Path, waveform: Waveform) -> None:
-    """Write a (T,) float32 waveform at 16 kHz as 16-bit FLAC, whole or not at all; louder than full scale is clipped."""
+    """Write a (T,) float32 waveform at 16 kHz as 16-bit FLAC, whole or not at all; what is too loud is clipped."""
     if waveform.ndim != 1 or waveform.size == 0 or not np.isfinite(waveform).all():
         raise XlplError(
             f"cannot write an array of shape {waveform.shape}", file=path, expected="(T,) finite samples, T > 0"
@@ -127,12 +127,20 @@ def _read_ffmpeg(path: Path) -> Waveform:
 
 
 def _reject_truncated(path: Path, info: Any) -> None:
-    log = str(info.extra_info)
-    short = _SHORT_DATA.search(log)
+    short = _SHORT_DATA.search(str(info.extra_info))
     if short and int(short.group(1)) not in _UNKNOWN_SIZES:
         raise _truncated(path, f"its header promises {short.group(1)} bytes of samples")
-    if "without an End-Of-Stream" in log:
+    if info.format == "OGG" and not _ogg_is_whole(path.read_bytes()):
         raise _truncated(path, "the Ogg stream has no end")
+
+
+def _ogg_is_whole(content: bytes) -> bool:
+    """Say whether the last Ogg page is complete and ends the stream; libsndfile just stops at the last whole one."""
+    position, flags = 0, 0
+    while content[position : position + 4] == b"OggS" and position + 27 <= len(content):
+        flags, segments = content[position + 5], content[position + 26]
+        position += 27 + segments + sum(content[position + 27 : position + 27 + segments])
+    return position <= len(content) and bool(flags & 4)
 
 
 def _truncated(path: Path, detail: str) -> XlplError:

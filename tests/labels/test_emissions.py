@@ -12,7 +12,7 @@ import soundfile
 from xlpl_plugin.data.manifest import Manifest, Utterance, read_manifest, write_manifest
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.labels import emissions as module
-from xlpl_plugin.labels.emissions import EmitConfig, Emissions, emit, length_batches
+from xlpl_plugin.labels.emissions import Emissions, EmitConfig, emit, length_batches
 
 UNITS = ("<s>", "<pad>", "</s>", "<unk>", "|", "a", "b")
 STRIDE = 640

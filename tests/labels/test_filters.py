@@ -13,7 +13,9 @@ from xlpl_plugin.labels.filters import FilterConfig, apply_filters
 from xlpl_plugin.labels.records import LabelRecord, agreement, frames_needed, make_record, read_labels, write_labels
 
 
-def record(name: str, units: str = "a b |", greedy: str = "a b |", am_score: float = -5.0, frames: int = 50) -> LabelRecord:
+def record(
+    name: str, units: str = "a b |", greedy: str = "a b |", am_score: float = -5.0, frames: int = 50
+) -> LabelRecord:
     def hypothesis(units: str, score: float) -> Hypothesis:
         words = tuple(units.replace(" ", "").split("|")[:-1])
         starts = tuple(range(len(units.split())))
@@ -95,12 +97,12 @@ def test_filtering_again_forgets_the_first_time() -> None:
 
 
 def test_agreement_and_frames_needed() -> None:
-    assert agreement("a b |".split(), "a b |".split()) == 1.0
+    assert agreement(["a", "b", "|"], ["a", "b", "|"]) == 1.0
     assert agreement([], ["a", "b"]) == 0.0
     assert agreement([], []) == 1.0
-    assert agreement(["a"], "a b c d".split()) == 0.25
+    assert agreement(["a"], ["a", "b", "c", "d"]) == 0.25
     assert frames_needed([]) == 0
-    assert frames_needed("a a a b".split()) == 6
+    assert frames_needed(["a", "a", "a", "b"]) == 6
 
 
 def test_records_come_back_as_written(tmp_path: Path) -> None:

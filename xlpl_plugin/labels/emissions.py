@@ -32,7 +32,7 @@ _SHARD_FRAMES = 800_000
 
 @dataclass
 class EmitConfig:
-    """What to compute log-probs of."""
+    """What to compute log-probs of, to be stored in a folder."""
 
     # checkpoint of the acoustic model
     am: str = MISSING
@@ -46,6 +46,26 @@ class EmitConfig:
     max_seconds: float = 120.0
     # cpu, cuda, cuda:1
     device: str = "cpu"
+
+
+@dataclass
+class InputConfig:
+    """What a verb that needs log-probs reads."""
+
+    # checkpoint of the acoustic model; not needed where `emissions` holds its log-probs
+    am: str = ""
+    # folder of log-probs of this split: read if it is there, else computed once and kept; empty: not kept
+    emissions: str = ""
+    # prepared folder; its transcripts, if it has any, are not read
+    data: str = MISSING
+    # its split
+    split: str = "train"
+    # seconds of audio in a batch of the acoustic model, padding counted
+    max_seconds: float = 120.0
+    # device of the acoustic model: cpu, cuda, cuda:1
+    device: str = "cpu"
+    # decoding processes
+    workers: int = 1
 
 
 class Emission(NamedTuple):
@@ -147,6 +167,33 @@ class ModelEmissions:
             waveforms = [_read(manifest.root, utterance) for utterance in batch]
             for utterance, log_probs in zip(batch, self._model.emit(waveforms), strict=True):
                 yield Emission(utterance, np.ascontiguousarray(log_probs, dtype=np.float32))
+
+
+EmissionSource = Emissions | ModelEmissions
+
+
+def open_source(config: InputConfig) -> EmissionSource:
+    """Open stored emissions, compute and store them where they are wanted, or open the model that computes them.
+
+    Raises:
+        XlplError: neither emissions nor a model, or emissions of another model than ``config.am``.
+    """
+    if not config.am and not config.emissions:
+        raise XlplError("neither am nor emissions is given", expected="a checkpoint, or a folder of emissions")
+    if not config.emissions:
+        return ModelEmissions(config.am, max_seconds=config.max_seconds, device=config.device)
+    if config.am and not Path(config.emissions).exists():
+        options = (config.am, config.data, config.split, config.emissions, config.max_seconds, config.device)
+        return emit(EmitConfig(*options))
+    stored = Emissions(config.emissions)
+    if config.am and sha256(config.am) != stored.am_sha256:
+        raise XlplError(
+            f"made by another acoustic model than {config.am}",
+            file=config.emissions,
+            expected=f"emissions of the model with sha256 {stored.am_sha256[:16]}...",
+            remedy="name another folder, or leave am empty",
+        )
+    return stored
 
 
 def emit(config: EmitConfig, *, force: bool = False) -> Emissions:

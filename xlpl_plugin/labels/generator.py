@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -17,9 +16,8 @@ from xlpl_plugin.data.units import SPECIAL_SYMBOLS, write_units
 from xlpl_plugin.decoding import DecoderConfig, Hypothesis
 from xlpl_plugin.decoding.greedy import GreedyDecoder
 from xlpl_plugin.decoding.pool import DecoderPool, Task
-from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import new_output, sha256, write_json
-from xlpl_plugin.labels.emissions import Emissions, ModelEmissions
+from xlpl_plugin.labels.emissions import EmissionSource, InputConfig, open_source
 from xlpl_plugin.labels.filters import FilterConfig, FilterRow, apply_filters
 from xlpl_plugin.labels.records import LABELS_FILE, LabelRecord, make_record, write_labels
 
@@ -29,29 +27,15 @@ PROVENANCE_FILE = "provenance.json"
 
 
 @dataclass
-class LabelConfig:
+class LabelConfig(InputConfig):
     """What to label, with what, and where to."""
 
-    # checkpoint of the acoustic model; not needed where `emissions` is given
-    am: str = ""
-    # stored log-probs of this split (xlpl emit); empty: computed on the way and not kept
-    emissions: str = ""
-    # prepared folder; its transcripts, if it has any, are not read
-    data: str = MISSING
-    # its split
-    split: str = "train"
     # new folder for labels.jsonl, {split}.tsv/.wrd/.ltr, dict.ltr.txt and provenance.json
     out: str = MISSING
     # lexicon, LM, weights and beam; without a lexicon the labels are greedy
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     # which labels a student learns from
     filter: FilterConfig = field(default_factory=FilterConfig)
-    # decoding processes
-    workers: int = 1
-    # seconds of audio in a batch of the acoustic model, padding counted
-    max_seconds: float = 120.0
-    # device of the acoustic model: cpu, cuda, cuda:1
-    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -75,7 +59,7 @@ def label(config: LabelConfig, *, force: bool = False) -> LabelSummary:
     out = new_output(config.out, force=force)
     config.filter.check()
     manifest = read_manifest(config.data, config.split, labels=False)
-    source = open_source(config.am, config.emissions, max_seconds=config.max_seconds, device=config.device)
+    source = open_source(config)
     with DecoderPool(config.decoder, source.units, config.workers) as pool:
         found = {record.id: record for record in _records(manifest, source, pool)}
     records, rows = apply_filters([found[name] for name in manifest.ids], config.filter)
@@ -95,30 +79,7 @@ def label(config: LabelConfig, *, force: bool = False) -> LabelSummary:
     return summary
 
 
-def open_source(
-    am: str, emissions: str, *, max_seconds: float = 120.0, device: str = "cpu"
-) -> Emissions | ModelEmissions:
-    """Open stored emissions, or the model that computes them.
-
-    Raises:
-        XlplError: neither is given, or the emissions are of another model than ``am``.
-    """
-    if not emissions:
-        if not am:
-            raise XlplError("neither am nor emissions is given", expected="a checkpoint, or a folder of emissions")
-        return ModelEmissions(am, max_seconds=max_seconds, device=device)
-    stored = Emissions(emissions)
-    if am and sha256(am) != stored.am_sha256:
-        raise XlplError(
-            f"made by another acoustic model than {am}",
-            file=emissions,
-            expected=f"emissions of the model with sha256 {stored.am_sha256[:16]}...",
-            remedy="compute the emissions again, or leave am empty",
-        )
-    return stored
-
-
-def _records(manifest: Manifest, source: Emissions | ModelEmissions, pool: DecoderPool) -> Iterator[LabelRecord]:
+def _records(manifest: Manifest, source: EmissionSource, pool: DecoderPool) -> Iterator[LabelRecord]:
     """Yield a record for every utterance, in the order in which they are decoded."""
     greedy_decoder = GreedyDecoder(source.units)
     waiting: dict[str, tuple[float, int, Hypothesis]] = {}
@@ -134,17 +95,16 @@ def _records(manifest: Manifest, source: Emissions | ModelEmissions, pool: Decod
             yield Task(utterance.id, log_probs)
 
     with tqdm(total=len(manifest.utterances), desc="label", unit="utt", smoothing=0) as bar:
-        with closing(pool.decode(tasks())) as results:
-            for name, hypotheses in results:
-                seconds, frames, greedy = waiting.pop(name)
-                yield make_record(name, seconds, frames, hypotheses[0] if hypotheses else None, greedy)
-                bar.update()
+        for name, hypotheses in pool.decode(tasks()):
+            seconds, frames, greedy = waiting.pop(name)
+            yield make_record(name, seconds, frames, hypotheses[0] if hypotheses else None, greedy)
+            bar.update()
         yield from frameless
         bar.update(len(frameless))
 
 
 def _write(
-    out: Path, config: LabelConfig, manifest: Manifest, source: Emissions | ModelEmissions, records: list[LabelRecord]
+    out: Path, config: LabelConfig, manifest: Manifest, source: EmissionSource, records: list[LabelRecord]
 ) -> None:
     for suffix in ("tsv", "wrd", "ltr", "weight"):
         (out / f"{config.split}.{suffix}").unlink(missing_ok=True)  # of an earlier run, with --force

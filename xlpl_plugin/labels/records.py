@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
 from pathlib import Path
 
 import editdistance
@@ -95,7 +96,7 @@ def agreement(units: Sequence[str], greedy: Sequence[str]) -> float:
 
 def frames_needed(units: Sequence[str]) -> int:
     """Return the fewest frames in which CTC can emit ``units``: one each, and a blank between two alike."""
-    return len(units) + sum(first == second for first, second in zip(units, units[1:], strict=False))
+    return len(units) + sum(first == second for first, second in pairwise(units))
 
 
 def write_labels(file: str | Path, records: Iterable[LabelRecord]) -> None:

@@ -176,7 +176,7 @@ def read_transcripts(path: Path, rules: Rules) -> dict[str, str]:
         texts.setdefault(rules.rename.get(name, name), _mend(own[1], name, rules))
         glued += others
     for name, text in glued:  # an entry with a line of its own is the better one
-        texts.setdefault(name, _mend(text, name, rules))
+        texts[name] = texts.get(name) or _mend(text, name, rules)
     return texts
 
 

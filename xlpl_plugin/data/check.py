@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
-
-from tqdm import tqdm
 
 from xlpl_plugin.audio.reading import SAMPLE_RATE, audio_info, read_audio
 from xlpl_plugin.data.manifest import Manifest, read_manifest
+from xlpl_plugin.data.parallel import parallel_map
 from xlpl_plugin.data.units import WORD_BOUNDARY, read_units
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
@@ -106,14 +102,12 @@ def _label_findings(stem: Path, manifest: Manifest, units: frozenset[str]) -> It
 
 def _audio_findings(tsv: Path, manifest: Manifest, decode: bool, workers: int) -> list[Finding]:
     jobs = [(manifest.root / u.path, u.num_samples, decode) for u in manifest.utterances]
-    workers = min(workers or os.cpu_count() or 1, len(jobs) // 32 + 1)
-    with ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool:
-        problems = pool.map(_audio_problem, *zip(*jobs, strict=True), chunksize=16) if jobs else iter(())
-        shown = tqdm(problems, total=len(jobs), desc=tsv.stem, unit="file", disable=None)
-        return [Finding("audio", str(tsv), line, problem) for line, problem in enumerate(shown, start=2) if problem]
+    problems = parallel_map(_audio_problem, jobs, workers=workers, title=tsv.stem)
+    return [Finding("audio", str(tsv), line, problem) for line, problem in enumerate(problems, start=2) if problem]
 
 
-def _audio_problem(path: Path, num_samples: int, decode: bool) -> str:
+def _audio_problem(job: tuple[Path, int, bool]) -> str:
+    path, num_samples, decode = job
     try:
         info = audio_info(path)
         if (info.rate, info.channels) != (SAMPLE_RATE, 1):

@@ -40,11 +40,11 @@ class Transcriber:
         self._speller = speller
 
     def __call__(self, text: str) -> Labels:
-        """Return the labels of a transcript; ``words`` is empty where nothing can be spelled."""
+        """Return a transcript's labels: no words where nothing is spoken, no units where a word has no spelling."""
         words = self.normalizer.normalize(text)
         spellings = [self._speller.spell(word) for word in words.split()]
         if not spellings or not all(spellings):
-            return Labels(words="")
+            return Labels(words, units="")
         units = " ".join(" ".join(spelling[0]) for spelling in spellings)
         sentences = tuple(filter(None, map(self._sentence_normalizer.normalize, _SENTENCE_END.split(text))))
         return Labels(words, units, sentences or (words,))

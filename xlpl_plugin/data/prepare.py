@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 import numpy as np
-from tqdm import tqdm
 
 from xlpl_plugin.audio.reading import SAMPLE_RATE, read_audio, write_audio
 from xlpl_plugin.data.labelling import Labels, Transcriber, dictionary, make_transcriber
 from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
+from xlpl_plugin.data.parallel import parallel_map
 from xlpl_plugin.data.report import Dropped, PrepareReport, part_report
 from xlpl_plugin.data.split import PARTS, split_by_sentence
 from xlpl_plugin.data.units import write_units
@@ -169,10 +166,12 @@ def _transcribe(items: Sequence[Item], transcriber: Transcriber, dropped: list[D
             dropped.append(Dropped(item.id, "no transcript"))
             continue
         label = transcriber(item.text)
-        if label.words:
+        if label.units:
             labels[item.id] = label
         else:
-            dropped.append(Dropped(item.id, "empty after normalisation"))
+            dropped.append(
+                Dropped(item.id, "a word without a spelling" if label.words else "empty after normalisation")
+            )
     return labels
 
 
@@ -190,7 +189,7 @@ def _convert(
         for item in items
     ]
     kept = []
-    results = tqdm(_run(jobs, options.workers), total=len(jobs), desc="audio", unit="file", disable=None)
+    results = parallel_map(_convert_one, jobs, workers=options.workers, title="audio")
     for item, result in zip(items, results, strict=True):
         if isinstance(result, str):
             dropped.append(Dropped(item.id, result))
@@ -198,20 +197,8 @@ def _convert(
             kept.append((item, result))
     if not kept:
         reasons = Counter(drop.reason for drop in dropped)
-        raise XlplError(f"nothing left of {len(items)} recordings: {dict(reasons)}", expected="usable recordings")
+        raise XlplError(f"no recording is left: {dict(reasons)}", expected="usable recordings")
     return kept
-
-
-def _run(jobs: list[_Job], workers: int) -> Iterator[int | str]:
-    workers = min(workers or os.cpu_count() or 1, len(jobs))
-    if workers <= 1:
-        yield from map(_convert_one, jobs)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool:
-        try:
-            yield from pool.map(_convert_one, jobs, chunksize=8)
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def _convert_one(job: _Job) -> int | str:

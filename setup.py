@@ -22,7 +22,7 @@ REQUIRES = [
     "uroman>=1.3,<2",
     "num2words>=0.5.14,<0.6",
     "PyYAML>=6,<7",
-    "beautifulsoup4>=4.13,<5",
+    "lxml>=5.3,<7",
     # audio; av decodes what soundfile does not (G.722, AAC, ...)
     "soundfile>=0.13,<0.15",
     "soxr>=0.5,<2",

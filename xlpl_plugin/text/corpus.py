@@ -125,6 +125,8 @@ def prepare_text(
     write_lines(out / "text.txt", sides[False])
     if heldout:
         write_lines(out / "heldout.txt", sides[True])
+    else:
+        (out / "heldout.txt").unlink(missing_ok=True)  # of an earlier run, under --force
     write_json(out / "report.json", report)
     return report
 

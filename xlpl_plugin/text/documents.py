@@ -23,8 +23,8 @@ _NOT_TEXT = frozenset(
     ["script", "style", "noscript", "nav", "header", "footer", "aside", "button", "pre", "svg", "math"]
 )  # fmt: skip
 _INLINE = frozenset([
-    "a", "abbr", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "ins", "kbd", "label",
-    "mark", "q", "s", "samp", "small", "span", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr",
+    "a", "abbr", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "ins", "kbd",
+    "label", "mark", "q", "s", "samp", "small", "span", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr",
 ])  # fmt: skip
 _SENTENCE_END = re.compile(r"(?<=[.!?…。！？])[\"'”’»)\]]*\s+(?=[\"'“‘«¿¡(\[]*(?P<next>\S))")
 _SPACE = re.compile(r"\s+")

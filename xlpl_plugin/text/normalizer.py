@@ -47,7 +47,7 @@ class Normalizer:
         capitals = "".join(rules.letters)
         count = "+" if rules.single_letters else "{2,}"
         self._acronym = re.compile(rf"(?<![\w'])[{capitals}]{count}(?![\w'])") if capitals else None
-        self._elision = re.compile(rf"(?<![\w'])(?:{rules.elision})") if rules.elision else None
+        self._elision = re.compile(rf"(?<!\w)(?:{rules.elision})") if rules.elision else None
         self._final_apostrophe = re.compile(rules.final_apostrophe) if rules.final_apostrophe else None
         self._replace = {ord(old): new for old, new in rules.replace.items()}
 
@@ -94,9 +94,9 @@ class Normalizer:
         text = unicodedata.normalize("NFKC", text.lower()).lower().translate(self._replace)
         text, quotes = QUOTED.subn(r" \1 ", text)
         self.dropped.update({APOSTROPHE: 2 * quotes} if quotes else {})
+        text = unicodedata.normalize("NFC", self._letters(text))
         if self._elision is not None:
             text = self._elision.sub(r"\g<0> ", text)
-        text = unicodedata.normalize("NFC", self._letters(text))
         return " ".join(filter(None, map(self._settle_apostrophes, text.split())))
 
     def _letters(self, text: str) -> str:

@@ -85,11 +85,15 @@ class NumberSpeaker:
 
     def _speak_match(self, match: re.Match[str]) -> str:
         if match["dotted"]:
-            parts = (self.cardinal(_ascii_digits(part)) for part in match["dotted"].split("."))
-            spoken = f" {self._rules.dot_word} ".join(parts)
+            spoken = f" {self._rules.dot_word} ".join(map(self._dotted_part, match["dotted"].split(".")))
         else:
             spoken = self.number(match["number"])
         return f" {self._rules.minus if match['minus'] else ''} {spoken} "
+
+    def _dotted_part(self, part: str) -> str:
+        """Read a part of ``7.4.1``; a long one is a foreign decimal, read digit by digit."""
+        digits = _ascii_digits(part)
+        return self.cardinal(digits) if len(digits) <= LONGEST_DECIMALS else " ".join(map(self.cardinal, digits))
 
     def _ordinal_steps(self) -> list[tuple[re.Pattern[str], Replacement]]:
         def step(rule: OrdinalRule) -> Replacement:

@@ -1,0 +1,59 @@
+"""KenLM's programs: where they are, and running them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from xlpl_plugin.errors import XlplError
+
+
+def find_program(name: str) -> Path | None:
+    """Look for ``lmplz`` or ``build_binary`` on the PATH, in $XLPL_KENLM_BIN, and beside this Python."""
+    for folder in (None, os.environ.get("XLPL_KENLM_BIN"), str(Path(sys.prefix) / "bin")):
+        if folder != "" and (found := shutil.which(name, path=folder)):
+            return Path(found)
+    return None
+
+
+def estimate_with_lmplz(
+    program: Path, text: Path, arpa: Path, *, order: int, prune: Sequence[int], vocabulary: Path | None, memory: str
+) -> bool:
+    """Estimate modified Kneser-Ney with ``lmplz``; return whether its discounts had to be replaced by constants.
+
+    Raises:
+        XlplError: lmplz failed, also with ``--discount_fallback``.
+    """
+    command = [str(program), "--order", str(order), "--text", str(text), "--arpa", str(arpa), "--memory", memory]
+    command += ["--temp_prefix", f"{arpa.parent}/", "--prune", *map(str, prune or [0])]
+    command += ["--limit_vocab_file", str(vocabulary)] if vocabulary is not None else []
+    result = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    fallback = result.returncode != 0 and "discount_fallback" in result.stderr
+    if fallback:
+        result = subprocess.run([*command, "--discount_fallback"], capture_output=True, text=True, errors="replace")
+    if result.returncode != 0:
+        raise _failed("lmplz", result)
+    return fallback
+
+
+def build_binary(program: Path, arpa: Path, binary: Path, kind: str) -> None:
+    """Write KenLM's memory-mapped form: ``trie`` (small) or ``probing`` (fast).
+
+    Raises:
+        XlplError: build_binary failed.
+    """
+    result = subprocess.run(
+        [str(program), "-T", f"{binary.parent}/", kind, str(arpa), str(binary)],
+        capture_output=True, text=True, errors="replace",
+    )  # fmt: skip
+    if result.returncode != 0:
+        raise _failed("build_binary", result)
+
+
+def _failed(name: str, result: subprocess.CompletedProcess[str]) -> XlplError:
+    said = " ".join(result.stderr.split())[-600:]
+    return XlplError(f"{name} failed with status {result.returncode}: {said}", remedy="xlpl doctor tests the program")

@@ -104,16 +104,7 @@ def prepare(
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as work:
         kept = _convert([item for item in items if item.id in labels], labels, Path(work) / "new", options, dropped)
         parts = _parts(kept, labels, out, options)
-        report = PrepareReport(
-            language=options.language,
-            speller=options.speller,
-            seed=options.seed,
-            items=len(items) + len(skipped),
-            parts=[part_report(name, manifest) for name, manifest in parts.items()],
-            dropped=sorted(dropped, key=lambda drop: (drop.reason, drop.id)),
-            dropped_characters=dict(transcriber.normalizer.dropped.most_common()),
-            removed_notes=dict(transcriber.normalizer.removed.most_common()),
-        )
+        report = _report(options, len(items) + len(skipped), parts, dropped, transcriber)
         if references is not None:
             _write(Path(work) / "references", parts, units, report)
             _publish(Path(work) / "references", references)
@@ -241,6 +232,21 @@ def _parts(
             remedy="give that part a larger share, 0, or take another seed",
         )
     return {part: Manifest(out / "audio", tuple(rows[part])) for part in PARTS if wanted[part] > 0}
+
+
+def _report(
+    options: PrepareOptions, items: int, parts: Mapping[str, Manifest], dropped: list[Dropped], transcriber: Transcriber
+) -> PrepareReport:
+    return PrepareReport(
+        language=options.language,
+        speller=options.speller,
+        seed=options.seed,
+        items=items,
+        parts=[part_report(name, manifest) for name, manifest in parts.items()],
+        dropped=sorted(dropped, key=lambda drop: (drop.reason, drop.id)),
+        dropped_characters=dict(transcriber.normalizer.dropped.most_common()),
+        removed_notes=dict(transcriber.normalizer.removed.most_common()),
+    )
 
 
 def _write(folder: Path, parts: Mapping[str, Manifest], units: Sequence[str], report: PrepareReport) -> None:

@@ -1,0 +1,98 @@
+"""Labelled formant speech of a source language, to widen the voices and spellings that a source AM has heard.
+
+It is synthetic: a help in training, and no evidence about human speech.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import wordfreq
+from tqdm import tqdm
+
+from xlpl_plugin.audio.espeak import Voice, engine
+from xlpl_plugin.audio.features import SAMPLE_RATE
+from xlpl_plugin.audio.reading import write_audio
+from xlpl_plugin.data.prepare import Item
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import read_lines
+
+VARIANTS = (*(f"m{i}" for i in range(1, 9)), *(f"f{i}" for i in range(1, 6)))
+# a power below 1 flattens Zipf's law, so that rare words and their letters are heard as well
+_FLATTEN = 0.4
+_LONGEST_WORD = 16
+# espeak-ng's codes where they differ from those of the word lists
+_ESPEAK_CODES = {"en": "en-us", "pt": "pt-br"}
+
+
+def phrases(language: str, seed: int, *, words: int = 20_000) -> Iterator[str]:
+    """Yield phrases of 2 to 9 words drawn from the language's frequent words, without end.
+
+    Raises:
+        XlplError: wordfreq has no list of that language.
+    """
+    try:
+        vocabulary = [word for word in wordfreq.top_n_list(language, words) if _speakable(word)]
+    except LookupError as error:
+        raise XlplError(
+            f"wordfreq has no words of language {language!r}",
+            expected=f"one of {' '.join(sorted(wordfreq.available_languages()))}",
+            remedy="give sentences of your own with --text",
+        ) from error
+    weights = [wordfreq.word_frequency(word, language) ** _FLATTEN for word in vocabulary]
+    generator = random.Random(f"{language} {seed}")
+    while True:
+        yield " ".join(generator.choices(vocabulary, weights, k=generator.randint(2, 9)))
+
+
+def _speakable(word: str) -> bool:
+    return word.isalpha() and 1 < len(word) <= _LONGEST_WORD
+
+
+def sentences(file: Path, seed: int) -> Iterator[str]:
+    """Yield the lines of a text in a shuffled order, once."""
+    lines = [line for line in read_lines(file) if line.strip()]
+    random.Random(seed).shuffle(lines)
+    yield from lines
+
+
+def synthesize(
+    texts: Iterator[str], language: str, minutes: float, folder: Path, *, seed: int, variants: Sequence[str] = VARIANTS
+) -> list[Item]:
+    """Speak texts in changing voices until there are ``minutes`` of speech; audio files go to ``folder``.
+
+    Raises:
+        XlplError: the texts run out, or espeak-ng has no such voice.
+    """
+    generator = random.Random(f"{language} voices {seed}")
+    wanted = round(minutes * 60 * SAMPLE_RATE)
+    items: list[Item] = []
+    with tqdm(total=round(minutes * 60), desc=f"espeak {language}", unit="s", disable=None) as progress:
+        while wanted > 0:
+            text = next(texts, None)
+            if text is None:
+                raise XlplError(
+                    f"the text ends {wanted / SAMPLE_RATE / 60:.1f} minutes early", remedy="give more text or fewer minutes"
+                )
+            samples = np.trim_zeros(engine().speak(text, _draw_voice(language, variants, generator)))
+            if not samples.size:
+                continue
+            name = f"{language}-{len(items):05d}"
+            write_audio(folder / f"{name}.flac", samples)
+            items.append(Item(name, folder / f"{name}.flac", text))
+            wanted -= samples.size
+            progress.update(samples.size / SAMPLE_RATE)
+    return items
+
+
+def _draw_voice(language: str, variants: Sequence[str], generator: random.Random) -> Voice:
+    return Voice(
+        _ESPEAK_CODES.get(language, language),
+        generator.choice(variants),
+        words_per_minute=generator.randint(120, 190),
+        pitch=generator.randint(20, 80),
+        pitch_range=generator.randint(30, 80),
+    )

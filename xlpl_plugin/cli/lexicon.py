@@ -32,16 +32,13 @@ def command(
     Example:
       xlpl lexicon data/it_text/text.txt --speller unidecode --out data/it_text/lexicon.txt
     """
-    from xlpl_plugin.files import iter_lines, new_output
+    from xlpl_plugin.files import new_output
     from xlpl_plugin.text.lexicon import build_lexicon, count_words, write_lexicon
-    from xlpl_plugin.text.normalizer import Normalizer
+    from xlpl_plugin.text.normalizer import normalized_lines
     from xlpl_plugin.text.speller import make_speller
 
     new_output(out, force=force)
-    lines = (line for text in texts for line in iter_lines(text))
-    if language is not None:
-        lines = map(Normalizer(language).normalize, lines)
-    counts = count_words(lines)
+    counts = count_words(normalized_lines(texts, language))
     spelling = make_speller(speller, pieces, language)
     lexicon = build_lexicon(counts, spelling, min_count=min_count, max_words=max_words)
     write_lexicon(out, lexicon)

@@ -13,12 +13,20 @@ from xlpl_plugin.errors import XlplError
 @click.argument("texts", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for lm.arpa, lm.bin and lm.json.")
 @click.option("--order", type=int, default=4, show_default=True, help="Length of the n-grams, 2 to 6.")
-@click.option("--prune", help="Leave out n-grams with at most this count: one value an order, the last also for "
-              "higher ones. Default: 0 0 1, as far as the order goes.")
+@click.option(
+    "--prune",
+    help="Leave out n-grams with at most this count: one value an order, the last also for "
+    "higher ones. Default: 0 0 1, as far as the order goes.",
+)
 @click.option("--vocab-limit", type=click.IntRange(0), default=0, help="Keep this many words, the commonest; 0: all.")
 @click.option("--heldout", type=click.Path(path_type=Path), help="Normalised text to measure OOV rate and perplexity.")
-@click.option("--binary", type=click.Choice(["trie", "probing"]), default="trie", show_default=True,
-              help="Form of lm.bin: trie is small, probing is fast.")
+@click.option(
+    "--binary",
+    type=click.Choice(["trie", "probing"]),
+    default="trie",
+    show_default=True,
+    help="Form of lm.bin: trie is small, probing is fast.",
+)
 @click.option("--characters", is_flag=True, help="Model the units of the words' spellings instead of the words.")
 @click.option("--speller", default="unidecode", show_default=True, help="With --characters.")
 @click.option("--pieces", type=click.Path(path_type=Path), help="With --characters: pieces.model, for pieces.")

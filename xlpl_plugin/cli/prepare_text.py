@@ -48,10 +48,12 @@ def command(
         raise XlplError("no text given", expected="files, folders, or --libreoffice", remedy="xlpl prepare text --help")
     everything = [*paths, *([libreoffice_files(language, source)] if libreoffice else [])]
     report = prepare_text(language, everything, out, exclude=exclude, heldout=heldout, rules=rules, force=force)
-    click.echo(f"{report.documents} documents: {report.sentences} sentences, {report.words} words, "
-               f"{report.types} types")
+    click.echo(
+        f"{report.documents} documents: {report.sentences} sentences, {report.words} words, {report.types} types"
+    )
     click.echo(f"held out: {report.heldout_sentences} sentences, {report.heldout_words} words")
-    click.echo(f"left out: {report.empty} empty, {report.duplicates} duplicates, "
-               f"{report.excluded} shared with transcripts")
+    click.echo(
+        f"left out: {report.empty} empty, {report.duplicates} duplicates, {report.excluded} shared with transcripts"
+    )
     dropped = " ".join(f"{character!r}:{count}" for character, count in list(report.dropped_characters.items())[:20])
     click.echo(f"characters dropped (20 commonest, all in report.json): {dropped}")

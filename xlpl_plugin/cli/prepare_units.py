@@ -14,9 +14,7 @@ import click
 @click.option("--speller", default="unidecode", show_default=True, help="identity, unidecode or uroman.")
 @click.option("--language", help="Normalise the text as this language; without it, it must be normalised.")
 @click.option("--force", is_flag=True, help="Overwrite earlier results.")
-def command(
-    texts: tuple[Path, ...], out: Path, size: int, speller: str, language: str | None, force: bool
-) -> None:
+def command(texts: tuple[Path, ...], out: Path, size: int, speller: str, language: str | None, force: bool) -> None:
     """Train sentencepiece pieces on the spellings of normalised TEXTS, to be output units in place of letters.
 
     Give text of every language that the acoustic model is to read or write. Then pass --pieces to the verbs that spell.
@@ -26,16 +24,14 @@ def command(
       xlpl prepare units data/en/train.wrd data/it_text/text.txt --size 200 --out data/units
     """
     from xlpl_plugin.data.units import LETTERS, WORD_BOUNDARY, write_units
-    from xlpl_plugin.files import iter_lines, new_output
-    from xlpl_plugin.text.normalizer import Normalizer
+    from xlpl_plugin.files import new_output
+    from xlpl_plugin.text.normalizer import normalized_lines
     from xlpl_plugin.text.pieces import train_pieces
     from xlpl_plugin.text.speller import make_romanizer
 
     new_output(out, force=force)
-    lines = (line for text in texts for line in iter_lines(text))
-    if language is not None:
-        lines = map(Normalizer(language).normalize, lines)
     letters = "" if speller == "identity" else "".join(LETTERS).replace(WORD_BOUNDARY, "")
+    lines = normalized_lines(texts, language)
     pieces = train_pieces(lines, make_romanizer(speller, language), out, size=size, letters=letters)
     write_units(out, pieces)
     click.echo(f"{len(pieces)} pieces, such as {' '.join(pieces[:15])}")

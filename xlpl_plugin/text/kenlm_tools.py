@@ -12,7 +12,7 @@ from pathlib import Path
 from xlpl_plugin.errors import XlplError
 
 
-def find_program(name: str) -> Path | None:
+def find_tool(name: str) -> Path | None:
     """Look for ``lmplz`` or ``build_binary`` on the PATH, in $XLPL_KENLM_BIN, and beside this Python."""
     for folder in (None, os.environ.get("XLPL_KENLM_BIN"), str(Path(sys.prefix) / "bin")):
         if folder != "" and (found := shutil.which(name, path=folder)):

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import iter_lines, new_output, write_json, write_lines
-from xlpl_plugin.text.kenlm_tools import build_binary, estimate_with_lmplz, find_program
+from xlpl_plugin.text.kenlm_tools import build_binary, estimate_with_lmplz, find_tool
 from xlpl_plugin.text.kneser_ney import estimate_with_kaldingram
 from xlpl_plugin.text.lexicon import rank_words
 from xlpl_plugin.text.perplexity import HeldOut, evaluate_lm, load_lm
@@ -160,7 +160,7 @@ def _write_corpus(texts: Sequence[str | Path], speller: Speller | None, file: Pa
 def _estimate(work: Path, options: LmOptions, words: list[str] | None) -> tuple[str, str]:
     """Write lm.arpa; return the estimator and where its discounts come from."""
     corpus, arpa = work / "corpus.txt", work / "lm.arpa"
-    lmplz = find_program("lmplz")
+    lmplz = find_tool("lmplz")
     if lmplz is None:
         known = None if words is None else frozenset(words)
         estimate_with_kaldingram(corpus, arpa, order=options.order, prune=options.prune, vocabulary=known)
@@ -176,7 +176,7 @@ def _estimate(work: Path, options: LmOptions, words: list[str] | None) -> tuple[
 
 
 def _write_binary(work: Path, options: LmOptions) -> str:
-    program = find_program("build_binary")
+    program = find_tool("build_binary")
     if program is None:
         return "lm.arpa"
     build_binary(program, work / "lm.arpa", work / "lm.bin", options.binary)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from xlpl_plugin.files import iter_lines
 from xlpl_plugin.text.numbers import NumberSpeaker
 from xlpl_plugin.text.rules import load_rules
 
@@ -143,3 +145,15 @@ def _whole(abbreviation: str) -> str:
 def normalizer_for(language: str, rules: Path | None = None) -> Normalizer:
     """Return a new normaliser (with counts at zero) for a language code such as ``it`` or ``pt_BR``."""
     return Normalizer(language, rules)
+
+
+def normalized_lines(texts: Iterable[str | Path], language: str | None = None) -> Iterator[str]:
+    """Yield the lines of text files, normalised if a language is given (else they are normalised already).
+
+    Raises:
+        XlplError: a file is missing or not UTF-8.
+    """
+    normalizer = None if language is None else Normalizer(language)
+    for text in texts:
+        for line in iter_lines(text):
+            yield line if normalizer is None else normalizer.normalize(line)

@@ -64,7 +64,7 @@ def test_help_names_every_verb_and_loads_no_torch() -> None:
 def test_every_verb_teaches_by_example(words: tuple[str, ...]) -> None:
     result = CliRunner().invoke(xlpl, [*words, "--help"])
     assert result.exit_code == 0, result.output
-    usage, *rest = result.output.split("\n\n")
+    _usage, *rest = result.output.split("\n\n")
     assert f"xlpl {' '.join(words)}" in " ".join(" ".join(rest).split())
 
 

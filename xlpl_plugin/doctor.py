@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import io
@@ -164,33 +165,29 @@ def _kenlm() -> str:
 
 
 def _lmplz() -> str:
-    from xlpl_plugin.text.kenlm_tools import find_tool
+    from xlpl_plugin.text.kenlm_tools import build_binary, estimate_with_lmplz, find_tool
 
-    lmplz, build_binary = find_tool("lmplz"), find_tool("build_binary")
-    if lmplz is None or build_binary is None:
+    lmplz, binarise = find_tool("lmplz"), find_tool("build_binary")
+    if lmplz is None or binarise is None:
         raise BrokenComponent("not on the PATH, nor in $XLPL_KENLM_BIN, nor beside this Python")
-    with tempfile.TemporaryDirectory() as folder:
-        text, arpa, binary = (Path(folder, name) for name in ("text", "lm.arpa", "lm.bin"))
-        text.write_text(_TEXT, encoding="utf-8")
-        _run(lmplz, "-o", "2", "-S", "10M", "--discount_fallback", "--text", text, "--arpa", arpa, "-T", folder)
-        _run(build_binary, arpa, binary)
-    return f"built a model with {lmplz}"
-
-
-def _run(*command: str | Path) -> None:
-    child = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=120)
-    if child.returncode:
-        raise BrokenComponent((child.stderr.strip().splitlines() or [f"exit status {child.returncode}"])[-1])
-
-
-def _kaldingram() -> str:
     with tempfile.TemporaryDirectory() as folder:
         text, arpa = Path(folder, "text"), Path(folder, "lm.arpa")
         text.write_text(_TEXT, encoding="utf-8")
-        _run(sys.executable, "-m", "kaldingram.cli", "train", "--ngram-order", "2", "--text", text, "--lm", arpa)
+        estimate_with_lmplz(lmplz, text, arpa, order=2, prune=(), vocabulary=None, memory="10M")
+        build_binary(binarise, arpa, Path(folder, "lm.bin"), "trie")
+    return f"built a model with {lmplz}"
+
+
+def _kaldingram() -> str:
+    from xlpl_plugin.text.kneser_ney import estimate_with_kaldingram
+
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):  # progress bars
+        text, arpa = Path(folder, "text"), Path(folder, "lm.arpa")
+        text.write_text(_TEXT, encoding="utf-8")
+        estimate_with_kaldingram(text, arpa, order=2, prune=(), vocabulary=None)
         if "\\2-grams:" not in arpa.read_text(encoding="utf-8"):
             raise BrokenComponent("wrote no bigrams")
-    return "built a model (pure Python, used where lmplz is missing)"
+    return "built a model (used where lmplz is missing)"
 
 
 def _sentencepiece() -> str:

@@ -1,0 +1,108 @@
+"""Checkpoints of tiny untrained models, as fairseq writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from fairseq.data import Dictionary
+from fairseq.models import build_model
+from fairseq.models.wav2vec.wav2vec2 import Wav2Vec2Config, Wav2Vec2Model
+from omegaconf import OmegaConf
+
+import xlpl_plugin.registry  # noqa: F401
+from xlpl_plugin.tasks.asr import AsrConfig, AsrTask
+
+SIZE = {"dim": 16, "layers": 1, "heads": 2, "ffn_dim": 16, "num_mels": 16}
+
+
+def _task(symbols: Sequence[str]) -> AsrTask:
+    task = AsrTask(AsrConfig(data="/nowhere", seed=1, train_subset="train", finetune_from_model=None))
+    dictionary = Dictionary()
+    for symbol in symbols:
+        dictionary.add_symbol(symbol)
+    task.state.merge_state_dict({"target_dictionary": dictionary})
+    return task
+
+
+def _state(model_config: dict[str, Any], model: torch.nn.Module, task_config: dict[str, Any]) -> dict[str, Any]:
+    empty = {"criterion": None, "lr_scheduler": None}
+    return {
+        "args": None,
+        "cfg": {"model": model_config, "task": task_config, "common": {"seed": 1}, **empty},
+        "model": model.state_dict(),
+        "optimizer_history": [{"optimizer_name": "FairseqAdam", "lr_scheduler_state": {}, "num_updates": 1}],
+        "extra_state": {"train_iterator": {"epoch": 1}},
+    }
+
+
+@pytest.fixture(scope="session")
+def build() -> Callable[..., torch.nn.Module]:
+    """A fresh model with the given units."""
+
+    def make(symbols: Sequence[str], seed: int = 0, **options: Any) -> torch.nn.Module:
+        torch.manual_seed(seed)
+        return build_model(OmegaConf.create({"_name": "xlpl_transformer_ctc", **SIZE, **options}), _task(symbols))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def save(build: Callable[..., torch.nn.Module]) -> Callable[..., Path]:
+    """A checkpoint of a fresh model; ``changes`` replace top-level entries of it."""
+
+    def write(
+        path: Path, symbols: Sequence[str], seed: int = 0, changes: dict[str, Any] | None = None, **options: Any
+    ) -> Path:
+        model_config = {"_name": "xlpl_transformer_ctc", **SIZE, **options}
+        state = _state(model_config, build(symbols, seed, **options), {"_name": "xlpl_asr", "data": "/nowhere"})
+        state["task_state"] = _task(symbols).state_dict()
+        torch.save({**state, **(changes or {})}, path)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def save_wav2vec() -> Callable[[Path, Path, Sequence[str]], Path]:
+    """A ``wav2vec_ctc`` checkpoint over a small random wav2vec 2.0, whose pre-trained file is then removed."""
+
+    def write(path: Path, pretrained: Path, symbols: Sequence[str]) -> Path:
+        write_pretrained(pretrained)
+        config = OmegaConf.create({"_name": "wav2vec_ctc", "w2v_path": str(pretrained), "data": "/nowhere"})
+        config.merge_with({"normalize": False, "ddp_backend": "no_c10d"})
+        task = _task(symbols)
+        torch.manual_seed(0)
+        model = task.build_model(config)
+        stored = OmegaConf.to_container(config, resolve=True, enum_to_str=True)
+        state = _state(stored, model, {"_name": "xlpl_asr", "data": "/nowhere"})  # type: ignore[arg-type]
+        torch.save({**state, "task_state": task.state_dict()}, path)
+        pretrained.unlink()
+        return path
+
+    return write
+
+
+def write_pretrained(path: Path) -> None:
+    """A wav2vec 2.0 of 16 dimensions with the group norm of the base models."""
+    torch.manual_seed(0)
+    config = Wav2Vec2Config(
+        extractor_mode="default",
+        conv_feature_layers="[(16, 10, 5)] + [(16, 3, 2)] * 4 + [(16, 2, 2)] * 2",
+        encoder_layers=1,
+        encoder_embed_dim=16,
+        encoder_ffn_embed_dim=32,
+        encoder_attention_heads=2,
+        final_dim=8,
+        latent_vars=4,
+        conv_pos=16,
+        conv_pos_groups=4,
+    )
+    stored = OmegaConf.to_container(OmegaConf.create(asdict(config)), enum_to_str=True)
+    assert isinstance(stored, dict)
+    task = {"_name": "audio_pretraining", "data": "/nowhere", "normalize": False, "sample_rate": 16_000}
+    torch.save(_state({**stored, "_name": "wav2vec2"}, Wav2Vec2Model.build_model(config), task), path)

@@ -1,0 +1,118 @@
+"""Loading acoustic models: nothing hostile runs, nothing depends on the batch or on files that are gone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from fairseq import checkpoint_utils
+
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.models.acoustic import load_acoustic_model
+from xlpl_plugin.models.checkpoint import average_checkpoints, read_checkpoint
+
+Save = Callable[..., Path]
+SYMBOLS = ("|", "a", "b", "c")
+WAVES = [np.random.default_rng(n).standard_normal(n).astype(np.float32) / 10 for n in (16_000, 9_000, 4_321)]
+
+
+class Hostile:
+    """Unpickling this creates a file."""
+
+    def __init__(self, victim: Path) -> None:
+        self.victim = victim
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.victim),)
+
+
+@pytest.mark.parametrize("where", ["cfg", "task_state", "model", "extra_state"])
+def test_hostile_pickle_is_refused_and_never_runs(tmp_path: Path, save: Save, where: str) -> None:
+    victim = tmp_path / "executed"
+    checkpoint = save(tmp_path / "evil.pt", SYMBOLS, changes={where: {"x": Hostile(victim)}})
+    with pytest.raises(XlplError, match=r"evil\.pt: refused to load: .*mkdir"):
+        load_acoustic_model(checkpoint)
+    with pytest.raises(Exception, match="mkdir"):
+        checkpoint_utils.load_checkpoint_to_cpu(str(checkpoint))
+    assert not victim.exists()
+
+
+def test_truncated_checkpoint_is_named(tmp_path: Path, save: Save) -> None:
+    checkpoint = save(tmp_path / "am.pt", SYMBOLS)
+    checkpoint.write_bytes(checkpoint.read_bytes()[:3000])
+    with pytest.raises(XlplError, match=r"am\.pt: cannot be read"):
+        load_acoustic_model(checkpoint)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello\n", b"\x80\x02N."], ids=["empty", "text", "a pickled None"])
+def test_file_that_is_no_checkpoint(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "am.pt").write_bytes(content)
+    with pytest.raises(XlplError, match=r"am\.pt: "):
+        read_checkpoint(tmp_path / "am.pt")
+
+
+def test_missing_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(XlplError, match="no such file"):
+        load_acoustic_model(tmp_path / "none.pt")
+
+
+def test_checkpoint_without_units(tmp_path: Path, save: Save) -> None:
+    with pytest.raises(XlplError, match="which units"):
+        load_acoustic_model(save(tmp_path / "am.pt", SYMBOLS, changes={"task_state": {}}))
+
+
+def test_checkpoint_of_an_unknown_model(tmp_path: Path, save: Save) -> None:
+    changes = {"cfg": {"model": {"_name": "no_such_model"}, "task": {"_name": "xlpl_asr", "data": "/nowhere"}}}
+    with pytest.raises(XlplError, match="cannot build its model"):
+        load_acoustic_model(save(tmp_path / "am.pt", SYMBOLS, changes=changes))
+
+
+def test_weights_that_do_not_fit_the_configuration(tmp_path: Path, save: Save) -> None:
+    changes = {"model": {"encoder.output.weight": torch.ones(1)}}
+    with pytest.raises(XlplError, match="cannot build its model"):
+        load_acoustic_model(save(tmp_path / "am.pt", SYMBOLS, changes=changes))
+
+
+def test_emissions_are_log_probs_of_own_frames_whatever_the_batch(tmp_path: Path, save: Save) -> None:
+    am = load_acoustic_model(save(tmp_path / "am.pt", SYMBOLS))
+    assert am.units == ("<s>", "<pad>", "</s>", "<unk>", *SYMBOLS)
+    together = am.emit(WAVES)
+    for waveform, emission in zip(WAVES, together, strict=True):
+        assert emission.dtype == np.float32
+        np.testing.assert_allclose(np.exp(emission).sum(axis=1), 1, atol=1e-5)
+        np.testing.assert_allclose(emission, am.emit([waveform])[0], atol=1e-5)
+    assert [len(emission) for emission in together] == sorted((len(e) for e in together), reverse=True)
+
+
+def test_wav2vec_loads_without_its_pretrained_file_and_ignores_padding(
+    tmp_path: Path, save_wav2vec: Callable[..., Path]
+) -> None:
+    am = load_acoustic_model(save_wav2vec(tmp_path / "am.pt", tmp_path / "pretrained.pt", SYMBOLS))
+    assert am.units[4:] == SYMBOLS
+    for waveform, emission in zip(WAVES, am.emit(WAVES), strict=True):
+        np.testing.assert_allclose(emission, am.emit([waveform])[0], atol=1e-5)
+
+
+def test_average_is_the_mean_of_the_weights(tmp_path: Path, save: Save) -> None:
+    paths = [save(tmp_path / f"{seed}.pt", SYMBOLS, seed) for seed in (1, 2, 3)]
+    average_checkpoints(paths, tmp_path / "mean.pt")
+    models = [read_checkpoint(path)["model"] for path in (*paths, tmp_path / "mean.pt")]
+    for name, value in models[-1].items():
+        torch.testing.assert_close(value, sum(model[name] for model in models[:3]) / 3)
+    assert load_acoustic_model(tmp_path / "mean.pt").units[4:] == SYMBOLS
+
+
+def test_average_refuses_other_units_and_existing_output(tmp_path: Path, save: Save) -> None:
+    one, other = save(tmp_path / "1.pt", SYMBOLS), save(tmp_path / "2.pt", ("|", "x", "y", "z"))
+    with pytest.raises(XlplError, match=r"2\.pt: another model or other units"):
+        average_checkpoints([one, other], tmp_path / "mean.pt")
+    assert not (tmp_path / "mean.pt").exists()
+    with pytest.raises(XlplError, match="already holds results"):
+        average_checkpoints([one], other)
+    with pytest.raises(XlplError, match="no checkpoints"):
+        average_checkpoints([], tmp_path / "mean.pt")

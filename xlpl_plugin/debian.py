@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import getpass
 import os
 import shutil
 import subprocess
@@ -30,12 +32,47 @@ def fetch_package(name: str, cache_dir: str | Path | None = None) -> Path:
         return target
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix=f".{name}.") as work:
-        _run(["apt-get", "download", name], Path(work), f"cannot download the Debian package {name!r}")
+        _download(name, Path(work))
         archives = list(Path(work).glob("*.deb"))
         if len(archives) != 1:
             raise XlplError(f"apt-get download {name} left {len(archives)} .deb files", expected="one")
         _publish(extract_deb(archives[0], Path(work) / "files"), target)
     return target
+
+
+def _download(name: str, folder: Path) -> None:
+    problem = f"cannot download the Debian package {name!r}"
+    try:
+        _run(["apt-get", "download", name], folder, problem)
+    except XlplError as refused:
+        # a bare machine's package lists are empty or stale, and updating them takes root: use lists of our own
+        try:
+            _run(["apt-get", "download", *_own_lists().options, name], folder, problem)
+        except XlplError:
+            raise refused from None
+
+
+class _PackageLists:
+    """apt's lists in a temporary folder, which lives as long as this object."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="xlpl-apt-")
+        root = Path(self._folder.name)
+        for part in ("lists", "archives"):
+            (root / part / "partial").mkdir(parents=True)
+        settings = (
+            f"Dir::State::Lists={root / 'lists'}",
+            f"Dir::Cache={root}",
+            f"APT::Sandbox::User={getpass.getuser()}",
+        )
+        self.options = [word for setting in settings for word in ("-o", setting)]
+        _run(["apt-get", "update", *self.options], root, "cannot fetch Debian's package lists")
+
+
+@functools.cache
+def _own_lists() -> _PackageLists:
+    """Fetch the lists once a process."""
+    return _PackageLists()
 
 
 def extract_deb(archive: str | Path, target: str | Path) -> Path:

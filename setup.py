@@ -1,5 +1,7 @@
 """Distribution of xlpl. Every dependency and its tested range stands here and nowhere else."""
 
+from pathlib import Path
+
 from setuptools import find_namespace_packages, setup
 
 REQUIRES = [
@@ -47,6 +49,13 @@ DEV = [
     "types-tqdm",
 ]
 
+# YAML files and examples are for people to copy and to pass by their path, so they lie beside the package, not in it
+SHARED = [
+    (f"share/xlpl/{folder}", [str(file) for file in sorted(folder.iterdir()) if file.is_file()])
+    for top in ("config", "examples")
+    for folder in (Path(top), *sorted(path for path in Path(top).rglob("*") if path.is_dir()))
+]
+
 setup(
     name="xlpl",
     version="0.1.0",
@@ -54,6 +63,7 @@ setup(
     python_requires=">=3.11,<3.13",
     packages=find_namespace_packages(include=["xlpl_plugin", "xlpl_plugin.*"]),
     package_data={"": ["*.yaml"]},
+    data_files=SHARED,
     install_requires=REQUIRES,
     # scripts/build_kenlm.sh takes cmake from here when the machine has none
     extras_require={"dev": DEV, "build": ["cmake>=3.25"]},

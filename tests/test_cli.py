@@ -73,3 +73,8 @@ def test_user_dir_is_the_folder_of_the_package() -> None:
     folder = Path(result.output.removesuffix("\n"))
     assert folder.name == "xlpl_plugin"
     assert (folder / "__init__.py").samefile(str(xlpl_plugin.__file__))
+
+
+def test_user_dir_finds_the_training_configuration() -> None:
+    result = CliRunner().invoke(xlpl, ["user-dir", "--config"])
+    assert (Path(result.output.removesuffix("\n")) / "train.yaml").exists()

@@ -51,9 +51,10 @@ DEV = [
 
 # YAML files and examples are for people to copy and to pass by their path, so they lie beside the package, not in it
 SHARED = [
-    (f"share/xlpl/{folder}", [str(file) for file in sorted(folder.iterdir()) if file.is_file()])
-    for top in ("config", "examples")
-    for folder in (Path(top), *sorted(path for path in Path(top).rglob("*") if path.is_dir()))
+    (f"share/xlpl/{file.parent}", [str(file)])
+    for folder in ("config", "examples")
+    for file in sorted(Path(folder).rglob("*"))
+    if file.is_file()
 ]
 
 setup(

@@ -28,7 +28,7 @@ TABLE = {
         ("H.323", "aitch three hundred and twenty three"),
         ("dial 0800 or 007", "dial zero eight zero zero or zero zero seven"),
         ("at -5 or 10-15", "at minus five or ten fifteen"),
-        ("C & D @ home #", "cee and dee at home pound"),
+        ("C & D @ home #, or *", "cee and dee at home pound or star"),
         ("The PBX, the SIP", "the pee bee ex the sip"),
         ("IAX (note: does not say [x] \"2\")", "iax"),
         ("<beep> e.g. re-enter", "for example re enter"),

@@ -189,7 +189,10 @@ def test_flags_of_lists_are_parsed() -> None:
 
 @pytest.mark.parametrize(
     ("code", "loads_torch"),
-    [("import xlpl_plugin, xlpl_plugin.cli", False), ("import fairseq.tasks, xlpl_plugin", True)],
+    [
+        ("import xlpl_plugin, xlpl_plugin.cli", False),
+        pytest.param("import fairseq.tasks, xlpl_plugin", True, marks=pytest.mark.slow),
+    ],
     ids=["command line", "user-dir"],
 )
 def test_package_registers_under_fairseq_only(code: str, loads_torch: bool) -> None:

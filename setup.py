@@ -30,8 +30,10 @@ REQUIRES = [
     "soxr>=0.5,<2",
     "av>=14,<19",
     "espeakng-loader>=0.2.4,<0.3",
+    "wordfreq>=3.1,<4",
     # evaluation and the command line
     "jiwer>=4,<5",
+    "rapidfuzz>=3.9,<4",
     "click>=8.1.8,<9",
     "tqdm>=4.66,<5",
     "rich>=13.9,<16",

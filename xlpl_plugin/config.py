@@ -40,14 +40,14 @@ def load_config(schema: type[T], file: str | Path | None = None, overrides: Sequ
         try:
             config = OmegaConf.merge(config, layer)
         except OmegaConfBaseException as error:
-            raise XlplError(str(error).splitlines()[0], file=origin, expected=f"the type of {schema.__name__}") from error
+            raise XlplError(
+                str(error).splitlines()[0], file=origin, expected=f"the type of {schema.__name__}"
+            ) from error
     try:
         return cast(T, OmegaConf.to_object(config))
     except (MissingMandatoryValue, ConfigKeyError, ConfigAttributeError) as error:
         key = getattr(error, "full_key", None) or str(error).splitlines()[0]
-        raise XlplError(
-            f"no value for {key!r}", file=file, expected="a value", remedy=f"set it: {key}=..."
-        ) from error
+        raise XlplError(f"no value for {key!r}", file=file, expected="a value", remedy=f"set it: {key}=...") from error
 
 
 def _reject_unknown(layer: Any, schema: type, origin: str, prefix: str = "") -> None:

@@ -6,12 +6,13 @@ import contextlib
 import functools
 import importlib
 import io
+import os
 import platform
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
@@ -136,10 +137,26 @@ def _decoder() -> str:
         lexicon, lm = Path(folder, "lexicon.tsv"), Path(folder, "lm.arpa")
         lexicon.write_text("hi\th i |\nho\th o |\n", encoding="utf-8")
         lm.write_text(_arpa("hi", "ho"), encoding="utf-8")
-        best = build_decoder(DecoderConfig(lexicon=str(lexicon), lm=str(lm), beam=10), units).decode(log_probs)[0]
+        with _silent_library():
+            decoder = build_decoder(DecoderConfig(lexicon=str(lexicon), lm=str(lm), beam=10), units)
+        best = decoder.decode(log_probs)[0]
     if best.words != ("hi",):
         raise BrokenComponent(f"decoded {best.words} instead of ('hi',)")
     return "beam search with lexicon and LM found a word"
+
+
+@contextlib.contextmanager
+def _silent_library() -> Iterator[None]:
+    """Keep C++ code, which knows nothing of sys.stderr, from drawing progress bars between our lines."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _arpa(*words: str) -> str:
@@ -151,14 +168,12 @@ def _arpa(*words: str) -> str:
 
 
 def _kenlm() -> str:
-    import kenlm
+    from xlpl_plugin.text.perplexity import load_lm
 
     with tempfile.TemporaryDirectory() as folder:
         arpa = Path(folder, "lm.arpa")
         arpa.write_text(_arpa("hi"), encoding="utf-8")
-        config = kenlm.Config()
-        config.show_progress = False
-        score = kenlm.Model(str(arpa), config).score("hi")
+        score = load_lm(arpa).score("hi")
     if not np.isfinite(score) or score >= 0:
         raise BrokenComponent(f"log10 probability {score}")
     return "read an ARPA file and scored a sentence"

@@ -68,7 +68,7 @@ def test_change_is_matched_by_id_not_by_order() -> None:
     after = [label("b", "tre", ""), label("a", "uno tre", "")]
     assert change(before, after) == pytest.approx(1 / 3)
     assert change(before, before) == 0
-    assert measure(after, 0.0, before).change == pytest.approx(1 / 3)
+    assert measure(after, 0.0, previous=before).change == pytest.approx(1 / 3)
 
 
 def test_change_from_silence() -> None:

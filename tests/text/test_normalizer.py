@@ -71,6 +71,7 @@ TABLE = {
         ("1,2,3 4", "uno due tre quattro"),
         ("Il [suo] PBX & la Q", "il pi bi ics e la cu"),
         ("ecc. E-mail", "eccetera email"),
+        ("Ctrl+F2, Cmd+0Ctrl+0", "control più effe due cmd più zero control più zero"),
         ("perché - città", "perché città"),
     ],
     "ru": [
@@ -144,6 +145,7 @@ TRICKY = st.text(alphabet="aeBlLdXé'’ \"0123456789.,:-°ºª%$€()[]<>hкВ�
 @given(LANGUAGES, st.one_of(st.text(), TRICKY))
 @example("it", "_dell'anno dell'un'altra")
 @example("ru", "Δ\u0301а")
+@example("it", "Cmd+0Ctrl+0 ctrl' ctrlΔ 'ctrl")
 def test_normalised_text_is_a_fixed_point_of_words(language: str, text: str) -> None:
     normalizer = Normalizer(language)
     once = normalizer.normalize(text)

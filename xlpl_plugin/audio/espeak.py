@@ -40,9 +40,7 @@ class Engine:
 
     def __init__(self) -> None:
         self._library = ctypes.CDLL(espeakng_loader.get_library_path())
-        self.sample_rate = self._library.espeak_Initialize(
-            _SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), 0
-        )
+        self.sample_rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), 0)
         if self.sample_rate <= 0:
             raise XlplError("libespeak-ng does not start", remedy="pip install --force-reinstall espeakng-loader")
         self._blocks: list[NDArray[np.int16]] = []
@@ -57,7 +55,9 @@ class Engine:
         """
         name = f"{voice.language}+{voice.variant}"
         if self._library.espeak_SetVoiceByName(name.encode()) != 0:
-            raise XlplError(f"espeak-ng has no voice {name!r}", expected="a language code such as 'es' and a variant such as 'm3'")
+            raise XlplError(
+                f"espeak-ng has no voice {name!r}", expected="a language code such as 'es' and a variant such as 'm3'"
+            )
         for parameter, value in ((_RATE, voice.words_per_minute), (_PITCH, voice.pitch), (_RANGE, voice.pitch_range)):
             self._library.espeak_SetParameter(parameter, value, 0)
         self._blocks.clear()

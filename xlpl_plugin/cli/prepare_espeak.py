@@ -15,7 +15,9 @@ from xlpl_plugin.data.synthetic import phrases, sentences, synthesize
 @click.command("espeak")
 @click.option("--language", required=True, help="Two-letter code, such as ro; never the target's.")
 @click.option("--minutes", type=click.FloatRange(min=0.1), default=10.0, show_default=True, help="Amount of speech.")
-@click.option("--text", type=click.Path(path_type=Path), help="Sentences, one a line; default: phrases of frequent words.")
+@click.option(
+    "--text", type=click.Path(path_type=Path), help="Sentences, one a line; default: phrases of frequent words."
+)
 @preparation_options
 def command(language: str, minutes: float, text: Path | None, **options: Any) -> None:
     """Speak text with espeak-ng in many voices and prepare it as labelled SYNTHETIC speech.

@@ -100,7 +100,9 @@ def write_manifest(folder: str | Path, split: str, manifest: Manifest) -> None:
     for suffix, column in (("wrd", [u.words for u in utterances]), ("ltr", [u.units for u in utterances])):
         present = [value for value in column if value is not None]
         if present and len(present) != len(column):
-            raise XlplError(f"only {len(present)} of {len(column)} utterances have labels", file=folder / f"{split}.{suffix}")
+            raise XlplError(
+                f"only {len(present)} of {len(column)} utterances have labels", file=folder / f"{split}.{suffix}"
+            )
         if present:
             write_lines(folder / f"{split}.{suffix}", present)
     if any(utterance.weight != 1.0 for utterance in utterances):
@@ -113,7 +115,10 @@ def _parse_row(line: str, tsv: Path, number: int) -> tuple[str, int]:
     path, tab, samples = line.partition("\t")
     if not tab or not path or not samples.isascii() or not samples.isdigit() or int(samples) == 0:
         raise XlplError(
-            f"cannot read the row {line!r}", file=tsv, line=number, expected="relpath<TAB>num_samples, with num_samples > 0"
+            f"cannot read the row {line!r}",
+            file=tsv,
+            line=number,
+            expected="relpath<TAB>num_samples, with num_samples > 0",
         )
     return path, int(samples)
 

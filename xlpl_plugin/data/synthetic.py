@@ -75,7 +75,8 @@ def synthesize(
             text = next(texts, None)
             if text is None:
                 raise XlplError(
-                    f"the text ends {wanted / SAMPLE_RATE / 60:.1f} minutes early", remedy="give more text or fewer minutes"
+                    f"the text ends {wanted / SAMPLE_RATE / 60:.1f} minutes early",
+                    remedy="give more text or fewer minutes",
                 )
             samples = np.trim_zeros(engine().speak(text, _draw_voice(language, variants, generator)))
             if not samples.size:

@@ -32,7 +32,9 @@ def read_units(file: str | Path) -> tuple[str, ...]:
     for number, line in enumerate(read_lines(file), start=1):
         symbol, _, count = line.rpartition(" ")
         if not symbol or not count.isdigit() or symbol in symbols:
-            raise XlplError(f"cannot use the line {line!r}", file=file, line=number, expected="'symbol count', each symbol once")
+            raise XlplError(
+                f"cannot use the line {line!r}", file=file, line=number, expected="'symbol count', each symbol once"
+            )
         symbols.append(symbol)
     return tuple(symbols)
 

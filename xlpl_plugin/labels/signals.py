@@ -9,8 +9,9 @@ from statistics import fmean
 
 import editdistance
 
-from xlpl_plugin.data.units import BLANK_INDEX, WORD_BOUNDARY
-from xlpl_plugin.decoding import LogProbs
+from xlpl_plugin.data.units import BLANK_INDEX
+from xlpl_plugin.decoding import Hypothesis, LogProbs
+from xlpl_plugin.labels.criteria import CRITERIA, JudgingLM, count_letters, measure_outcome
 from xlpl_plugin.labels.records import LabelRecord
 
 # an alarm is raised beyond these; they are far from what healthy rounds show
@@ -36,6 +37,7 @@ class Signals:
         top_word_share: share of all words that the most frequent one has.
         agreement, confidence: means of the labels' own.
         change: word error rate of these labels against those of the round before; None in round 0.
+        label_free: a criterion of tuning applied to all the labels (lower is better); None without an LM.
     """
 
     utterances: int
@@ -49,6 +51,7 @@ class Signals:
     agreement: float
     confidence: float
     change: float | None = None
+    label_free: float | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,11 @@ class Alarm:
 
 
 def measure(
-    labels: Sequence[LabelRecord], blank_share: float, previous: Sequence[LabelRecord] | None = None
+    labels: Sequence[LabelRecord],
+    blank_share: float,
+    *,
+    previous: Sequence[LabelRecord] | None = None,
+    label_free: float | None = None,
 ) -> Signals:
     """Measure one labelling, of at least one utterance.
 
@@ -82,7 +89,18 @@ def measure(
         agreement=fmean(label.agreement for label in labels),
         confidence=fmean(label.confidence for label in labels),
         change=None if previous is None else change(previous, labels),
+        label_free=label_free,
     )
+
+
+def label_free_score(labels: Sequence[LabelRecord], judge: JudgingLM, criterion: str) -> float:
+    """Return the value of one of tuning's ``CRITERIA`` for these labels against their greedy output."""
+    hypotheses = [_hypothesis(label.words, label.units) for label in labels]
+    return CRITERIA[criterion](measure_outcome(hypotheses, [_hypothesis((), label.greedy) for label in labels], judge))
+
+
+def _hypothesis(words: tuple[str, ...], units: str) -> Hypothesis:
+    return Hypothesis(words, tuple(units.split()), am_score=0.0, lm_score=0.0, score=0.0, frames=())
 
 
 def change(previous: Sequence[LabelRecord], labels: Sequence[LabelRecord]) -> float:
@@ -106,7 +124,7 @@ def blank_share(emissions: Iterable[LogProbs]) -> float:
 
 
 def _letters(lines: Iterable[str]) -> int:
-    return sum(unit != WORD_BOUNDARY for line in lines for unit in line.split())
+    return sum(count_letters(line.split()) for line in lines)
 
 
 def alarms(history: Sequence[Signals]) -> list[Alarm]:

@@ -3,7 +3,6 @@
 Plain torch: fairseq meets it in ``transformer_ctc``.
 """
 
-import random
 from dataclasses import dataclass, field
 
 import torch
@@ -51,7 +50,9 @@ class EncoderConfig:
     freq_width: int = field(default=30, metadata={"help": "SpecAugment: widest frequency mask, in channels"})
     time_masks: int = field(default=10, metadata={"help": "SpecAugment: time masks"})
     time_width: int = field(default=50, metadata={"help": "SpecAugment: widest time mask, in 10 ms frames"})
-    time_share: float = field(default=0.1, metadata={"help": "SpecAugment: widest time mask, as a share of the utterance"})
+    time_share: float = field(
+        default=0.1, metadata={"help": "SpecAugment: widest time mask, as a share of the utterance"}
+    )
 
 
 class AcousticEncoder(nn.Module):
@@ -90,7 +91,7 @@ class AcousticEncoder(nn.Module):
         hidden, lengths = self._subsample(features.to(self.output.weight.dtype), lengths)
         valid = _valid(lengths, hidden.shape[1])
         for layer in self.layers:
-            if self.training and self.config.layer_drop and random.random() < self.config.layer_drop:
+            if self.training and self.config.layer_drop and _uniform() < self.config.layer_drop:
                 continue
             hidden = layer(hidden, valid)
         return self.output(self.final_norm(hidden)).float(), lengths
@@ -100,7 +101,7 @@ class AcousticEncoder(nn.Module):
         lengths = num_frames(num_samples)
         features = normalize_utterance(features, _valid(lengths, features.shape[1]))
         if self.training and self.config.stretch_low < self.config.stretch_high and features.shape[1]:
-            factor = random.uniform(self.config.stretch_low, self.config.stretch_high)
+            factor = _uniform(self.config.stretch_low, self.config.stretch_high)
             features, lengths = stretch_time(features, lengths, factor)
             features = features * _valid(lengths, features.shape[1]).unsqueeze(-1)
         return self.specaugment(features, lengths), lengths
@@ -197,3 +198,8 @@ class FeedForward(nn.Module):
 def _valid(lengths: Tensor, frames: int) -> Tensor:
     """(B, frames) booleans, true for the utterance's own frames."""
     return torch.arange(frames, device=lengths.device) < lengths.unsqueeze(1)
+
+
+def _uniform(low: float = 0.0, high: float = 1.0) -> float:
+    """Draw from torch's generator: fairseq seeds that one for each update, so that a resumed run goes on alike."""
+    return low + (high - low) * torch.rand(()).item()

@@ -13,7 +13,9 @@ class Sinusoidal(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.register_buffer("rates", torch.exp(torch.arange(0, dim, 2) * (-math.log(10_000.0) / dim)), persistent=False)
+        self.register_buffer(
+            "rates", torch.exp(torch.arange(0, dim, 2) * (-math.log(10_000.0) / dim)), persistent=False
+        )
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """(B, T, D) to (B, T, D)."""

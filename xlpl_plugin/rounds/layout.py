@@ -1,12 +1,13 @@
 """Where things stand in a run directory. The names are public: people and ``xlpl score`` look there.
 
-RUN/config.yaml            the frozen configuration
-    state.json             which steps are done
-    source/checkpoints/    the source acoustic model, where the run trains it
-    round-K/data/          what the student of round K learns from: the labels of round K-1
-    round-K/checkpoints/   the student of round K (round 0 has none: it is the source acoustic model)
-    round-K/command.txt    the command that trained it; round-K/train.log what it said
-    round-K/emissions/SPLIT, round-K/tuning, round-K/labels/SPLIT, round-K/signals.json
+    RUN/config.yaml              the frozen configuration
+        plan.json, state.json    the steps, and which of them are done
+        source/                  training of the source acoustic model, where the run trains it
+        round-K/data/            what the student of round K learns from: the labels of round K-1
+        round-K/training/        its checkpoints/, command.txt, train.log and hydra's record
+        round-K/emissions/SPLIT, round-K/tuning, round-K/labels/SPLIT, round-K/signals.json
+
+Round 0 has no training: it is the source acoustic model's labelling.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ class RunLayout:
     def __init__(self, run: str | Path) -> None:
         self.run = Path(run)
         self.config = self.run / "config.yaml"
+        self.plan = self.run / "plan.json"
         self.state = self.run / "state.json"
         self.lock = self.run / "run.lock"
         self.source = self.run / "source"
@@ -32,6 +34,9 @@ class RunLayout:
 
     def data(self, number: int) -> Path:
         return self.round(number) / "data"
+
+    def training(self, number: int) -> Path:
+        return self.round(number) / "training"
 
     def emissions(self, number: int, split: str) -> Path:
         return self.round(number) / "emissions" / split

@@ -43,7 +43,9 @@ class Normalizer:
         ]
         self._deleted = [re.compile(pattern, re.IGNORECASE) for pattern in rules.deleted]
         self._short = {key.lower(): value for key, value in rules.abbreviations.items()}
-        short = "|".join(_whole(key) for key in sorted(self._short, key=len, reverse=True))
+        # those with signs in them must be found before signs are dropped; mere words, when the words are final
+        signed = sorted((key for key in self._short if not key.isalpha()), key=len, reverse=True)
+        short = "|".join(map(_whole, signed))
         self._abbreviation = re.compile(rf"(?<![\w'.])(?:{short})", re.IGNORECASE) if short else None
         self._symbols = {ord(sign): f" {name} " for sign, name in rules.symbols.items()}
         capitals = "".join(rules.letters)
@@ -99,7 +101,8 @@ class Normalizer:
         text = unicodedata.normalize("NFC", self._letters(text))
         if self._elision is not None:
             text = self._elision.sub(r"\g<0> ", text)
-        return " ".join(filter(None, map(self._settle_apostrophes, text.split())))
+        words = filter(None, map(self._settle_apostrophes, text.split()))
+        return " ".join(self._short.get(word, word) for word in words)
 
     def _letters(self, text: str) -> str:
         """Keep letters, marks on them, apostrophes and spaces; count the rest."""

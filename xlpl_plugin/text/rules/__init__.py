@@ -82,7 +82,7 @@ class Rules:
     brackets: list[str] = field(default_factory=list)
     # regular expressions of what is never spoken, such as addresses
     deleted: list[str] = field(default_factory=list)
-    # written form, case ignored -> spoken form; the written form must not be continued by a letter or digit
+    # written form, case ignored -> spoken form, in lower-case words; only whole words are replaced
     abbreviations: dict[str, str] = field(default_factory=dict)
     # sign -> its name; an empty name is a space
     symbols: dict[str, str] = field(default_factory=dict)

@@ -51,7 +51,7 @@ class EncoderConfig:
     time_masks: int = field(default=10, metadata={"help": "SpecAugment: time masks"})
     time_width: int = field(default=50, metadata={"help": "SpecAugment: widest time mask, in 10 ms frames"})
     time_share: float = field(
-        default=0.1, metadata={"help": "SpecAugment: widest time mask, as a share of the utterance"}
+        default=0.1, metadata={"help": "SpecAugment: widest time mask, share of an utterance"}
     )
 
 

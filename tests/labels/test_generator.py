@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from xlpl_plugin.cli.label import command
 from xlpl_plugin.data.manifest import Manifest, Utterance, read_manifest, write_manifest
 from xlpl_plugin.data.units import read_units
 from xlpl_plugin.decoding import DecoderConfig
@@ -150,3 +152,18 @@ def test_wanted_emissions_are_computed_once_and_kept(config: LabelConfig, monkey
     label(config, force=True)
     assert Model.calls == calls > 0
     assert read_labels(Path(config.out) / "labels.jsonl")[0].text == "Àb B"
+
+
+def test_verb_reads_a_file_and_overrides(config: LabelConfig, tmp_path: Path) -> None:
+    file = tmp_path / "label.yaml"
+    file.write_text(
+        f"emissions: {config.emissions}\ndata: {config.data}\nout: {config.out}\n"
+        f"decoder: {{lexicon: {config.decoder.lexicon}}}\nfilter: {{min_letters: 99}}\n"
+    )
+    with pytest.raises(XlplError, match=r"filter\.min_letter'.*\n.*\n.*min_letters"):
+        CliRunner().invoke(command, ["--config", str(file), "filter.min_letter=3"], catch_exceptions=False)
+    result = CliRunner().invoke(command, ["--config", str(file), "filter.min_letters=3"], catch_exceptions=False)
+    assert "kept 2 of 5 utterances (40%)" in result.stdout
+    assert [line.split() for line in result.stdout.splitlines() if "few_letters" in line] == [
+        ["few_letters", "1", "0.2", "2"]
+    ]

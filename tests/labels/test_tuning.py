@@ -9,7 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+from omegaconf import OmegaConf
 
+from xlpl_plugin.cli.tune import command
 from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
 from xlpl_plugin.decoding import DecoderConfig, Hypothesis, Weights
 from xlpl_plugin.errors import XlplError
@@ -226,3 +229,16 @@ def test_word_length_is_that_of_the_text(tmp_path: Path) -> None:
     text.write_text("unknown\n")
     with pytest.raises(XlplError, match="no word of the text"):
         letters_per_word(text, spellings)
+
+
+def test_verb_prints_trials_and_choice(config: TuneConfig, tmp_path: Path) -> None:
+    OmegaConf.save(OmegaConf.structured(config), tmp_path / "tune.yaml")
+    arguments = ["--config", str(tmp_path / "tune.yaml"), "--show", "3", "search.criterion=wav2vec_u"]
+    result = CliRunner().invoke(command, arguments, catch_exceptions=False)
+    best = read_weights(config.out)
+    lines = result.stdout.splitlines()
+    assert lines[-1] == f"decoder.lm_weight={best.lm_weight} decoder.word_score={best.word_score}"
+    [heading] = [number for number, line in enumerate(lines) if "wav2vec_u" in line]
+    trials = [line.split() for line in lines[heading + 2 : -2]]
+    assert len(trials) == 3
+    assert [float(cell) for cell in trials[0][:2]] == [best.lm_weight, best.word_score]

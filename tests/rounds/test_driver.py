@@ -88,8 +88,15 @@ def test_interrupted_anywhere_the_same_call_ends_the_same(
     assert interrupted == results(project / "run")
 
 
+def test_half_written_files_of_a_killed_driver_go(configure: Configure, project: Path, fake_run: ModuleType) -> None:
+    iterate(configure("rounds=0"), actions=fake_run.FAKES)
+    (project / "run/round-0/.signals.json.x1y2.part").write_text("{")
+    iterate(configure("rounds=0"), actions=fake_run.FAKES)
+    assert not list((project / "run").rglob("*.part"))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("seconds", [0.3, 0.9, 1.5, 2.1, 2.7])
+@pytest.mark.parametrize("seconds", [0.3, 1.1, 1.9])
 def test_killed_driver_takes_its_trainer_along_and_resumes(
     configure: Configure, project: Path, results: Results, fake_run: ModuleType, seconds: float
 ) -> None:

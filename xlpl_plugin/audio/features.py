@@ -27,6 +27,9 @@ class LogMel(nn.Module):
     """
 
     _WARPS = 33
+    window: Tensor
+    filters: Tensor
+    warped_filters: Tensor
 
     def __init__(self, num_mels: int = 80, vocal_tract_range: tuple[float, float] = (1.0, 1.0)) -> None:
         super().__init__()

@@ -34,7 +34,7 @@ def command(overrides: tuple[str, ...], config: Path | None, force: bool) -> Non
     xlpl label am=runs/source/checkpoint_best.pt data=data/it split=train out=labels/it workers=2 \\
         decoder.lexicon=data/it/lexicon.txt decoder.lm=data/it/lm.bin decoder.lm_weight=2.5
     """
-    from xlpl_plugin.cli.labelling import print_summary
+    from xlpl_plugin.cli.labelling import describe_labels
     from xlpl_plugin.labels.generator import LabelConfig, label
 
-    print_summary(label(load_config(LabelConfig, config, overrides), force=force))
+    click.echo(describe_labels(label(load_config(LabelConfig, config, overrides), force=force)))

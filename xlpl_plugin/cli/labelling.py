@@ -1,57 +1,54 @@
-"""Tables that labelling and tuning print."""
+"""What labelling and tuning print."""
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.table import Table
-
+from xlpl_plugin.evaluation.table import render
 from xlpl_plugin.labels.generator import LabelSummary
 from xlpl_plugin.labels.tuning import Trial, Tuning
 
 
-def print_summary(summary: LabelSummary) -> None:
-    """Print what each filter removed, and what is left."""
-    table = Table(title="labels", title_justify="left")
-    for heading in ("filter", "removed", "seconds", "left"):
-        table.add_column(heading, justify="left" if heading == "filter" else "right")
-    table.add_row("(all)", "", "", str(summary.utterances))
-    for row in summary.filters:
-        table.add_row(row.name, str(row.removed), f"{row.removed_seconds:.1f}", str(row.left))
-    console = Console()
-    console.print(table)
+def describe_labels(summary: LabelSummary) -> str:
+    """Tell what each filter removed, and what is left."""
+    rows = [
+        {
+            "filter": row.name,
+            "removed": str(row.removed),
+            "seconds removed": f"{row.removed_seconds:.1f}",
+            "left": str(row.left),
+        }
+        for row in summary.filters
+    ]
     share = summary.kept / summary.utterances if summary.utterances else 0.0
-    console.print(
-        f"kept {summary.kept} of {summary.utterances} utterances ({share:.0%}), "
+    return (
+        f"{render(rows)}\n\nkept {summary.kept} of {summary.utterances} utterances ({share:.0%}), "
         f"{summary.kept_seconds / 60:.1f} of {summary.seconds / 60:.1f} minutes, {summary.words} words"
     )
 
 
-def print_tuning(tuning: Tuning, show: int) -> None:
-    """Print the ``show`` best trials and the choice."""
-    table = Table(title="trials, the best first (no reference was read)", title_justify="left")
-    table.add_column("LM weight", justify="right")
-    table.add_column("word score", justify="right")
-    for heading in (tuning.criterion, "UER", "LM nats/letter", "letters/greedy", "letters/word", "empty"):
-        table.add_column(heading, justify="right")
-    table.add_column("guard")
-    for trial in tuning.trials[:show]:
-        table.add_row(*_cells(trial))
-    console = Console()
-    console.print(table)
+def describe_tuning(tuning: Tuning, show: int) -> str:
+    """Tell the ``show`` best trials and the choice."""
     best = tuning.best
-    console.print(f"decoder.lm_weight={best.lm_weight} decoder.word_score={best.word_score}")
-    if not tuning.trusted:
-        console.print("careful: the guards refused every trial; this one is the nearest to the greedy output's length")
-
-
-def _cells(trial: Trial) -> list[str]:
-    outcome = trial.outcome
-    numbers = (trial.value, outcome.uer, outcome.nats_per_letter, outcome.letters_ratio)
-    return [
-        f"{trial.weights.lm_weight:.2f}",
-        f"{trial.weights.word_score:.2f}",
-        *(f"{number:.3f}" for number in numbers),
-        f"{outcome.word_length:.2f}",
-        f"{outcome.empty}",
-        trial.refused,
+    parts = [
+        "trials, the best first; no reference was read",
+        render([_row(trial, tuning.criterion) for trial in tuning.trials[:show]]),
+        "",
+        f"decoder.lm_weight={best.lm_weight} decoder.word_score={best.word_score}",
     ]
+    if not tuning.trusted:
+        parts.append("careful: the guards refused every trial; this one comes nearest to the length of the greedy output")
+    return "\n".join(parts)
+
+
+def _row(trial: Trial, criterion: str) -> dict[str, str]:
+    outcome = trial.outcome
+    return {
+        "LM weight": f"{trial.weights.lm_weight:.2f}",
+        "word score": f"{trial.weights.word_score:.2f}",
+        criterion: f"{trial.value:.4f}",
+        "UER": f"{outcome.uer:.3f}",
+        "LM nats/letter": f"{outcome.nats_per_letter:.3f}",
+        "letters/greedy": f"{outcome.letters_ratio:.2f}",
+        "letters/word": f"{outcome.word_length:.2f}",
+        "empty": f"{outcome.empty}/{outcome.utterances}",
+        "guard": trial.refused,
+    }

@@ -39,7 +39,7 @@ def command(overrides: tuple[str, ...], config: Path | None, show: int, force: b
     xlpl tune am=runs/source/checkpoint_best.pt data=data/it emissions=runs/it/em out=runs/it/tune workers=2 \\
         decoder.lexicon=data/it/lexicon.txt decoder.lm=data/it/lm.bin
     """
-    from xlpl_plugin.cli.labelling import print_tuning
+    from xlpl_plugin.cli.labelling import describe_tuning
     from xlpl_plugin.labels.tuning import TuneConfig, tune
 
-    print_tuning(tune(load_config(TuneConfig, config, overrides), force=force), show)
+    click.echo(describe_tuning(tune(load_config(TuneConfig, config, overrides), force=force), show))

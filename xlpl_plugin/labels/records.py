@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 from pathlib import Path
 
-import editdistance
+from rapidfuzz.distance import Levenshtein
 
 from xlpl_plugin.decoding import Hypothesis
 from xlpl_plugin.errors import XlplError
@@ -90,8 +90,7 @@ def make_record(
 
 def agreement(units: Sequence[str], greedy: Sequence[str]) -> float:
     """Return 1 - edits / the longer length; two empty sequences agree."""
-    longer = max(len(units), len(greedy))
-    return 1.0 - editdistance.eval(list(units), list(greedy)) / longer if longer else 1.0
+    return Levenshtein.normalized_similarity(units, greedy)
 
 
 def frames_needed(units: Sequence[str]) -> int:

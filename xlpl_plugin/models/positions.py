@@ -11,6 +11,8 @@ from torch import Tensor, nn
 class Sinusoidal(nn.Module):
     """Adds the sinusoids of "Attention is all you need", section 3.5."""
 
+    rates: Tensor
+
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.register_buffer(

@@ -19,7 +19,7 @@ class TransformerCtcConfig(EncoderConfig, FairseqDataclass):
 
 
 @register_model("xlpl_transformer_ctc", dataclass=TransformerCtcConfig)
-class TransformerCtc(BaseFairseqModel):  # type: ignore[misc]
+class TransformerCtc(BaseFairseqModel):
     """CTC acoustic model; its interface is that of fairseq's ``wav2vec_ctc``."""
 
     def __init__(self, config: TransformerCtcConfig, num_units: int) -> None:

@@ -35,7 +35,7 @@ def describe_tuning(tuning: Tuning, show: int) -> str:
         f"decoder.lm_weight={best.lm_weight} decoder.word_score={best.word_score}",
     ]
     if not tuning.trusted:
-        parts.append("careful: the guards refused every trial; this one comes nearest to the length of the greedy output")
+        parts.append("careful: the guards refused every trial; this one is nearest to the length of greedy output")
     return "\n".join(parts)
 
 

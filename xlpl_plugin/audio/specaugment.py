@@ -17,7 +17,7 @@ class SpecAugment(nn.Module):
         time_width: int = 50,
         time_share: float = 0.1,
     ) -> None:
-        """Widths are the largest possible, in channels and frames; a time mask stays below ``time_share`` of its row."""
+        """Widths: the largest possible, in channels and frames; a time mask stays below ``time_share`` of its row."""
         super().__init__()
         self.freq_masks, self.freq_width = freq_masks, freq_width
         self.time_masks, self.time_width, self.time_share = time_masks, time_width, time_share

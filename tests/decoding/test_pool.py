@@ -103,7 +103,7 @@ def test_an_utterance_that_kills_its_workers_comes_back_empty(config: DecoderCon
 
     with DecoderPool(config, UNITS, 1) as pool:
         killer = threading.Thread(target=kill_all, args=(pool,))
-        results = pool.decode(tasks(2, frames=120))
+        results = pool.decode([*tasks(1, frames=100), *tasks(2, frames=5)[1:]])
         killer.start()
         found = dict(results)
         stop.set()

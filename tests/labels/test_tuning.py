@@ -85,7 +85,7 @@ def config(tmp_path: Path) -> TuneConfig:
         data=str(tmp_path),
         out=str(tmp_path / "tune"),
         decoder=DecoderConfig(lexicon=str(tmp_path / "lexicon.txt"), lm=str(tmp_path / "lm.arpa")),
-        search=SearchConfig(trials=12, local_trials=8, lm_weight=[0.0, 20.0], word_score=[-20.0, 20.0], beam=20),
+        search=SearchConfig(trials=10, local_trials=6, lm_weight=[0.0, 20.0], word_score=[-20.0, 20.0], beam=20),
     )
 
 
@@ -126,7 +126,7 @@ def test_search_finds_weights_that_read_the_noise(config: TuneConfig) -> None:
     best = tuning.trials[0]
     assert tuning.trusted
     assert tuning.best == best.weights
-    assert len(tuning.trials) == 20
+    assert len(tuning.trials) == 16
     # four words a sentence; extreme weights write far too many or too few
     assert best.outcome.words == pytest.approx(24 * 4, rel=0.15)
     assert any(trial.refused for trial in tuning.trials)
@@ -146,6 +146,7 @@ def test_weights_are_read_only_from_a_tuning(tmp_path: Path) -> None:
 
 
 def test_same_seed_same_choice_for_any_number_of_workers(config: TuneConfig) -> None:
+    config.search.trials = config.search.local_trials = 3
     first = tune(config)
     config.workers = 2
     assert tune(config, force=True) == first
@@ -154,7 +155,7 @@ def test_same_seed_same_choice_for_any_number_of_workers(config: TuneConfig) -> 
 
 
 def test_guards_refused_everything(config: TuneConfig, caplog: pytest.LogCaptureFixture) -> None:
-    config.search.letters_ratio = [5.0, 6.0]
+    config.search.letters_ratio, config.search.trials, config.search.local_trials = [5.0, 6.0], 4, 0
     tuning = tune(config)
     assert not tuning.trusted
     assert "refused every trial" in caplog.text

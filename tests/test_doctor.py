@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from xlpl_plugin import doctor
 from xlpl_plugin.cli.doctor import command
 from xlpl_plugin.doctor import BrokenComponent, Check, examine, healthy
+from xlpl_plugin.text.kenlm_tools import find_tool
 
 
 def breaks() -> str:
@@ -72,6 +73,12 @@ def test_missing_lmplz_is_told_with_the_script_and_is_not_fatal(
     assert not findings[0].works
     assert "scripts/build_kenlm.sh" in findings[0].remedy
     assert healthy(findings)
+
+
+@pytest.mark.skipif(find_tool("lmplz") is None, reason="no lmplz: run scripts/build_kenlm.sh")
+def test_lmplz_works_where_it_is_found() -> None:
+    (finding,) = examine([named("lmplz, build_binary")])
+    assert finding.works, finding.detail
 
 
 @pytest.mark.slow

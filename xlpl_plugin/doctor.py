@@ -73,7 +73,9 @@ def _examine(check: Check) -> Finding:
         return Finding(check.name, check.required, False, found, str(error), check.remedy)
     except Exception as error:  # whatever a broken installation raises is the answer that was asked for
         said = str(error).strip().splitlines() or [""]
-        return Finding(check.name, check.required, False, found, f"{type(error).__name__}: {said[0]}", check.remedy)
+        return Finding(
+            check.name, check.required, False, found, f"{type(error).__name__}: {said[0][-200:]}", check.remedy
+        )
 
 
 @functools.cache
@@ -188,7 +190,7 @@ def _lmplz() -> str:
     with tempfile.TemporaryDirectory() as folder:
         text, arpa = Path(folder, "text"), Path(folder, "lm.arpa")
         text.write_text(_TEXT, encoding="utf-8")
-        estimate_with_lmplz(lmplz, text, arpa, order=2, prune=(), vocabulary=None, memory="10M")
+        estimate_with_lmplz(lmplz, text, arpa, order=2, prune=(), vocabulary=None, memory="100M")
         build_binary(binarise, arpa, Path(folder, "lm.bin"), "trie")
     return f"built a model with {lmplz}"
 
@@ -223,7 +225,7 @@ def _sentencepiece() -> str:
 def _uroman() -> str:
     from xlpl_plugin.text.speller import make_speller
 
-    return "мир is spelt " + "".join(make_speller("uroman").spell("мир")[0])
+    return "мир is spelt " + "".join(make_speller("uroman").spell("мир")[0]).rstrip("|")
 
 
 def _codec(suffix: str) -> Callable[[], str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -42,3 +43,41 @@ def _tones(text: str, seed: int) -> np.ndarray:
     pieces = [0.3 * np.sin(2 * np.pi * (200 + 150 * (ord(letter) % 12)) * time) for letter in text]
     waveform = np.concatenate(pieces)
     return (waveform + 0.01 * np.random.default_rng(seed).standard_normal(len(waveform))).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def write_pretrained() -> Callable[[Path], None]:
+    """A checkpoint of an untrained wav2vec 2.0 of 16 dimensions, with the group norm of the base models."""
+
+    def write(path: Path) -> None:
+        # in here, so that tests without fairseq do not wait for it
+        import torch
+        from fairseq.models.wav2vec.wav2vec2 import Wav2Vec2Config, Wav2Vec2Model
+        from omegaconf import OmegaConf
+
+        torch.manual_seed(0)
+        config = Wav2Vec2Config(
+            extractor_mode="default",
+            conv_feature_layers="[(16, 10, 5)] + [(16, 3, 2)] * 4 + [(16, 2, 2)] * 2",
+            encoder_layers=1,
+            encoder_embed_dim=16,
+            encoder_ffn_embed_dim=32,
+            encoder_attention_heads=2,
+            final_dim=8,
+            latent_vars=4,
+            conv_pos=16,
+            conv_pos_groups=4,
+        )
+        stored = OmegaConf.to_container(OmegaConf.create(asdict(config)), enum_to_str=True)
+        assert isinstance(stored, dict)
+        task = {"_name": "audio_pretraining", "data": "/nowhere", "normalize": False, "sample_rate": 16_000}
+        state = {
+            "args": None,
+            "cfg": {"model": {**stored, "_name": "wav2vec2"}, "task": task, "criterion": None, "lr_scheduler": None},
+            "model": Wav2Vec2Model.build_model(config).state_dict(),
+            "optimizer_history": [{"optimizer_name": "FairseqAdam", "lr_scheduler_state": {}, "num_updates": 1}],
+            "extra_state": {"train_iterator": {"epoch": 1}},
+        }
+        torch.save(state, path)
+
+    return write

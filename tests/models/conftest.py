@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 import torch
 from fairseq.data import Dictionary
 from fairseq.models import build_model
-from fairseq.models.wav2vec.wav2vec2 import Wav2Vec2Config, Wav2Vec2Model
 from omegaconf import OmegaConf
 
 import xlpl_plugin.registry  # noqa: F401
@@ -68,7 +66,7 @@ def save(build: Callable[..., torch.nn.Module]) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def save_wav2vec() -> Callable[[Path, Path, Sequence[str]], Path]:
+def save_wav2vec(write_pretrained: Callable[[Path], None]) -> Callable[[Path, Path, Sequence[str]], Path]:
     """A ``wav2vec_ctc`` checkpoint over a small random wav2vec 2.0, whose pre-trained file is then removed."""
 
     def write(path: Path, pretrained: Path, symbols: Sequence[str]) -> Path:
@@ -85,24 +83,3 @@ def save_wav2vec() -> Callable[[Path, Path, Sequence[str]], Path]:
         return path
 
     return write
-
-
-def write_pretrained(path: Path) -> None:
-    """A wav2vec 2.0 of 16 dimensions with the group norm of the base models."""
-    torch.manual_seed(0)
-    config = Wav2Vec2Config(
-        extractor_mode="default",
-        conv_feature_layers="[(16, 10, 5)] + [(16, 3, 2)] * 4 + [(16, 2, 2)] * 2",
-        encoder_layers=1,
-        encoder_embed_dim=16,
-        encoder_ffn_embed_dim=32,
-        encoder_attention_heads=2,
-        final_dim=8,
-        latent_vars=4,
-        conv_pos=16,
-        conv_pos_groups=4,
-    )
-    stored = OmegaConf.to_container(OmegaConf.create(asdict(config)), enum_to_str=True)
-    assert isinstance(stored, dict)
-    task = {"_name": "audio_pretraining", "data": "/nowhere", "normalize": False, "sample_rate": 16_000}
-    torch.save(_state({**stored, "_name": "wav2vec2"}, Wav2Vec2Model.build_model(config), task), path)

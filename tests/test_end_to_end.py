@@ -1,0 +1,158 @@
+"""fairseq's own commands, as a user types them, on the plugin: training, resuming, validation, generation.
+
+One training in two halves and in one piece, two processes, and wav2vec_ctc; all tiny and untrained in effect,
+since what is tested is that everything arrives where it should.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import xlpl_plugin
+from xlpl_plugin.data.units import LETTERS
+from xlpl_plugin.models.acoustic import load_acoustic_model
+from xlpl_plugin.models.checkpoint import read_checkpoint
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parent.parent
+USER_DIR = str(Path(xlpl_plugin.__file__).parent)
+BIN = Path(sys.executable).parent
+TRAIN = ["ab cab", "bad", "dad face ab", "cab", "face", "a bad dad", "fad", "deaf cab", "bead", "ace", "add a", "dead"]
+TEST = ["bad dad", "face", "cab ab", "a", "ab"]
+SMALL = ["model.dim=16", "model.layers=2", "model.heads=2", "model.ffn_dim=32", "model.num_mels=20"]
+# everything random in training that the model offers
+RANDOM = ["model.layer_drop=0.3", "model.stretch_low=0.9", "model.stretch_high=1.1", "model.vocal_tract_low=0.9"]
+
+
+def start(command: str, *words: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.Popen(
+        [str(BIN / command), *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output[-5000:]
+    return output
+
+
+def training(data: Path, save_dir: Path, updates: int, *options: str) -> list[str]:
+    return [
+        "--config-dir", str(ROOT / "config"), "--config-name", "train", f"common.user_dir={USER_DIR}",
+        f"task.data={data}", f"checkpoint.save_dir={save_dir}", f"optimization.max_update={updates}",
+        "dataset.max_tokens=60000", "dataset.num_workers=0", "common.log_interval=1", *options,
+    ]  # fmt: skip
+
+
+def train(data: Path, save_dir: Path, updates: int, *options: str) -> str:
+    return finish(start("fairseq-hydra-train", *training(data, save_dir, updates, *options)))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory, make_folder: Callable[..., Path]) -> Path:
+    return make_folder(tmp_path_factory.mktemp("data"), {"train": TRAIN, "valid": TEST, "test": TEST})
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
+    """Six updates, with a checkpoint in the middle of the epoch."""
+    save_dir = tmp_path_factory.mktemp("run")
+    options = ["checkpoint.save_interval_updates=3", "checkpoint.keep_interval_updates=-1"]
+    output = train(data, save_dir, 6, *SMALL, *RANDOM, *options)
+    for metric in ("uer", "wer", "blank", "letters", "infeasible"):
+        assert f'"valid_{metric}"' in output
+    return save_dir
+
+
+def test_resumed_run_ends_where_an_unbroken_one_does(run: Path, data: Path, tmp_path: Path) -> None:
+    (middle,) = run.glob("checkpoint_*_3.pt")
+    shutil.copy(middle, tmp_path / "checkpoint_last.pt")
+    output = train(data, tmp_path, 6, *SMALL, *RANDOM)
+    assert "@ 3 updates" in output
+    ends = [read_checkpoint(folder / "checkpoint_last.pt")["model"] for folder in (run, tmp_path)]
+    for name, value in ends[0].items():
+        torch.testing.assert_close(ends[1][name], value, rtol=0, atol=0, msg=name)
+
+
+def test_validate_counts_every_utterance(run: Path, data: Path) -> None:
+    words = [str(data), "--user-dir", USER_DIR, "--task", "xlpl_asr", "--path", str(run / "checkpoint_last.pt")]
+    output = finish(start("fairseq-validate", *words, "--valid-subset", "test", "--max-tokens", "100000"))
+    (summary,) = re.findall(r"valid on 'test' subset \|.*", output)
+    # one batch, which fairseq alone would shorten to a multiple of 8, and so to nothing
+    assert f"| nsentences {len(TEST)} |" in summary
+    assert re.search(r"\| uer \d", summary)
+
+
+@pytest.mark.parametrize("beam", [False, True], ids=["greedy", "beam"])
+def test_generate_decodes_every_utterance(run: Path, data: Path, tmp_path: Path, beam: bool) -> None:
+    words = [
+        str(data), "--user-dir", USER_DIR, "--task", "xlpl_asr", "--path", str(run / "checkpoint_last.pt"),
+        "--gen-subset", "test", "--max-tokens", "100000", "--post-process", "letter", "--scoring", "wer",
+    ]  # fmt: skip
+    if beam:
+        (tmp_path / "lexicon.txt").write_text("Bäd\tb a d |\nfaçe\tf a c e |\nâ\ta |\n", encoding="utf-8")
+        words += ["--dec-lexicon", str(tmp_path / "lexicon.txt"), "--dec-beam", "20"]
+        words += ["--dec-words", str(tmp_path / "words.txt")]
+    output = finish(start("fairseq-generate", *words))
+    assert sorted(re.findall(r"^H-(\d+)", output, re.MULTILINE)) == [str(i) for i in range(len(TEST))]
+    assert dict(re.findall(r"^T-(\d+)\t(.*)$", output, re.MULTILINE)) == {str(i): text for i, text in enumerate(TEST)}
+    assert re.search(r"^Generate test .*WER: \d", output, re.MULTILINE)
+    if beam:
+        lines = (tmp_path / "words.txt").read_text(encoding="utf-8").splitlines()
+        assert sorted(line.split("\t")[0] for line in lines) == [f"test/{i}" for i in range(len(TEST))]
+        assert {word for line in lines for word in line.split("\t")[1].split()} <= {"Bäd", "façe", "â"}
+
+
+def test_two_processes_train_and_continue_another_model(
+    run: Path, tmp_path: Path, make_folder: Callable[..., Path]
+) -> None:
+    """Other units, started from the first model, on two processes without a GPU."""
+    data = make_folder(tmp_path / "data", {"train": TRAIN, "valid": TEST}, (*LETTERS[::-1], "ß"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = [
+        *SMALL, f"task.init_from={run / 'checkpoint_last.pt'}", "common.cpu=true",
+        "distributed_training.distributed_world_size=2", "distributed_training.distributed_backend=gloo",
+        "distributed_training.distributed_no_spawn=true",
+        f"distributed_training.distributed_init_method=tcp://127.0.0.1:{port}",
+    ]  # fmt: skip
+    ranks = [[*options, f"distributed_training.distributed_rank={rank}"] for rank in (0, 1)]
+    commands = [training(data, tmp_path / "run", 3, *rank) for rank in ranks]
+    outputs = [finish(process) for process in [start("fairseq-hydra-train", *command) for command in commands]]
+    assert re.search(rf"{len(LETTERS) + 4} of {len(LETTERS) + 5} units mapped, new: ß", outputs[0])
+    assert '"valid_uer"' in outputs[0]
+    assert load_acoustic_model(tmp_path / "run" / "checkpoint_last.pt").units[-1] == "ß"
+
+
+def test_wav2vec_trains_and_decodes_with_its_origins_gone(
+    data: Path, tmp_path: Path, write_pretrained: Callable[[Path], None]
+) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(data, folder)
+    for split in ("train", "valid"):
+        tsv = folder / f"{split}.tsv"
+        tsv.write_text(tsv.read_text().replace(str(data), str(folder)))
+    write_pretrained(tmp_path / "pretrained.pt")
+    options = ["model=wav2vec_ctc", f"model.w2v_path={tmp_path / 'pretrained.pt'}", "model.apply_mask=false"]
+    assert '"valid_uer"' in train(folder, tmp_path / "run", 3, *options)
+    shutil.rmtree(folder)
+    (tmp_path / "pretrained.pt").unlink()
+    checkpoint = tmp_path / "run" / "checkpoint_last.pt"
+    (emission,) = load_acoustic_model(checkpoint).emit([np.zeros(16_000, np.float32)])
+    assert emission.shape[1] == len(LETTERS) + 4
+    words = [str(data), "--user-dir", USER_DIR, "--task", "xlpl_asr", "--path", str(checkpoint), "--gen-subset", "test"]
+    output = finish(start("fairseq-generate", *words, "--max-tokens", "100000", "--quiet", "--scoring", "wer"))
+    assert f"Translated {len(TEST)} sentences" in output

@@ -69,7 +69,7 @@ def results() -> Callable[[Path], dict[str, Any]]:
     """Return the bytes of all that a run made, without logs, times and the state of the trainer."""
 
     def read(run: Path) -> dict[str, Any]:
-        skip = {"state.json", "train.log", "run.lock"}
+        skip = {"state.json", "train.log", "run.lock", "updates.new"}
         return {
             str(f.relative_to(run)): f.read_bytes()
             for f in sorted(run.rglob("*"))

@@ -24,7 +24,8 @@ print(f"starting at update {start}")
 for update in range(start + 1, 11):
     time.sleep(float(keys.get("fake.seconds", 0)))
     print(f"[train_inner][INFO] - {json.dumps({'epoch': 1, 'loss': '3.25', 'num_updates': str(update)})}")
-    place.write_text(str(update))
+    (folder / "updates.new").write_text(str(update))
+    (folder / "updates.new").replace(place)
     if keys.get("fake.fail_at") == str(update):
         print("RuntimeError: the loss is è infinite", file=sys.stderr)
         sys.exit(3)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +24,8 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.rounds.driver import iterate
 from xlpl_plugin.rounds.options import IterateConfig
 from xlpl_plugin.rounds.plan import make_plan
+from xlpl_plugin.rounds.steps import Train
+from xlpl_plugin.rounds.training import run_training
 
 Configure = Callable[..., IterateConfig]
 Results = Callable[[Path], dict[str, Any]]
@@ -66,26 +70,29 @@ def test_a_run_needs_no_reference_and_leaves_everything_in_place(
 
 
 def test_second_call_does_nothing(configure: Configure, fake_run: ModuleType) -> None:
-    iterate(configure(), actions=fake_run.FAKES)
+    iterate(configure("rounds=1"), actions=fake_run.FAKES)
     again = Counting(fake_run.FAKES)
-    iterate(configure(), actions=again.actions)
+    iterate(configure("rounds=1"), actions=again.actions)
     assert again.done == []
 
 
-@pytest.mark.parametrize("stop", range(STEPS))
+@pytest.mark.slow
 def test_interrupted_anywhere_the_same_call_ends_the_same(
-    configure: Configure, project: Path, results: Results, fake_run: ModuleType, stop: int
+    configure: Configure, project: Path, results: Results, fake_run: ModuleType
 ) -> None:
-    first = Counting(fake_run.FAKES, stop)
-    with pytest.raises(KeyboardInterrupt):
-        iterate(configure(), actions=first.actions)
-    second = Counting(fake_run.FAKES)
-    iterate(configure(), actions=second.actions)
-    assert first.done + second.done == [step.name for step in make_plan(configure())]
-    interrupted = results(project / "run")
-    os.rename(project / "run", project / "interrupted")
-    iterate(configure(), actions=fake_run.FAKES)
-    assert interrupted == results(project / "run")
+    config = configure("rounds=1")
+    names = [step.name for step in make_plan(config)]
+    iterate(config, actions=fake_run.FAKES)
+    whole = results(project / "run")
+    for stop in range(len(names)):
+        shutil.rmtree(project / "run")
+        first, second = Counting(fake_run.FAKES, stop), Counting(fake_run.FAKES)
+        with pytest.raises(KeyboardInterrupt):
+            iterate(config, actions=first.actions)
+        iterate(config, actions=second.actions)
+        assert first.done == names[:stop]
+        assert second.done == names[stop:]
+        assert results(project / "run") == whole, f"interrupted in {names[stop]}"
 
 
 def test_half_written_files_of_a_killed_driver_go(configure: Configure, project: Path, fake_run: ModuleType) -> None:
@@ -139,10 +146,10 @@ def living_trainers(project: Path) -> list[str]:
 def test_changed_configuration_is_refused_with_a_diff(
     configure: Configure, project: Path, results: Results, fake_run: ModuleType
 ) -> None:
-    iterate(configure(), actions=fake_run.FAKES)
+    iterate(configure("rounds=0"), actions=fake_run.FAKES)
     before = results(project / "run")
     with pytest.raises(XlplError) as caught:
-        iterate(configure("decoder.beam=77"), actions=fake_run.FAKES)
+        iterate(configure("rounds=0", "decoder.beam=77"), actions=fake_run.FAKES)
     message = str(caught.value)
     assert "-  beam: 500" in message
     assert "+  beam: 77" in message
@@ -151,10 +158,10 @@ def test_changed_configuration_is_refused_with_a_diff(
 
 
 def test_changed_input_file_is_refused(configure: Configure, project: Path, fake_run: ModuleType) -> None:
-    iterate(configure(), actions=fake_run.FAKES)
+    iterate(configure("rounds=0"), actions=fake_run.FAKES)
     (project / "lm.arpa").write_text("other text")
     with pytest.raises(XlplError, match="another content"):
-        iterate(configure(), actions=fake_run.FAKES)
+        iterate(configure("rounds=0"), actions=fake_run.FAKES)
 
 
 def test_force_does_again_what_the_change_touches_and_no_more(
@@ -185,9 +192,9 @@ def test_more_rounds_keep_the_old_ones(configure: Configure, fake_run: ModuleTyp
 
 
 def test_other_resources_are_no_other_configuration(configure: Configure, fake_run: ModuleType) -> None:
-    iterate(configure(), actions=fake_run.FAKES)
+    iterate(configure("rounds=0"), actions=fake_run.FAKES)
     again = Counting(fake_run.FAKES)
-    iterate(configure("workers=8", "device=cuda"), actions=again.actions)
+    iterate(configure("rounds=0", "workers=8", "device=cuda"), actions=again.actions)
     assert again.done == []
 
 
@@ -202,6 +209,24 @@ def test_failing_trainer_shows_its_last_words_and_resumes(
     assert "goes on from its last checkpoint" in message
     iterate(configure("rounds=1", "student.overrides=[fake.fail_at=4]"), actions=fake_run.FAKES)
     assert "starting at update 4" in (project / "run/round-1/training/train.log").read_text()
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_checkpoint_cut_off_by_a_kill_is_replaced_by_the_newest_whole_one(
+    configure: Configure, project: Path, fake_run: ModuleType, cut: bool
+) -> None:
+    config = configure("rounds=1", "student.overrides=[fake.fail_at=1]")
+    with pytest.raises(XlplError, match="exit status 3"):
+        iterate(config, actions=fake_run.FAKES)
+    folder = project / "run/round-1/training/checkpoints"
+    for number in (1, 2):
+        with zipfile.ZipFile(folder / f"checkpoint_1_{number}.pt", "w") as archive:
+            archive.writestr("weights", f"of update {number}")
+        os.utime(folder / f"checkpoint_1_{number}.pt", (number, number))
+    older, newer = ((folder / f"checkpoint_1_{number}.pt").read_bytes() for number in (1, 2))
+    (folder / "checkpoint_last.pt").write_bytes(older[:-30] if cut else older)
+    run_training(next(step for step in make_plan(config) if isinstance(step, Train)), ("true",))
+    assert (folder / "checkpoint_last.pt").read_bytes() == (newer if cut else older)
 
 
 def test_trainer_that_is_killed_is_told_apart(configure: Configure, project: Path, fake_run: ModuleType) -> None:

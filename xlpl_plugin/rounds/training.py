@@ -6,9 +6,11 @@ import ctypes
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,7 +19,7 @@ from omegaconf import OmegaConf
 from tqdm import tqdm
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import must_exist, write_text
+from xlpl_plugin.files import atomic_open, must_exist, write_text
 from xlpl_plugin.rounds.steps import Train
 
 _LINES_SHOWN = 15
@@ -107,6 +109,7 @@ def run_training(step: Train, trainer: Sequence[str], *, keep_open: Sequence[int
     write_text(folder / "command.txt", f"{settings} {printed}\n")
     tqdm.write(f"{step.name}: {printed}", file=sys.stderr)
     log = folder / "train.log"
+    _mend_checkpoint(step.checkpoints)
     try:
         child = _start(command, keep_open)
     except OSError as error:
@@ -122,6 +125,22 @@ def run_training(step: Train, trainer: Sequence[str], *, keep_open: Sequence[int
     if code != 0:
         raise _failure(step, code, log, tail)
     must_exist(step.model, f"the model that {step.name} should have saved (checkpoint.* in {step.config_name}.yaml)")
+
+
+def _mend_checkpoint(folder: Path) -> None:
+    """Put the newest whole checkpoint in the place of a checkpoint_last.pt that a kill cut off.
+
+    fairseq writes the first file of a save atomically, and copies it to the other names, the last one last.
+    """
+    last = folder / "checkpoint_last.pt"
+    if not last.exists() or zipfile.is_zipfile(last):  # a cut file lacks the directory at a zip's end
+        return
+    last.unlink()
+    whole = [file for file in folder.glob("checkpoint*.pt") if zipfile.is_zipfile(file)]
+    if whole:
+        newest = max(whole, key=lambda file: file.stat().st_mtime)
+        with atomic_open(last, "wb") as stream, newest.open("rb") as source:
+            shutil.copyfileobj(source, stream)
 
 
 def _start(command: Sequence[str], keep_open: Sequence[int]) -> subprocess.Popen[str]:

@@ -1,0 +1,172 @@
+"""What the driver does for each kind of step."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from xlpl_plugin.decoding import DecoderConfig
+from xlpl_plugin.evaluation.table import render
+from xlpl_plugin.files import read_json, write_json
+from xlpl_plugin.labels.criteria import JudgingLM, Level
+from xlpl_plugin.labels.emissions import Emissions, EmitConfig, emit
+from xlpl_plugin.labels.generator import LabelConfig, label
+from xlpl_plugin.labels.records import LABELS_FILE, LabelRecord, read_labels
+from xlpl_plugin.labels.signals import Signals, alarms, blank_share, label_free_score, measure
+from xlpl_plugin.labels.tuning import TUNE_FILE, TuneConfig, tune
+from xlpl_plugin.rounds.gathering import gather_labels
+from xlpl_plugin.rounds.steps import Average, Emit, Gather, Label, Measure, Step, Train, Tune
+from xlpl_plugin.rounds.training import last_checkpoints, run_training
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a run may use of this machine; none of it changes a result."""
+
+    trainer: tuple[str, ...]
+    workers: int
+    device: str
+    max_seconds: float
+    # file descriptors that a trainer keeps open: the lock of the run
+    keep_open: tuple[int, ...] = ()
+
+
+Action = Callable[[Any, Resources], None]
+
+
+def _gather(step: Gather, resources: Resources) -> None:
+    gather_labels(step)
+
+
+def _train(step: Train, resources: Resources) -> None:
+    run_training(step, resources.trainer, keep_open=resources.keep_open)
+
+
+def _average(step: Average, resources: Resources) -> None:
+    from xlpl_plugin.models.checkpoint import average_checkpoints  # torch, which most steps do without
+
+    average_checkpoints(last_checkpoints(Path(step.checkpoints), step.count), step.out, force=True)
+
+
+def _emit(step: Emit, resources: Resources) -> None:
+    config = EmitConfig(
+        am=step.am,
+        data=step.data,
+        split=step.split,
+        out=step.out,
+        max_seconds=resources.max_seconds,
+        device=resources.device,
+    )
+    emit(config, force=True)
+
+
+def _tune(step: Tune, resources: Resources) -> None:
+    config = TuneConfig(
+        am=step.am,
+        emissions=step.emissions,
+        data=step.data,
+        split=step.split,
+        out=step.out,
+        decoder=step.decoder,
+        search=step.search,
+        workers=resources.workers,
+    )
+    tuning = tune(config, force=True)
+    _say(f"{step.name}: LM weight {tuning.best.lm_weight}, word score {tuning.best.word_score}")
+
+
+def _label(step: Label, resources: Resources) -> None:
+    config = LabelConfig(
+        am=step.am,
+        emissions=step.emissions,
+        data=step.data,
+        split=step.split,
+        out=step.out,
+        decoder=_tuned(step.decoder, step.tuning),
+        filter=step.filter,
+        workers=resources.workers,
+    )
+    summary = label(config, force=True)
+    _say(f"{step.name}: kept {summary.kept} of {summary.utterances} labels, {summary.words} words")
+
+
+def _tuned(decoder: DecoderConfig, tuning: str) -> DecoderConfig:
+    """Return the decoder with the weights that the tuning in the folder chose; its own where there was none."""
+    if not tuning:
+        return decoder
+    best = read_json(Path(tuning) / TUNE_FILE)["best"]
+    return replace(decoder, lm_weight=best["lm_weight"], word_score=best["word_score"])
+
+
+def _measure(step: Measure, resources: Resources) -> None:
+    """Write signals.json and print the signals of all rounds so far, with alarms."""
+    emissions = Emissions(step.emissions)
+    labels = read_labels(Path(step.labels) / LABELS_FILE)
+    now = measure(
+        labels,
+        blank_share(emissions[key] for key in emissions.ids),
+        previous=read_labels(Path(step.previous) / LABELS_FILE) if step.previous else None,
+        label_free=_label_free(step, labels),
+    )
+    before = [read_json(file) for file in step.history]
+    history = [*(Signals(**entry["signals"]) for entry in before), now]
+    raised = alarms(history)
+    decoder = _tuned(step.decoder, step.tuning)
+    weights = {"lm_weight": decoder.lm_weight, "word_score": decoder.word_score}
+    write_json(step.out, {"round": step.round, "weights": weights, "signals": asdict(now), "alarms": raised})
+    table = signal_table(history, [*(entry["weights"] for entry in before), weights])
+    _say(f"what the labels of the train split tell (no references):\n{table}")
+    for alarm in raised:
+        _say(f"ALARM, round {step.round}: {alarm.name}. {alarm.message}\n  to do: {alarm.advice}")
+
+
+def _label_free(step: Measure, labels: Sequence[LabelRecord]) -> float | None:
+    judge = step.search.judge or step.decoder.lm
+    if not judge:
+        return None
+    level: Level = "units" if step.search.judge_level == "units" else "words"
+    return label_free_score(labels, JudgingLM(judge, level), step.search.criterion)
+
+
+def signal_table(history: Sequence[Signals], weights: Sequence[Mapping[str, float]]) -> str:
+    """Draw one row a round."""
+    rows = [
+        {
+            "round": str(number),
+            "LM weight": f"{chosen['lm_weight']:.2f}",
+            "word score": f"{chosen['word_score']:.2f}",
+            "letters/s": f"{signals.letters_per_second:.1f}",
+            "greedy letters/s": f"{signals.greedy_letters_per_second:.1f}",
+            "blank %": f"{100 * signals.blank_share:.1f}",
+            "empty %": f"{100 * signals.empty_share:.1f}",
+            "kept %": f"{100 * signals.kept_share:.1f}",
+            "vocabulary": str(signals.vocabulary),
+            "top word %": f"{100 * signals.top_word_share:.1f}",
+            "agreement %": f"{100 * signals.agreement:.1f}",
+            "confidence": f"{signals.confidence:.3f}",
+            "label-free": "" if signals.label_free is None else f"{signals.label_free:.3f}",
+            "changed %": "" if signals.change is None else f"{100 * signals.change:.1f}",
+        }
+        for number, (signals, chosen) in enumerate(zip(history, weights, strict=True))
+    ]
+    return render(rows)
+
+
+def _say(text: str) -> None:
+    tqdm.write(text, file=sys.stderr)
+
+
+ACTIONS: Mapping[type[Step], Action] = {
+    Gather: _gather,
+    Train: _train,
+    Average: _average,
+    Emit: _emit,
+    Tune: _tune,
+    Label: _label,
+    Measure: _measure,
+}

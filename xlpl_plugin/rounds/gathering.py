@@ -1,0 +1,31 @@
+"""What a student learns from: labels of the target's train and valid splits, as one prepared folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xlpl_plugin.data.manifest import read_manifest, write_manifest
+from xlpl_plugin.data.units import SPECIAL_SYMBOLS, read_units, write_units
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.rounds.steps import Gather
+
+
+def gather_labels(step: Gather) -> None:
+    """Write train.* and valid.* of the kept labels, and the dictionary, to ``step.out``.
+
+    Raises:
+        XlplError: no label of one of the splits was kept.
+    """
+    for split, folder, name in (("train", step.train, step.train_split), ("valid", step.valid, step.valid_split)):
+        labels = read_manifest(folder, name)
+        if not labels.utterances:
+            raise XlplError(
+                f"no label of round {step.round - 1} was kept: there is nothing to learn from",
+                file=Path(folder) / f"{name}.tsv",
+                expected="at least one utterance with a label",
+                remedy="labels.jsonl beside it gives the reason for each utterance; loosen filter.*, or, where labels "
+                "are empty, lower decoder.lm_weight, raise decoder.word_score or find a better source AM",
+            )
+        write_manifest(step.out, split, labels)
+    units = read_units(Path(step.train) / "dict.ltr.txt")
+    write_units(step.out, units[len(SPECIAL_SYMBOLS) :])

@@ -1,0 +1,135 @@
+"""The kinds of step that a run is made of. A step is data: what it reads, what it writes, with which options.
+
+``out`` is what the step writes, inside the run directory, and what is removed before it is done over. ``needs``
+names the steps whose output it reads; ``inputs`` the files from outside the run whose content it depends on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from xlpl_plugin.decoding.options import DecoderConfig
+from xlpl_plugin.labels.filters import FilterConfig
+from xlpl_plugin.labels.tuning import SearchConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What all kinds have."""
+
+    name: str
+    round: int
+    out: str
+    needs: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gather(Step):
+    """Put labels of the target's train and valid splits together as one folder that fairseq reads."""
+
+    train: str
+    valid: str
+    train_split: str
+    valid_split: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(Step):
+    """Train an acoustic model on ``data`` in a child process; its checkpoints go to ``out``/checkpoints.
+
+    ``makes`` is the checkpoint there that the next steps read ('' where they average several).
+    """
+
+    data: str
+    makes: str
+    config_dir: str
+    config_name: str
+    overrides: tuple[str, ...]
+    init_from: str = ""
+    mix: tuple[str, ...] = ()
+    mix_weights: tuple[float, ...] = ()
+
+    @property
+    def checkpoints(self) -> Path:
+        return Path(self.out) / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        return self.checkpoints / self.makes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Average(Step):
+    """Average the weights of the last ``count`` checkpoints of a training."""
+
+    checkpoints: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emit(Step):
+    """Store the log-probs of an acoustic model for one split of the target."""
+
+    am: str
+    data: str
+    split: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tune(Step):
+    """Choose the decoder's weights on the train split without labels."""
+
+    am: str
+    data: str
+    split: str
+    emissions: str
+    decoder: DecoderConfig
+    search: SearchConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Label(Step):
+    """Label one split, with the weights that the tuning in ``tuning`` chose (empty: the decoder's own)."""
+
+    am: str
+    data: str
+    split: str
+    emissions: str
+    decoder: DecoderConfig
+    filter: FilterConfig
+    tuning: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure(Step):
+    """Measure how the labelling of the train split went, without references, and compare with the rounds before."""
+
+    labels: str
+    emissions: str
+    # as in the round's Label steps
+    decoder: DecoderConfig
+    tuning: str
+    # criterion and judging LM of the label-free score
+    search: SearchConfig
+    # signals.json of round 0 to the one before; the labels of that one ('' in round 0)
+    history: tuple[str, ...]
+    previous: str
+
+
+def fingerprints(plan: Sequence[Step], digest: Callable[[str], str]) -> dict[str, str]:
+    """Return for each step a hash of all that decides its result: options, outside files, and the steps it needs."""
+    result: dict[str, str] = {}
+    for step in plan:
+        told = {
+            "kind": type(step).__name__,
+            "options": asdict(step),
+            "inputs": [digest(path) for path in step.inputs],
+            "needs": [result[name] for name in step.needs],
+        }
+        result[step.name] = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    return result

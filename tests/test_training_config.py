@@ -1,0 +1,44 @@
+"""The shipped YAML lists what people override: hydra refuses a key that is not there."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from xlpl_plugin.criterions.ctc import CtcConfig
+from xlpl_plugin.models.encoder import EncoderConfig
+from xlpl_plugin.tasks.asr import AsrConfig
+
+CONFIG = Path(__file__).parent.parent / "config"
+
+
+def read(name: str) -> dict[str, Any]:
+    values: dict[str, Any] = yaml.safe_load((CONFIG / name).read_text(encoding="utf-8"))
+    return values
+
+
+def options(config: type) -> set[str]:
+    return {item.name for item in dataclasses.fields(config) if "help" in item.metadata}
+
+
+def test_model_file_holds_every_option_with_its_default() -> None:
+    values = read("model/transformer_ctc.yaml")
+    assert values.pop("_name") == "xlpl_transformer_ctc"
+    assert values == dataclasses.asdict(EncoderConfig())
+
+
+def test_sizes_hold_known_options_only() -> None:
+    known = {item.name for item in dataclasses.fields(EncoderConfig)}
+    for name in ("tiny", "small", "base", "paper"):
+        assert set(read(f"model/{name}.yaml")) - {"defaults", "_name"} <= known, name
+
+
+def test_training_file_lists_the_options_of_task_and_criterion() -> None:
+    values = read("train.yaml")
+    training = {name for name in options(AsrConfig) if not name.startswith("dec_")}
+    assert set(values["task"]) == {"_name", *training}
+    assert set(values["criterion"]) == {"_name", *options(CtcConfig)}
+    assert values["dataset"]["required_batch_size_multiple"] == 1

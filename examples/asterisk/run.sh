@@ -39,7 +39,9 @@ done <"$here/espeak.txt"
 
 say "text of the target, unmatched with the recordings"
 if todo "$WORK/it-text/report.json"; then
-  xlpl prepare text --language it --libreoffice --heldout 0.02 --out "$WORK/it-text" ${FROM:+--from "$FROM"}
+  # sentences that a recording happens to share with the text are taken out of the text
+  xlpl prepare text --language it --libreoffice --heldout 0.02 --exclude-manifest "$WORK/it-references" \
+    --out "$WORK/it-text" ${FROM:+--from "$FROM"}
 fi
 if todo "$WORK/it-text/lexicon.txt"; then
   xlpl lexicon "$WORK/it-text/text.txt" --out "$WORK/it-text/lexicon.txt"
@@ -71,11 +73,13 @@ if todo "$topline/done"; then
 fi
 decoder=(decoder.lexicon="$WORK/it-text/lexicon.txt" decoder.lm="$WORK/it-text/lm/lm.bin")
 topline_am=(am="$topline/checkpoints/checkpoint_last.pt" data="$WORK/it")
-if todo "$topline/tune/tune.json"; then
-  xlpl tune "${topline_am[@]}" split=train out="$topline/tune" "${decoder[@]}" workers=2
-fi
 if todo "$topline/labels/labels.jsonl"; then
-  xlpl label "${topline_am[@]}" split=test out="$topline/labels" "${decoder[@]}" tuning="$topline/tune" workers=2
+  # the weights are chosen without labels here too; the last line that tune prints sets them
+  judge=(search.judge="$WORK/it-text/letters/lm.bin" search.judge_level=units search.text="$WORK/it-text/text.txt")
+  weights=$(xlpl tune "${topline_am[@]}" split=train out="$topline/tune" "${decoder[@]}" "${judge[@]}" workers=2 --force |
+    tail -n 1)
+  # shellcheck disable=SC2086
+  xlpl label "${topline_am[@]}" split=test out="$topline/labels" "${decoder[@]}" $weights workers=2
 fi
 
 say "results"

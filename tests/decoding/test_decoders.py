@@ -124,6 +124,14 @@ def test_unfinished_word_at_the_end_is_left_out(lexicon: str) -> None:
     assert best.units == ("a", "b", "|")
 
 
+def test_word_ends_where_the_boundary_is_an_unlikely_unit(lexicon: str) -> None:
+    log_probs = peaked("ab_")
+    log_probs[2] = np.log([0.5, 0.01, 0.01, 0.01, 0.05, 0.22, 0.2])
+    [best] = build_decoder(DecoderConfig(lexicon=lexicon, beam_token=2), UNITS).decode(log_probs)
+    assert best.words == ("Ab",)
+    assert best.am_score == pytest.approx(np.log(0.9 * 0.9 * 0.05), abs=1e-4)
+
+
 def test_weights_change_without_rebuilding(lexicon: str) -> None:
     decoder = build_decoder(DecoderConfig(lexicon=lexicon, word_score=0.0), UNITS)
     log_probs = peaked("ab|a|")

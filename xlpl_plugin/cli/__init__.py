@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
 
 import click
@@ -49,6 +50,8 @@ def xlpl() -> None:
 
 def main() -> None:
     """Entry point of the console script."""
+    # before fairseq is imported, which otherwise sets the root logger to DEBUG
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         xlpl(standalone_mode=False)
     except XlplError as error:

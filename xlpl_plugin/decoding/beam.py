@@ -66,25 +66,17 @@ class BeamDecoder:
 
     Between words, and before the first, any number of word boundaries may stand in the alignment. Units without
     a word boundary (sentencepiece pieces): the last piece of a word takes one frame, a limit of the C++ decoder.
+
+    The last word must end: where the boundary is not among the ``beam_token`` likeliest units of the last frame,
+    all units are tried in that utterance. A word that the search leaves unfinished all the same is left out.
     """
 
     def __init__(self, config: DecoderConfig, units: Sequence[str], space: SearchSpace) -> None:
         self.config, self.units, self.space = config, tuple(units), space
         self._has_boundary = WORD_BOUNDARY in self.units
-        silence = self.units.index(WORD_BOUNDARY) if self._has_boundary else _UNUSED_INDEX
-        options = LexiconDecoderOptions(
-            beam_size=config.beam,
-            beam_size_token=min(config.beam_token, len(self.units)),
-            beam_threshold=config.beam_threshold,
-            lm_weight=config.lm_weight,
-            word_score=config.word_score,
-            unk_score=-math.inf,
-            sil_score=0.0,
-            log_add=config.log_add,
-            criterion_type=CriterionType.CTC,
-        )
-        unknown = len(space.words)
-        self._decoder = LexiconDecoder(options, space.trie, space.lm, silence, BLANK_INDEX, unknown, [], False)
+        self._silence = self.units.index(WORD_BOUNDARY) if self._has_boundary else _UNUSED_INDEX
+        self._search = self._make_search(config.beam_token)
+        self._wide_search = self._make_search(len(self.units))
 
     def weighted(self, weights: Weights) -> BeamDecoder:
         """Return a decoder with other weights over the same trie and LM."""
@@ -96,7 +88,8 @@ class BeamDecoder:
         if not self._has_boundary:
             emissions[:, _UNUSED_INDEX] = -1e4
         # the pointer stays valid during the call: `emissions` is ours and contiguous
-        results = self._decoder.decode(emissions.ctypes.data, *emissions.shape)
+        search = self._search if self._can_end(emissions[-1]) else self._wide_search
+        results = search.decode(emissions.ctypes.data, *emissions.shape)
         found: dict[tuple[str, ...], Hypothesis] = {}
         for result in results:
             # without a finished word at the end, readings may differ in that unfinished word alone
@@ -105,6 +98,26 @@ class BeamDecoder:
             if len(found) == self.config.nbest:
                 break
         return list(found.values())
+
+    def _make_search(self, beam_token: int) -> LexiconDecoder:
+        config = self.config
+        options = LexiconDecoderOptions(
+            beam_size=config.beam,
+            beam_size_token=min(beam_token, len(self.units)),
+            beam_threshold=config.beam_threshold,
+            lm_weight=config.lm_weight,
+            word_score=config.word_score,
+            unk_score=-math.inf,
+            sil_score=0.0,
+            log_add=config.log_add,
+            criterion_type=CriterionType.CTC,
+        )
+        unknown = len(self.space.words)
+        return LexiconDecoder(options, self.space.trie, self.space.lm, self._silence, BLANK_INDEX, unknown, [], False)
+
+    def _can_end(self, last_frame: LogProbs) -> bool:
+        likelier = int((last_frame > last_frame[self._silence]).sum())
+        return not self._has_boundary or likelier < self.config.beam_token
 
     def _hypothesis(self, tokens: Sequence[int], words: Sequence[int], am_score: float, score: float) -> Hypothesis:
         # one entry a frame, between an entry for the start and one for the end

@@ -77,10 +77,14 @@ Scored = tuple[float, tuple[str, ...]]
 
 
 def brute_force(log_probs: np.ndarray, config: DecoderConfig, lm: kenlm.Model | None) -> list[Scored]:
-    """Return (total, words) of every word sequence that an alignment can spell, best first."""
+    """Return (total, words) of every word sequence that an alignment can spell, best first.
+
+    Without an LM nothing tells homographs apart, and the first of the lexicon stands for them.
+    """
     readings = defaultdict(list)
     for word, spelling in LEXICON:
-        readings[spelling.replace(" ", "")].append(word)
+        if lm or not readings[spelling.replace(" ", "")]:
+            readings[spelling.replace(" ", "")].append(word)
     found = []
     for string, am_score in string_scores(log_probs, config.log_add).items():
         if string and not string.endswith("|"):
@@ -111,14 +115,13 @@ def test_beam_finds_the_best_words_and_their_score(
         beam=10_000, beam_token=len(UNITS), beam_threshold=1e5, nbest=3, log_add=log_add,
     )  # fmt: skip
     log_probs = random_log_probs(seed, frames, sharpness)
-    expected = brute_force(log_probs, config, kenlm.Model(str(lm)) if with_lm else None)[:3]
+    expected = brute_force(log_probs, config, kenlm.Model(str(lm)) if with_lm else None)
 
     found = build_decoder(config, UNITS).decode(log_probs)
 
-    assert [hypothesis.score for hypothesis in found] == pytest.approx([total for total, _ in expected], abs=1e-3)
-    # words of equal score (homographs without an LM) may come in either order
-    ties = {words for total, words in expected if total > expected[0][0] - 1e-3}
-    assert found[0].words in ties
+    assert [hypothesis.score for hypothesis in found] == pytest.approx([total for total, _ in expected[:3]], abs=1e-3)
+    # readings that differ by rounding alone may come in either order
+    assert found[0].words in {words for total, words in expected if total > expected[0][0] - 1e-3}
 
 
 @settings(max_examples=100, deadline=None)

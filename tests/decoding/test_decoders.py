@@ -125,11 +125,11 @@ def test_unfinished_word_at_the_end_is_left_out(lexicon: str) -> None:
 
 
 def test_word_ends_where_the_boundary_is_an_unlikely_unit(lexicon: str) -> None:
-    log_probs = peaked("ab_")
-    log_probs[2] = np.log([0.5, 0.01, 0.01, 0.01, 0.05, 0.22, 0.2])
+    tail = [0.01, 0.01, 0.01, 0.05]  # <pad> </s> <unk> |
+    log_probs = np.log([[0.02, *tail, 0.8, 0.1], [0.02, *tail, 0.1, 0.8], [0.5, *tail, 0.22, 0.2]]).astype(np.float32)
     [best] = build_decoder(DecoderConfig(lexicon=lexicon, beam_token=2), UNITS).decode(log_probs)
     assert best.words == ("Ab",)
-    assert best.am_score == pytest.approx(np.log(0.9 * 0.9 * 0.05), abs=1e-4)
+    assert best.am_score == pytest.approx(np.log(0.8 * 0.8 * 0.05), abs=1e-4)
 
 
 def test_weights_change_without_rebuilding(lexicon: str) -> None:
@@ -139,6 +139,17 @@ def test_weights_change_without_rebuilding(lexicon: str) -> None:
     [after] = decoder.weighted(Weights(lm_weight=0.0, word_score=-50.0)).decode(log_probs)  # type: ignore[attr-defined]
     assert before.words == ("Ab", "À")
     assert after.words == ()
+
+
+def test_homographs_that_nothing_tells_apart_give_the_first(tmp_path: Path) -> None:
+    lexicon, lm = tmp_path / "lexicon.txt", tmp_path / "lm.arpa"
+    lexicon.write_text("zb\ta b |\nab\ta b |\nAb\ta b |\nÀ\ta |\n", encoding="utf-8")
+    grams = "-99\t<s>\t0\n-1\t</s>\n-3\t<unk>\n-2\tÀ\n\n\\2-grams:\n-1\tÀ À\n\n\\end\\\n"
+    lm.write_text(f"\\data\\\nngram 1=4\nngram 2=1\n\n\\1-grams:\n{grams}", encoding="utf-8")
+    for file in ("", str(lm)):
+        decoder = build_decoder(DecoderConfig(lexicon=str(lexicon), lm=file, nbest=20, beam_token=7), UNITS)
+        words = {word for hypothesis in decoder.decode(peaked("ab|a|ab|")) for word in hypothesis.words}
+        assert words == {"zb", "À"}
 
 
 def test_the_most_probable_homographs_survive(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 # stands for silence where the units have no word boundary: <pad> is never trained, so its column can be shut
 _UNUSED_INDEX = 1
 _UNKNOWN = "<unk>"
+# among these a last word's boundary is looked for
+_LAST_FRAMES = 3
 # KenLM's messages begin with the place in its source and the name of the exception
 _KENLM_SOURCE = re.compile(r"^.* threw \w+( because `.*?')?\.\s*")
 
@@ -44,7 +46,7 @@ class SearchSpace:
     """What does not depend on weights and takes long to build: words, their trie, and the LM.
 
     Attributes:
-        dropped: words left out because more probable ones share their spelling.
+        dropped: words left out because more probable ones, or equals before them, share their spelling.
     """
 
     words: tuple[str, ...]
@@ -67,8 +69,8 @@ class BeamDecoder:
     Between words, and before the first, any number of word boundaries may stand in the alignment. Units without
     a word boundary (sentencepiece pieces): the last piece of a word takes one frame, a limit of the C++ decoder.
 
-    The last word must end: where the boundary is not among the ``beam_token`` likeliest units of the last frame,
-    all units are tried in that utterance. A word that the search leaves unfinished all the same is left out.
+    The last word must end: where the boundary is not among the ``beam_token`` likeliest units of any of the last
+    frames, all units are tried in that utterance. A word that stays unfinished all the same is left out.
     """
 
     def __init__(self, config: DecoderConfig, units: Sequence[str], space: SearchSpace) -> None:
@@ -88,7 +90,7 @@ class BeamDecoder:
         if not self._has_boundary:
             emissions[:, _UNUSED_INDEX] = -1e4
         # the pointer stays valid during the call: `emissions` is ours and contiguous
-        search = self._search if self._can_end(emissions[-1]) else self._wide_search
+        search = self._search if self._can_end(emissions[-_LAST_FRAMES:]) else self._wide_search
         results = search.decode(emissions.ctypes.data, *emissions.shape)
         found: dict[tuple[str, ...], Hypothesis] = {}
         for result in results:
@@ -115,9 +117,9 @@ class BeamDecoder:
         unknown = len(self.space.words)
         return LexiconDecoder(options, self.space.trie, self.space.lm, self._silence, BLANK_INDEX, unknown, [], False)
 
-    def _can_end(self, last_frame: LogProbs) -> bool:
-        likelier = int((last_frame > last_frame[self._silence]).sum())
-        return not self._has_boundary or likelier < self.config.beam_token
+    def _can_end(self, last_frames: LogProbs) -> bool:
+        likelier = (last_frames > last_frames[:, self._silence, None]).sum(axis=1)
+        return not self._has_boundary or int(likelier.min()) < self.config.beam_token
 
     def _hypothesis(self, tokens: Sequence[int], words: Sequence[int], am_score: float, score: float) -> Hypothesis:
         # one entry a frame, between an entry for the start and one for the end
@@ -147,8 +149,8 @@ def build_search_space(
     lm = load_lm(lm_path, words) if lm_path else ZeroLM()
     start = lm.start(False)
     # the probability after <s> stands for that in any context: it lets the beam look ahead inside a word
-    unigrams = [lm.score(start, index)[1] for index in range(len(words))]
-    homographs = _homographs(pairs, words, unigrams)
+    *unigrams, unknown = (lm.score(start, index)[1] for index in range(len(words) + 1))
+    homographs = _homographs(pairs, words, unigrams, unknown)
 
     unit_index = {unit: index for index, unit in enumerate(units)}
     trie = Trie(len(units), BLANK_INDEX)
@@ -160,18 +162,24 @@ def build_search_space(
     dropped = tuple(word for index, word in enumerate(words) if index not in kept)
     if dropped:
         some = " ".join(dropped[:10]) + (" ..." if len(dropped) > 10 else "")
-        logger.warning("%d words left out, %d likelier ones are spelled alike: %s", len(dropped), HOMOGRAPH_LIMIT, some)
+        logger.warning("%d words left out, since likelier ones are spelled alike: %s", len(dropped), some)
     return SearchSpace(words, trie, lm, dropped)
 
 
 def _homographs(
-    pairs: Iterable[tuple[str, Spelling]], words: Sequence[str], unigrams: Sequence[float]
+    pairs: Iterable[tuple[str, Spelling]], words: Sequence[str], unigrams: Sequence[float], unknown: float
 ) -> dict[Spelling, list[int]]:
-    """Return the indices of each spelling's words, the most probable ones, as many as the trie keeps."""
+    """Return the indices of each spelling's words, the most probable ones, as many as the trie keeps.
+
+    Words that the LM lacks are all alike to it, as all words are where there is no LM. Of these the lexicon's first
+    is kept: the search would choose among equals by their addresses in memory, differently in every process.
+    """
     index_of = {word: index for index, word in enumerate(words)}
     by_spelling: dict[Spelling, list[int]] = defaultdict(list)
     for word, spelling in pairs:
-        by_spelling[spelling].append(index_of[word])
+        index = index_of[word]
+        if unigrams[index] != unknown or all(unigrams[other] != unknown for other in by_spelling[spelling]):
+            by_spelling[spelling].append(index)
     return {
         spelling: sorted(indices, key=lambda index: -unigrams[index])[:HOMOGRAPH_LIMIT]
         for spelling, indices in by_spelling.items()

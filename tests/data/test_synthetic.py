@@ -42,7 +42,10 @@ def test_phrases_are_drawn_anew_by_another_seed_only() -> None:
 
 def test_the_verb_writes_a_folder_that_passes_the_check(tmp_path: Path) -> None:
     text, out = tmp_path / "text.txt", tmp_path / "es"
-    text.write_text("uno dos tres cuatro cinco seis\nla casa es grande\nel niño come pan\nun día más\nla noche es muy larga\n", encoding="utf-8")
+    text.write_text(
+        "uno dos tres cuatro cinco seis\nla casa es grande\nel niño come pan\nun día más\nla noche es muy larga\n",
+        encoding="utf-8",
+    )
     options = ["--language", "es", "--minutes", "0.1", "--text", str(text), "--valid", "0", "--test", "0"]
     result = CliRunner().invoke(command, [*options, "--workers", "1", "--out", str(out)], catch_exceptions=False)
     assert result.exit_code == 0, result.output

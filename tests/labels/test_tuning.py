@@ -17,7 +17,7 @@ from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
 from xlpl_plugin.decoding import DecoderConfig, Hypothesis, Weights
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.labels.criteria import CRITERIA, JudgingLM, Outcome, channel_cost, letters_per_word, measure_outcome
-from xlpl_plugin.labels.tuning import SearchConfig, TuneConfig, judge_trial, read_weights, tune
+from xlpl_plugin.labels.tuning import SearchConfig, TuneConfig, judge_trial, tune, tuned
 
 UNITS = ("<s>", "<pad>", "</s>", "<unk>", "|", "a", "b", "c")
 WORDS = {"Ab": "ab", "Ba": "ba", "Cab": "cab", "A": "a", "Bacab": "bacab"}
@@ -132,17 +132,22 @@ def test_search_finds_weights_that_read_the_noise(config: TuneConfig) -> None:
     assert any(trial.refused for trial in tuning.trials)
     refused = [bool(trial.refused) for trial in tuning.trials]
     assert refused == sorted(refused)
-    assert read_weights(config.out) == best.weights
+    chosen = tuned(config.decoder, config.out)
+    assert Weights(chosen.lm_weight, chosen.word_score) == best.weights
+    assert chosen.blank_penalty == tuning.blank_penalty
     with pytest.raises(XlplError, match="already holds results"):
         tune(config)
 
 
 def test_weights_are_read_only_from_a_tuning(tmp_path: Path) -> None:
     with pytest.raises(XlplError, match="no such file"):
-        read_weights(tmp_path)
-    (tmp_path / "tune.json").write_text('{"best": {"weight": 1}}')
+        tuned(DecoderConfig(), tmp_path)
+    (tmp_path / "tune.json").write_text('{"best": {"weight": 1}, "blank_penalty": 0.0}')
     with pytest.raises(XlplError, match=r"tune\.json: no weights"):
-        read_weights(tmp_path)
+        tuned(DecoderConfig(), tmp_path)
+    (tmp_path / "tune.json").write_text('{"best": {"lm_weight": 1, "word_score": 0}}')
+    with pytest.raises(XlplError, match="no 'blank_penalty'"):
+        tuned(DecoderConfig(), tmp_path)
 
 
 def test_same_seed_same_choice_for_any_number_of_workers(config: TuneConfig) -> None:
@@ -236,9 +241,12 @@ def test_verb_prints_trials_and_choice(config: TuneConfig, tmp_path: Path) -> No
     OmegaConf.save(OmegaConf.structured(config), tmp_path / "tune.yaml")
     arguments = ["--config", str(tmp_path / "tune.yaml"), "--show", "3", "search.criterion=wav2vec_u"]
     result = CliRunner().invoke(command, arguments, catch_exceptions=False)
-    best = read_weights(config.out)
+    best = tuned(config.decoder, config.out)
     lines = result.stdout.splitlines()
-    assert lines[-1] == f"decoder.lm_weight={best.lm_weight} decoder.word_score={best.word_score}"
+    assert lines[-1] == (
+        f"decoder.lm_weight={best.lm_weight} decoder.word_score={best.word_score} "
+        f"decoder.blank_penalty={best.blank_penalty}"
+    )
     [heading] = [number for number, line in enumerate(lines) if "wav2vec_u" in line]
     trials = [line.split() for line in lines[heading + 2 : -2]]
     assert len(trials) == 3

@@ -32,7 +32,8 @@ def describe_tuning(tuning: Tuning, show: int) -> str:
         "trials, the best first; no reference was read",
         render([_row(trial, tuning.criterion) for trial in tuning.trials[:show]]),
         "",
-        f"decoder.lm_weight={best.lm_weight} decoder.word_score={best.word_score}",
+        f"decoder.lm_weight={best.lm_weight} decoder.word_score={best.word_score} "
+        f"decoder.blank_penalty={tuning.blank_penalty}",
     ]
     if not tuning.trusted:
         parts.append("careful: the guards refused every trial; this one is nearest to the length of greedy output")

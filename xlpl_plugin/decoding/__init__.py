@@ -21,7 +21,7 @@ def build_decoder(config: DecoderConfig, units: Sequence[str]) -> Decoder:
     """
     config.check()
     if not config.lexicon:
-        return GreedyDecoder(units)
+        return GreedyDecoder(units, config.blank_penalty)
     from xlpl_plugin.decoding.beam import BeamDecoder, build_search_space  # greedy decoding needs no flashlight
     from xlpl_plugin.text.lexicon import read_lexicon
 

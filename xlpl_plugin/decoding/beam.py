@@ -22,6 +22,7 @@ from flashlight.lib.text.decoder import (
 from flashlight.lib.text.dictionary import Dictionary
 
 from xlpl_plugin.data.units import BLANK_INDEX, WORD_BOUNDARY
+from xlpl_plugin.decoding.blank import penalize_blank
 from xlpl_plugin.decoding.hypothesis import Hypothesis, LogProbs, checked_log_probs, collapse
 from xlpl_plugin.decoding.options import DecoderConfig, Weights
 from xlpl_plugin.errors import XlplError
@@ -86,7 +87,7 @@ class BeamDecoder:
         return BeamDecoder(config, self.units, self.space)
 
     def decode(self, log_probs: LogProbs) -> list[Hypothesis]:
-        emissions = checked_log_probs(log_probs, len(self.units))
+        emissions = penalize_blank(checked_log_probs(log_probs, len(self.units)), self.config.blank_penalty)
         if not self._has_boundary:
             emissions[:, _UNUSED_INDEX] = -1e4
         # the pointer stays valid during the call: `emissions` is ours and contiguous

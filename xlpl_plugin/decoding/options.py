@@ -10,7 +10,7 @@ from xlpl_plugin.errors import XlplError
 
 @dataclass
 class DecoderConfig:
-    """Options of the decoder. Without a lexicon it is greedy, and the other fields mean nothing."""
+    """Options of the decoder. Without a lexicon it is greedy, and only ``blank_penalty`` means something."""
 
     # word<TAB>units file; empty: greedy decoding
     lexicon: str = ""
@@ -20,6 +20,8 @@ class DecoderConfig:
     lm_weight: float = 2.0
     # added for every word (natural log)
     word_score: float = 0.0
+    # how much less probable the blank is made (natural log), against models that leave out too much; also for greedy
+    blank_penalty: float = 0.0
     # hypotheses kept after each frame
     beam: int = 500
     # units tried at each frame, the most probable first
@@ -38,7 +40,7 @@ class DecoderConfig:
                 raise XlplError(f"decoder.{name}={getattr(self, name)}", expected="a whole number of at least 1")
         if not self.beam_threshold > 0:
             raise XlplError(f"decoder.beam_threshold={self.beam_threshold}", expected="a number above 0")
-        for name in ("lm_weight", "word_score"):
+        for name in ("lm_weight", "word_score", "blank_penalty"):
             if not math.isfinite(getattr(self, name)):
                 raise XlplError(f"decoder.{name}={getattr(self, name)}", expected="a finite number")
         if self.lm and not self.lexicon:

@@ -210,9 +210,7 @@ def emit(config: EmitConfig, *, force: bool = False) -> Emissions:
     bar = tqdm(source.stream(manifest), total=len(manifest.utterances), desc="emissions", unit="utt", smoothing=0)
     entries = _write_shards(out, bar)
     provenance = {"am": config.am, "am_sha256": source.am_sha256, "data": config.data, "split": config.split}
-    write_json(
-        out / _INDEX, {**provenance, "units": source.units, "utterances": [asdict(entry) for entry in entries]}
-    )
+    write_json(out / _INDEX, {**provenance, "units": source.units, "utterances": [asdict(entry) for entry in entries]})
     return Emissions(out)
 
 

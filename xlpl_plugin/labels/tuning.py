@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from omegaconf import MISSING
@@ -14,6 +15,7 @@ from tqdm import tqdm
 
 from xlpl_plugin.data.manifest import Manifest, read_manifest
 from xlpl_plugin.decoding import DecoderConfig, Hypothesis, LogProbs, Weights
+from xlpl_plugin.decoding.blank import expected_units, penalty_for_length
 from xlpl_plugin.decoding.greedy import GreedyDecoder
 from xlpl_plugin.decoding.pool import DecoderPool, Task
 from xlpl_plugin.errors import XlplError
@@ -53,8 +55,14 @@ class SearchConfig:
     judge_level: str = "words"
     # normalised text of the target, to know how long its words are; empty: not compared
     text: str = ""
+    # first of all, make the blank so improbable that greedy output has as many units as it should
+    match_length: bool = True
+    # that many units a second, from an acoustic model that leaves out little; 0: what this one expects by itself
+    units_per_second: float = 0.0
+    # the blank is not made more improbable than this (natural log)
+    max_blank_penalty: float = 4.0
     # guards: a trial outside is not chosen. Letters for each letter of the greedy output
-    letters_ratio: list[float] = field(default_factory=lambda: [0.6, 1.5])
+    letters_ratio: list[float] = field(default_factory=lambda: [0.85, 1.2])
     # guard: share of utterances without a word, of those in which the greedy decoder finds a letter
     max_empty: float = 0.1
     # guard: letters a word over those of `text`, or the inverse
@@ -103,9 +111,14 @@ class Trial:
 
 @dataclass(frozen=True)
 class Tuning:
-    """The chosen weights and all trials, the best first; ``trusted`` is false where the guards refused every trial."""
+    """The choice and all trials, the best first; ``trusted`` is false where the guards refused every trial.
+
+    ``units_per_second`` is what the acoustic model expects without a penalty, to be asked of later models.
+    """
 
     best: Weights
+    blank_penalty: float
+    units_per_second: float
     criterion: str
     trusted: bool
     trials: tuple[Trial, ...]
@@ -127,8 +140,9 @@ def tune(config: TuneConfig, *, force: bool = False) -> Tuning:
     length = None
     if search.text:
         length = letters_per_word(search.text, read_lexicon(config.decoder.lexicon, source.units).spellings)
-    sample = _Sample(source, read_manifest(config.data, config.split, labels=False), search)
-    with DecoderPool(replace(config.decoder, beam=search.beam, nbest=1), source.units, config.workers) as pool:
+    sample = _Sample(source, read_manifest(config.data, config.split, labels=False), search, config.decoder)
+    decoder = replace(config.decoder, beam=search.beam, nbest=1, blank_penalty=sample.blank_penalty)
+    with DecoderPool(decoder, source.units, config.workers) as pool:
         trials: list[Trial] = []
         with tqdm(total=search.trials + search.local_trials, desc="tune", unit="trial") as bar:
             for batch in _proposals(search, trials):
@@ -137,24 +151,49 @@ def tune(config: TuneConfig, *, force: bool = False) -> Tuning:
                     trials.append(judge_trial(weights, outcome, search, length))
                     bar.update()
     ranked = tuple(sorted(trials, key=_rank))
-    tuning = Tuning(ranked[0].weights, search.criterion, not ranked[0].refused, ranked)
+    tuning = Tuning(
+        ranked[0].weights,
+        sample.blank_penalty,
+        sample.units_per_second,
+        search.criterion,
+        trusted=not ranked[0].refused,
+        trials=ranked,
+    )
     if not tuning.trusted:
         logger.warning("the guards refused every trial; the least bad one is taken (%s)", ranked[0].refused)
     write_json(out / TUNE_FILE, {**asdict(tuning), "config": asdict(config), "am_sha256": source.am_sha256})
     return tuning
 
 
-def read_weights(folder: str | Path) -> Weights:
-    """Return the weights that ``tune`` wrote to ``folder``.
+def tuned(decoder: DecoderConfig, folder: str | Path) -> DecoderConfig:
+    """Return ``decoder`` with the weights and the blank penalty that ``tune`` wrote to ``folder``.
 
     Raises:
-        XlplError: there is no tune.json, or it holds no weights.
+        XlplError: there is no tune.json, or it holds no choice.
     """
-    file = Path(folder) / TUNE_FILE
+    choice = _read_choice(folder, "best", "blank_penalty")
+    weights = choice["best"]
     try:
-        return Weights(**read_json(must_exist(file, "the choice of `xlpl tune`"))["best"])
+        lm_weight, word_score = weights["lm_weight"], weights["word_score"]
     except (KeyError, TypeError) as error:
-        raise XlplError(f"no weights in it ({error!r})", file=file, expected="best: lm_weight, word_score") from error
+        raise XlplError(
+            f"no weights in it ({error!r})", file=Path(folder) / TUNE_FILE, expected="best: lm_weight, word_score"
+        ) from error
+    return replace(decoder, lm_weight=lm_weight, word_score=word_score, blank_penalty=choice["blank_penalty"])
+
+
+def read_units_per_second(folder: str | Path) -> float:
+    """Return how many units a second the acoustic model that was tuned in ``folder`` expects."""
+    return float(_read_choice(folder, "units_per_second")["units_per_second"])
+
+
+def _read_choice(folder: str | Path, *keys: str) -> dict[str, Any]:
+    file = must_exist(Path(folder) / TUNE_FILE, "the choice of `xlpl tune`")
+    choice = read_json(file)
+    missing = [key for key in keys if key not in choice]
+    if missing:
+        raise XlplError(f"no {missing[0]!r} in it", file=file, expected="a file that `xlpl tune` wrote")
+    return {key: choice[key] for key in keys}
 
 
 def judge_trial(weights: Weights, outcome: Outcome, search: SearchConfig, word_length: float | None) -> Trial:
@@ -204,26 +243,38 @@ def _weights(bounds: np.ndarray, shares: np.ndarray) -> list[Weights]:
 class _Sample:
     """Emissions of some utterances and their greedy output, decoded with many weights."""
 
-    def __init__(self, source: EmissionSource, manifest: Manifest, search: SearchConfig) -> None:
+    def __init__(
+        self, source: EmissionSource, manifest: Manifest, search: SearchConfig, decoder: DecoderConfig
+    ) -> None:
         rng = np.random.default_rng(search.seed)
         chosen = sorted(rng.permutation(len(manifest.utterances))[: search.sample].tolist())
         part = Manifest(manifest.root, tuple(manifest.utterances[index] for index in chosen))
         # sorted: a model emits in order of length, stored emissions come in the manifest's
         emissions = sorted((u.id, log_probs) for u, log_probs in source.stream(part) if len(log_probs))
-        greedy = GreedyDecoder(source.units)
-        self._log_probs: list[LogProbs] = []
-        self.greedy: list[Hypothesis] = []
-        for _, log_probs in emissions:
-            [path] = greedy.decode(log_probs)
-            if path.units:  # silence says nothing about weights
-                self._log_probs.append(log_probs)
-                self.greedy.append(path)
+        self._units = source.units
+        self._log_probs: list[LogProbs] = [log_probs for _, log_probs in emissions]
+        self.units_per_second = round(sum(map(expected_units, self._log_probs)) / part.seconds, 3)
+        self.blank_penalty = decoder.blank_penalty
+        if search.match_length:
+            wanted = (search.units_per_second or self.units_per_second) * part.seconds
+            self.blank_penalty = penalty_for_length(self._greedy_length, wanted, search.max_blank_penalty)
+        paths = self._greedy(self.blank_penalty)
+        # silence says nothing about weights
+        self._log_probs = [log_probs for log_probs, path in zip(self._log_probs, paths, strict=True) if path.units]
+        self.greedy = [path for path in paths if path.units]
         if not self.greedy:
             raise XlplError(
                 f"the acoustic model finds no unit in any of {len(chosen)} utterances",
                 expected="some greedy output to compare with",
                 remedy="train the acoustic model longer, or tune on other audio",
             )
+
+    def _greedy(self, blank_penalty: float) -> list[Hypothesis]:
+        decoder = GreedyDecoder(self._units, blank_penalty)
+        return [decoder.decode(log_probs)[0] for log_probs in self._log_probs]
+
+    def _greedy_length(self, blank_penalty: float) -> float:
+        return sum(len(path.units) for path in self._greedy(blank_penalty))
 
     def decode(self, pool: DecoderPool, batch: Sequence[Weights]) -> Iterator[tuple[Weights, list[Hypothesis]]]:
         """Yield each of ``batch`` with the best hypotheses of the sample; trials overlap in the workers."""

@@ -50,9 +50,7 @@ class EncoderConfig:
     freq_width: int = field(default=30, metadata={"help": "SpecAugment: widest frequency mask, in channels"})
     time_masks: int = field(default=10, metadata={"help": "SpecAugment: time masks"})
     time_width: int = field(default=50, metadata={"help": "SpecAugment: widest time mask, in 10 ms frames"})
-    time_share: float = field(
-        default=0.1, metadata={"help": "SpecAugment: widest time mask, share of an utterance"}
-    )
+    time_share: float = field(default=0.1, metadata={"help": "SpecAugment: widest time mask, share of an utterance"})
 
 
 class AcousticEncoder(nn.Module):

@@ -18,7 +18,7 @@ from xlpl_plugin.labels.emissions import Emissions, EmitConfig, emit
 from xlpl_plugin.labels.generator import LabelConfig, label
 from xlpl_plugin.labels.records import LABELS_FILE, LabelRecord, read_labels
 from xlpl_plugin.labels.signals import Signals, alarms, blank_share, label_free_score, measure
-from xlpl_plugin.labels.tuning import TUNE_FILE, TuneConfig, tune
+from xlpl_plugin.labels.tuning import TuneConfig, read_units_per_second, tune, tuned
 from xlpl_plugin.rounds.gathering import gather_labels
 from xlpl_plugin.rounds.steps import Average, Emit, Gather, Label, Measure, Step, Train, Tune
 from xlpl_plugin.rounds.training import last_checkpoints, run_training
@@ -66,6 +66,9 @@ def _emit(step: Emit, resources: Resources) -> None:
 
 
 def _tune(step: Tune, resources: Resources) -> None:
+    search = step.search
+    if step.length_from and not search.units_per_second:
+        search = replace(search, units_per_second=read_units_per_second(step.length_from))
     config = TuneConfig(
         am=step.am,
         emissions=step.emissions,
@@ -73,11 +76,14 @@ def _tune(step: Tune, resources: Resources) -> None:
         split=step.split,
         out=step.out,
         decoder=step.decoder,
-        search=step.search,
+        search=search,
         workers=resources.workers,
     )
     tuning = tune(config, force=True)
-    _say(f"{step.name}: LM weight {tuning.best.lm_weight}, word score {tuning.best.word_score}")
+    _say(
+        f"{step.name}: LM weight {tuning.best.lm_weight}, word score {tuning.best.word_score}, "
+        f"blank penalty {tuning.blank_penalty}"
+    )
 
 
 def _label(step: Label, resources: Resources) -> None:
@@ -96,11 +102,8 @@ def _label(step: Label, resources: Resources) -> None:
 
 
 def _tuned(decoder: DecoderConfig, tuning: str) -> DecoderConfig:
-    """Return the decoder with the weights that the tuning in the folder chose; its own where there was none."""
-    if not tuning:
-        return decoder
-    best = read_json(Path(tuning) / TUNE_FILE)["best"]
-    return replace(decoder, lm_weight=best["lm_weight"], word_score=best["word_score"])
+    """Return the decoder as the tuning in the folder chose; as it is where there was none."""
+    return tuned(decoder, tuning) if tuning else decoder
 
 
 def _measure(step: Measure, resources: Resources) -> None:
@@ -117,7 +120,11 @@ def _measure(step: Measure, resources: Resources) -> None:
     history = [*(Signals(**entry["signals"]) for entry in before), now]
     raised = alarms(history)
     decoder = _tuned(step.decoder, step.tuning)
-    weights = {"lm_weight": decoder.lm_weight, "word_score": decoder.word_score}
+    weights = {
+        "lm_weight": decoder.lm_weight,
+        "word_score": decoder.word_score,
+        "blank_penalty": decoder.blank_penalty,
+    }
     write_json(step.out, {"round": step.round, "weights": weights, "signals": asdict(now), "alarms": raised})
     table = signal_table(history, [*(entry["weights"] for entry in before), weights])
     _say(f"what the labels of the train split tell (no references):\n{table}")
@@ -140,6 +147,7 @@ def signal_table(history: Sequence[Signals], weights: Sequence[Mapping[str, floa
             "round": str(number),
             "LM weight": f"{chosen['lm_weight']:.2f}",
             "word score": f"{chosen['word_score']:.2f}",
+            "blank penalty": f"{chosen['blank_penalty']:.2f}",
             "letters/s": f"{signals.letters_per_second:.1f}",
             "greedy letters/s": f"{signals.greedy_letters_per_second:.1f}",
             "blank %": f"{100 * signals.blank_share:.1f}",

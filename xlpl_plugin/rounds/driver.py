@@ -143,8 +143,8 @@ def _changes(config: IterateConfig, layout: RunLayout) -> list[str]:
     if not layout.config.exists():
         return []
     begun = OmegaConf.to_container(OmegaConf.load(layout.config))
-    texts = [_comparable(value).splitlines() for value in (begun, asdict(config))]
-    return [line for line in difflib.unified_diff(*texts, "begun with", "now", lineterm="", n=1)]
+    before, now = (_comparable(value).splitlines() for value in (begun, asdict(config)))
+    return list(difflib.unified_diff(before, now, "begun with", "now", lineterm="", n=1))
 
 
 def _comparable(config: Any) -> str:

@@ -156,7 +156,7 @@ def _tune(config: IterateConfig, layout: RunLayout, number: int, model: _Model) 
         name=f"round-{number}/tune",
         round=number,
         out=str(layout.tuning(number)),
-        needs=(f"round-{number}/emit/{split}",),
+        needs=(f"round-{number}/emit/{split}", *(("round-0/tune",) if number else ())),
         inputs=(*_decoder_files(config), *_judge_files(config)),
         am=model.checkpoint,
         data=config.target.data,
@@ -164,6 +164,7 @@ def _tune(config: IterateConfig, layout: RunLayout, number: int, model: _Model) 
         emissions=str(layout.emissions(number, split)),
         decoder=config.decoder,
         search=config.tuning.search,
+        length_from=str(layout.tuning(0)) if number else "",
     )
 
 

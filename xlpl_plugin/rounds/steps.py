@@ -82,7 +82,10 @@ class Emit(Step):
 
 @dataclass(frozen=True, kw_only=True)
 class Tune(Step):
-    """Choose the decoder's weights on the train split without labels."""
+    """Choose the decoder's weights on the train split without labels.
+
+    ``length_from`` is the tuning of round 0 ('' there): students are held to as many units as the source AM expected.
+    """
 
     am: str
     data: str
@@ -90,6 +93,7 @@ class Tune(Step):
     emissions: str
     decoder: DecoderConfig
     search: SearchConfig
+    length_from: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -209,7 +209,8 @@ def last_checkpoints(folder: Path, count: int) -> list[Path]:
         "the training kept no checkpoints to average",
         file=folder,
         expected="checkpoint_EPOCH_UPDATE.pt or checkpointEPOCH.pt",
-        remedy="set checkpoint.save_interval_updates and keep_interval_updates, or let no_epoch_checkpoints be false",
+        remedy="set checkpoint.keep_interval_updates and save_interval_updates (not to the updates of whole epochs: "
+        "fairseq keeps none there), or checkpoint.no_epoch_checkpoints=false with keep_last_epochs",
     )
 
 

@@ -44,6 +44,9 @@ class AsrConfig(FairseqDataclass):
     dec_lm: str = field(default=DecoderConfig.lm, metadata={"help": "KenLM model; empty: none"})
     dec_lm_weight: float = field(default=DecoderConfig.lm_weight, metadata={"help": "factor of the LM's log10"})
     dec_word_score: float = field(default=DecoderConfig.word_score, metadata={"help": "added for every word"})
+    dec_blank_penalty: float = field(
+        default=DecoderConfig.blank_penalty, metadata={"help": "how much less probable the blank is made"}
+    )
     dec_beam: int = field(default=DecoderConfig.beam, metadata={"help": "hypotheses kept after each frame"})
     dec_beam_token: int = field(default=DecoderConfig.beam_token, metadata={"help": "units tried at each frame"})
     dec_beam_threshold: float = field(

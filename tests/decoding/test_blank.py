@@ -52,15 +52,15 @@ def test_greedy_output_grows_with_the_penalty_until_it_is_long_enough() -> None:
 
     wanted = length(2.0)
     assert wanted > length(0.0)
-    penalty = penalty_for_length(length, wanted, highest=4.0)
+    penalty = penalty_for_length(length, wanted, 0.0, 4.0)
     assert 0 < penalty <= 2.0
     assert length(penalty) >= wanted
     assert length(penalty - 0.05) < wanted
 
 
 def test_no_penalty_where_the_output_is_long_enough_and_the_highest_where_nothing_helps() -> None:
-    assert penalty_for_length(lambda _: 10.0, 10.0, highest=4.0) == 0.0
-    assert penalty_for_length(lambda _: 10.0, 11.0, highest=4.0) == pytest.approx(4.0)
+    assert penalty_for_length(lambda _: 10.0, 10.0, 0.0, 4.0) == 0.0
+    assert penalty_for_length(lambda _: 10.0, 11.0, 0.0, 4.0) == pytest.approx(4.0)
 
 
 def test_the_penalty_is_the_beam_search_s_too(tmp_path: Path) -> None:

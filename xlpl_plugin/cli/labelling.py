@@ -33,7 +33,7 @@ def describe_tuning(tuning: Tuning, show: int) -> str:
         render([_row(trial, tuning.criterion) for trial in tuning.trials[:show]]),
         "",
         f"decoder.lm_weight={best.lm_weight} decoder.word_score={best.word_score} "
-        f"decoder.blank_penalty={tuning.blank_penalty}",
+        f"decoder.blank_penalty={best.blank_penalty}",
     ]
     if not tuning.trusted:
         parts.append("careful: the guards refused every trial; this one is nearest to the length of greedy output")
@@ -45,6 +45,7 @@ def _row(trial: Trial, criterion: str) -> dict[str, str]:
     return {
         "LM weight": f"{trial.weights.lm_weight:.2f}",
         "word score": f"{trial.weights.word_score:.2f}",
+        "blank penalty": f"{trial.weights.blank_penalty:.2f}",
         criterion: f"{trial.value:.4f}",
         "UER": f"{outcome.uer:.3f}",
         "LM nats/letter": f"{outcome.nats_per_letter:.3f}",

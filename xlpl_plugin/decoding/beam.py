@@ -7,7 +7,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from flashlight.lib.text.decoder import (
@@ -83,8 +83,7 @@ class BeamDecoder:
 
     def weighted(self, weights: Weights) -> BeamDecoder:
         """Return a decoder with other weights over the same trie and LM."""
-        config = replace(self.config, lm_weight=weights.lm_weight, word_score=weights.word_score)
-        return BeamDecoder(config, self.units, self.space)
+        return BeamDecoder(replace(self.config, **asdict(weights)), self.units, self.space)
 
     def decode(self, log_probs: LogProbs) -> list[Hypothesis]:
         emissions = penalize_blank(checked_log_probs(log_probs, len(self.units)), self.config.blank_penalty)

@@ -39,14 +39,14 @@ def expected_units(log_probs: LogProbs) -> float:
     return float((probabilities * (1.0 - before)).sum())
 
 
-def penalty_for_length(length: Callable[[float], float], wanted: float, highest: float) -> float:
-    """Return the smallest penalty, 0 to ``highest``, with which ``length(penalty)`` reaches ``wanted`` units.
+def penalty_for_length(length: Callable[[float], float], wanted: float, lowest: float, highest: float) -> float:
+    """Return the smallest penalty, ``lowest`` to ``highest``, with which ``length(penalty)`` reaches ``wanted`` units.
 
     ``length`` must not fall as the penalty rises, which holds but for a few repeated units.
     """
-    if length(0.0) >= wanted:
-        return 0.0
-    low, high = 0.0, highest
+    low, high = lowest, highest
+    if length(low) >= wanted:
+        return low
     for _ in range(_STEPS):
         middle = (low + high) / 2
         low, high = (low, middle) if length(middle) >= wanted else (middle, high)

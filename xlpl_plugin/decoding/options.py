@@ -53,7 +53,8 @@ class DecoderConfig:
 
 @dataclass(frozen=True)
 class Weights:
-    """The two numbers that tuning searches; a decoder takes others without rebuilding its trie and LM."""
+    """The numbers that tuning searches; a decoder takes others without rebuilding its trie and LM."""
 
     lm_weight: float
     word_score: float
+    blank_penalty: float = 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +55,13 @@ class SearchConfig:
     judge_level: str = "words"
     # normalised text of the target, to know how long its words are; empty: not compared
     text: str = ""
-    # first of all, make the blank so improbable that greedy output has as many units as it should
-    match_length: bool = True
-    # that many units a second, from an acoustic model that leaves out little; 0: what this one expects by itself
+    # range of blank penalties
+    blank_penalty: list[float] = field(default_factory=lambda: [0.0, 4.0])
+    # units a second that the greedy output is made to have before trials are compared with it, by a penalty of the
+    # blank within its range; 0: what the acoustic model itself expects
     units_per_second: float = 0.0
-    # the blank is not made more improbable than this (natural log)
-    max_blank_penalty: float = 4.0
-    # guards: a trial outside is not chosen. Letters for each letter of the greedy output
-    letters_ratio: list[float] = field(default_factory=lambda: [0.85, 1.2])
+    # guards: a trial outside is not chosen. Letters for each letter of that greedy output
+    letters_ratio: list[float] = field(default_factory=lambda: [0.9, 1.15])
     # guard: share of utterances without a word, of those in which the greedy decoder finds a letter
     max_empty: float = 0.1
     # guard: letters a word over those of `text`, or the inverse
@@ -78,7 +77,7 @@ class SearchConfig:
             raise XlplError(f"search.judge_level={self.judge_level!r}", expected="words or units")
         if self.judge_level == "units" and not self.judge:
             raise XlplError("search.judge is empty", expected="a KenLM model over units, as judge_level says")
-        for name in ("lm_weight", "word_score", "letters_ratio"):
+        for name in ("lm_weight", "word_score", "blank_penalty", "letters_ratio"):
             bounds = getattr(self, name)
             if len(bounds) != 2 or not bounds[0] <= bounds[1]:
                 raise XlplError(f"search.{name}={bounds}", expected="[lowest, highest]")
@@ -117,7 +116,6 @@ class Tuning:
     """
 
     best: Weights
-    blank_penalty: float
     units_per_second: float
     criterion: str
     trusted: bool
@@ -140,9 +138,8 @@ def tune(config: TuneConfig, *, force: bool = False) -> Tuning:
     length = None
     if search.text:
         length = letters_per_word(search.text, read_lexicon(config.decoder.lexicon, source.units).spellings)
-    sample = _Sample(source, read_manifest(config.data, config.split, labels=False), search, config.decoder)
-    decoder = replace(config.decoder, beam=search.beam, nbest=1, blank_penalty=sample.blank_penalty)
-    with DecoderPool(decoder, source.units, config.workers) as pool:
+    sample = _Sample(source, read_manifest(config.data, config.split, labels=False), search)
+    with DecoderPool(replace(config.decoder, beam=search.beam, nbest=1), source.units, config.workers) as pool:
         trials: list[Trial] = []
         with tqdm(total=search.trials + search.local_trials, desc="tune", unit="trial") as bar:
             for batch in _proposals(search, trials):
@@ -153,7 +150,6 @@ def tune(config: TuneConfig, *, force: bool = False) -> Tuning:
     ranked = tuple(sorted(trials, key=_rank))
     tuning = Tuning(
         ranked[0].weights,
-        sample.blank_penalty,
         sample.units_per_second,
         search.criterion,
         trusted=not ranked[0].refused,
@@ -171,29 +167,24 @@ def tuned(decoder: DecoderConfig, folder: str | Path) -> DecoderConfig:
     Raises:
         XlplError: there is no tune.json, or it holds no choice.
     """
-    choice = _read_choice(folder, "best", "blank_penalty")
-    weights = choice["best"]
     try:
-        lm_weight, word_score = weights["lm_weight"], weights["word_score"]
-    except (KeyError, TypeError) as error:
-        raise XlplError(
-            f"no weights in it ({error!r})", file=Path(folder) / TUNE_FILE, expected="best: lm_weight, word_score"
-        ) from error
-    return replace(decoder, lm_weight=lm_weight, word_score=word_score, blank_penalty=choice["blank_penalty"])
+        weights = Weights(**_read_choice(folder, "best"))
+    except TypeError as error:
+        raise XlplError(f"no weights in it ({error})", file=Path(folder) / TUNE_FILE, expected="best: ...") from error
+    return replace(decoder, **asdict(weights))
 
 
 def read_units_per_second(folder: str | Path) -> float:
     """Return how many units a second the acoustic model that was tuned in ``folder`` expects."""
-    return float(_read_choice(folder, "units_per_second")["units_per_second"])
+    return float(_read_choice(folder, "units_per_second"))
 
 
-def _read_choice(folder: str | Path, *keys: str) -> dict[str, Any]:
+def _read_choice(folder: str | Path, key: str) -> Any:
     file = must_exist(Path(folder) / TUNE_FILE, "the choice of `xlpl tune`")
     choice = read_json(file)
-    missing = [key for key in keys if key not in choice]
-    if missing:
-        raise XlplError(f"no {missing[0]!r} in it", file=file, expected="a file that `xlpl tune` wrote")
-    return {key: choice[key] for key in keys}
+    if key not in choice:
+        raise XlplError(f"no {key!r} in it", file=file, expected="a file that `xlpl tune` wrote")
+    return choice[key]
 
 
 def judge_trial(weights: Weights, outcome: Outcome, search: SearchConfig, word_length: float | None) -> Trial:
@@ -221,7 +212,7 @@ def _rank(trial: Trial) -> tuple[bool, float]:
 def _proposals(search: SearchConfig, trials: Sequence[Trial]) -> Iterator[list[Weights]]:
     """Yield batches of weights: the whole ranges first, then around the best of ``trials``, which the caller fills."""
     rng = np.random.default_rng(search.seed)
-    bounds = np.array([search.lm_weight, search.word_score])
+    bounds = np.array([search.lm_weight, search.word_score, search.blank_penalty])
     # one trial in each of n slices of either range: fewer gaps than independent draws
     slices = np.stack([rng.permutation(search.trials) for _ in bounds], axis=1)
     yield _weights(bounds, (slices + rng.random(slices.shape)) / search.trials)
@@ -230,22 +221,20 @@ def _proposals(search: SearchConfig, trials: Sequence[Trial]) -> Iterator[list[W
         number = min(left, max(4, search.local_trials // 2))
         best = min(trials, key=_rank).weights
         widths = np.maximum(bounds[:, 1] - bounds[:, 0], 1e-9)
-        centre = (np.array([best.lm_weight, best.word_score]) - bounds[:, 0]) / widths
-        yield _weights(bounds, np.clip(centre + spread * rng.standard_normal((number, 2)), 0, 1))
+        centre = (np.array(astuple(best)) - bounds[:, 0]) / widths
+        yield _weights(bounds, np.clip(centre + spread * rng.standard_normal((number, len(bounds))), 0, 1))
         spread, left = spread / 2, left - number
 
 
 def _weights(bounds: np.ndarray, shares: np.ndarray) -> list[Weights]:
     values = bounds[:, 0] + shares * (bounds[:, 1] - bounds[:, 0])
-    return [Weights(round(float(lm_weight), 2), round(float(word_score), 2)) for lm_weight, word_score in values]
+    return [Weights(*(round(float(value), 2) for value in row)) for row in values]
 
 
 class _Sample:
     """Emissions of some utterances and their greedy output, decoded with many weights."""
 
-    def __init__(
-        self, source: EmissionSource, manifest: Manifest, search: SearchConfig, decoder: DecoderConfig
-    ) -> None:
+    def __init__(self, source: EmissionSource, manifest: Manifest, search: SearchConfig) -> None:
         rng = np.random.default_rng(search.seed)
         chosen = sorted(rng.permutation(len(manifest.utterances))[: search.sample].tolist())
         part = Manifest(manifest.root, tuple(manifest.utterances[index] for index in chosen))
@@ -254,11 +243,8 @@ class _Sample:
         self._units = source.units
         self._log_probs: list[LogProbs] = [log_probs for _, log_probs in emissions]
         self.units_per_second = round(sum(map(expected_units, self._log_probs)) / part.seconds, 3)
-        self.blank_penalty = decoder.blank_penalty
-        if search.match_length:
-            wanted = (search.units_per_second or self.units_per_second) * part.seconds
-            self.blank_penalty = penalty_for_length(self._greedy_length, wanted, search.max_blank_penalty)
-        paths = self._greedy(self.blank_penalty)
+        wanted = (search.units_per_second or self.units_per_second) * part.seconds
+        paths = self._greedy(penalty_for_length(self._greedy_length, wanted, *search.blank_penalty))
         # silence says nothing about weights
         self._log_probs = [log_probs for log_probs, path in zip(self._log_probs, paths, strict=True) if path.units]
         self.greedy = [path for path in paths if path.units]

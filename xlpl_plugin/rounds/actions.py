@@ -80,9 +80,10 @@ def _tune(step: Tune, resources: Resources) -> None:
         workers=resources.workers,
     )
     tuning = tune(config, force=True)
+    best = tuning.best
     _say(
-        f"{step.name}: LM weight {tuning.best.lm_weight}, word score {tuning.best.word_score}, "
-        f"blank penalty {tuning.blank_penalty}"
+        f"{step.name}: LM weight {best.lm_weight}, word score {best.word_score}, blank penalty {best.blank_penalty}"
+        + ("" if tuning.trusted else " (no trial passed the guards: this is the least bad one)")
     )
 
 

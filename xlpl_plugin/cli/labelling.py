@@ -36,7 +36,7 @@ def describe_tuning(tuning: Tuning, show: int) -> str:
         f"decoder.blank_penalty={best.blank_penalty}",
     ]
     if not tuning.trusted:
-        parts.append("careful: the guards refused every trial; this one is nearest to the length of greedy output")
+        parts.append("careful: the guards refused every trial; this one is the least bad")
     return "\n".join(parts)
 
 

@@ -61,7 +61,7 @@ class SearchConfig:
     # blank within its range; 0: what the acoustic model itself expects
     units_per_second: float = 0.0
     # guards: a trial outside is not chosen. Letters for each letter of that greedy output
-    letters_ratio: list[float] = field(default_factory=lambda: [0.9, 1.15])
+    letters_ratio: list[float] = field(default_factory=lambda: [0.8, 1.2])
     # guard: share of utterances without a word, of those in which the greedy decoder finds a letter
     max_empty: float = 0.1
     # guard: letters a word over those of `text`, or the inverse
@@ -203,10 +203,9 @@ def judge_trial(weights: Weights, outcome: Outcome, search: SearchConfig, word_l
 
 
 def _rank(trial: Trial) -> tuple[bool, float]:
-    """Trials that pass the guards by their criterion; after them the others by how far from greedy's length."""
-    if trial.refused:
-        return True, abs(math.log(max(trial.outcome.letters_ratio, 1e-3)))
-    return False, trial.value
+    """Trials that pass the guards by their criterion; after them the others, far from greedy's length last."""
+    distance = abs(math.log(max(trial.outcome.letters_ratio, 1e-3))) if trial.refused else 0.0
+    return bool(trial.refused), trial.value + distance
 
 
 def _proposals(search: SearchConfig, trials: Sequence[Trial]) -> Iterator[list[Weights]]:

@@ -40,14 +40,14 @@ done <"$here/espeak.txt"
 say "text of the target, unmatched with the recordings"
 if todo "$WORK/it-text/report.json"; then
   # sentences that a recording happens to share with the text are taken out of the text
-  xlpl prepare text --language it --libreoffice --heldout 0.02 --exclude-manifest "$WORK/it-references" \
-    --out "$WORK/it-text" ${FROM:+--from "$FROM"}
+  xlpl prepare text --language it --libreoffice --words 25000 --heldout 0.02 \
+    --exclude-manifest "$WORK/it-references" --out "$WORK/it-text" ${FROM:+--from "$FROM"}
 fi
 if todo "$WORK/it-text/lexicon.txt"; then
-  xlpl lexicon "$WORK/it-text/text.txt" --out "$WORK/it-text/lexicon.txt"
+  xlpl lexicon "$WORK/it-text/text.txt" "$WORK/it-text/words.txt" --out "$WORK/it-text/lexicon.txt"
 fi
 if todo "$WORK/it-text/lm/lm.json"; then
-  xlpl lm "$WORK/it-text/text.txt" --heldout "$WORK/it-text/heldout.txt" --out "$WORK/it-text/lm"
+  xlpl lm "$WORK/it-text/text.txt" "$WORK/it-text/words.txt" --heldout "$WORK/it-text/heldout.txt" --out "$WORK/it-text/lm"
 fi
 if todo "$WORK/it-text/letters/lm.json"; then
   xlpl lm "$WORK/it-text/text.txt" --characters --order 6 --prune 0 --out "$WORK/it-text/letters"

@@ -24,7 +24,7 @@ def test_an_unknown_voice_is_named() -> None:
 def test_a_language_without_words_is_named() -> None:
     with pytest.raises(XlplError, match="no words of language 'xx'") as caught:
         next(phrases("xx", seed=1))
-    assert "--text" in str(caught.value)
+    assert "text of your own" in str(caught.value)
 
 
 def test_slower_speech_is_longer() -> None:

@@ -187,3 +187,15 @@ def test_text_from_nowhere(tmp_path) -> None:
         CliRunner().invoke(
             xlpl, ["prepare", "text", "--language", "it", "--out", str(tmp_path / "o")], catch_exceptions=False
         )
+
+
+def test_frequent_words_are_a_file_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("Una frase sola.\n", encoding="utf-8")
+    prepare_text("it", [tmp_path / "in.txt"], tmp_path / "out", words=200)
+    words = (tmp_path / "out" / "words.txt").read_text(encoding="utf-8").split("\n")
+    assert {"che", "non", "è", "più"} <= set(words)
+    assert len(set(words)) == len(words) <= 201
+    assert (tmp_path / "out" / "text.txt").read_text(encoding="utf-8") == "una frase sola\n"
+    with pytest.raises(XlplError, match="no words of language"):
+        prepare_text("xx", [tmp_path / "in.txt"], tmp_path / "other", words=5)
+    assert not (tmp_path / "other").exists()

@@ -18,6 +18,8 @@ from xlpl_plugin.errors import XlplError
 @click.option("--exclude-manifest", "exclude", multiple=True, type=click.Path(path_type=Path),
               help="Prepared folder whose transcripts the text must not share; may be repeated.")  # fmt: skip
 @click.option("--heldout", type=click.FloatRange(0, 0.5), default=0.0, help="Fraction of sentences for heldout.txt.")
+@click.option("--words", type=click.IntRange(min=0), default=0,
+              help="Write so many frequent words of the language to words.txt, for lexicon and LM.")  # fmt: skip
 @click.option("--rules", type=click.Path(path_type=Path), help="Normaliser rules of your own (YAML).")
 @click.option("--force", is_flag=True, help="Overwrite earlier results.")
 def command(
@@ -28,6 +30,7 @@ def command(
     source: Path | None,
     exclude: tuple[Path, ...],
     heldout: float,
+    words: int,
     rules: Path | None,
     force: bool,
 ) -> None:
@@ -37,7 +40,7 @@ def command(
 
     \b
     Examples:
-      xlpl prepare text --language it --libreoffice --heldout 0.02 --out data/it_text
+      xlpl prepare text --language it --libreoffice --words 25000 --heldout 0.02 --out data/it_text
       xlpl prepare text --language sw --out data/sw_text books/ news.html
     """
     from xlpl_plugin.text.corpus import libreoffice_files, prepare_text
@@ -47,7 +50,9 @@ def command(
     if not paths and not libreoffice:
         raise XlplError("no text given", expected="files, folders, or --libreoffice", remedy="xlpl prepare text --help")
     everything = [*paths, *([libreoffice_files(language, source)] if libreoffice else [])]
-    report = prepare_text(language, everything, out, exclude=exclude, heldout=heldout, rules=rules, force=force)
+    report = prepare_text(
+        language, everything, out, exclude=exclude, heldout=heldout, rules=rules, words=words, force=force
+    )
     click.echo(
         f"{report.documents} documents: {report.sentences} sentences, {report.words} words, {report.types} types"
     )

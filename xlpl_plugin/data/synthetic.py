@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import wordfreq
 from tqdm import tqdm
 
 from xlpl_plugin.audio.espeak import Voice, engine
@@ -19,6 +18,7 @@ from xlpl_plugin.audio.reading import write_audio
 from xlpl_plugin.data.prepare import Item
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import read_lines
+from xlpl_plugin.text.wordlist import frequent_words, word_weight
 
 VARIANTS = (*(f"m{i}" for i in range(1, 9)), *(f"f{i}" for i in range(1, 6)))
 # a power below 1 flattens Zipf's law, so that rare words and their letters are heard as well
@@ -34,22 +34,11 @@ def phrases(language: str, seed: int, *, words: int = 20_000) -> Iterator[str]:
     Raises:
         XlplError: wordfreq has no list of that language.
     """
-    try:
-        vocabulary = [word for word in wordfreq.top_n_list(language, words) if _speakable(word)]
-    except LookupError as error:
-        raise XlplError(
-            f"wordfreq has no words of language {language!r}",
-            expected=f"one of {' '.join(sorted(wordfreq.available_languages()))}",
-            remedy="give sentences of your own with --text",
-        ) from error
-    weights = [wordfreq.word_frequency(word, language) ** _FLATTEN for word in vocabulary]
+    vocabulary = [word for word in frequent_words(language, words) if 1 < len(word) <= _LONGEST_WORD]
+    weights = [word_weight(word, language) ** _FLATTEN for word in vocabulary]
     generator = random.Random(f"{language} {seed}")
     while True:
         yield " ".join(generator.choices(vocabulary, weights, k=generator.randint(2, 9)))
-
-
-def _speakable(word: str) -> bool:
-    return word.isalpha() and 1 < len(word) <= _LONGEST_WORD
 
 
 def sentences(file: Path, seed: int) -> Iterator[str]:

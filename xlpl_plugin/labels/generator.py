@@ -81,7 +81,7 @@ def label(config: LabelConfig, *, force: bool = False) -> LabelSummary:
 
 def _records(manifest: Manifest, source: EmissionSource, pool: DecoderPool) -> Iterator[LabelRecord]:
     """Yield a record for every utterance, in the order in which they are decoded."""
-    greedy_decoder = GreedyDecoder(source.units, pool.config.blank_penalty)
+    greedy_decoder = GreedyDecoder(source.units)
     waiting: dict[str, tuple[float, int, Hypothesis]] = {}
     frameless: list[LabelRecord] = []
 

@@ -16,6 +16,7 @@ from xlpl_plugin.files import new_output, read_lines, write_json, write_lines
 from xlpl_plugin.text.documents import DocumentFiles, read_sentences
 from xlpl_plugin.text.lexicon import count_words
 from xlpl_plugin.text.normalizer import Normalizer
+from xlpl_plugin.text.wordlist import frequent_words
 
 # shorter pieces are shared by any two texts of a language and say nothing about a leak
 _TELLING_WORDS = 5
@@ -96,9 +97,12 @@ def prepare_text(
     exclude: Sequence[Path] = (),
     heldout: float = 0.0,
     rules: Path | None = None,
+    words: int = 0,
     force: bool = False,
 ) -> TextReport:
     """Write ``text.txt`` (and ``heldout.txt``) of the different normalised sentences below ``paths``, and a report.
+
+    With ``words``, so many frequent words of the language go to ``words.txt``, normalised, one a line.
 
     A sentence is held out by its hash, so that the same sentence is always on the same side.
 
@@ -107,6 +111,7 @@ def prepare_text(
     """
     out = new_output(out, force=force)
     normalizer = Normalizer(language, rules)
+    frequent = [normalizer.normalize(word) for word in frequent_words(language, words)] if words else []
     excluded = Exclusion(read_transcripts(exclude))
     counts: Counter[str] = Counter()
     kept: dict[str, None] = {}
@@ -127,6 +132,8 @@ def prepare_text(
         write_lines(out / "heldout.txt", sides[True])
     else:
         (out / "heldout.txt").unlink(missing_ok=True)  # of an earlier run, under --force
+    if words:
+        write_lines(out / "words.txt", dict.fromkeys(filter(None, frequent)))
     write_json(out / "report.json", report)
     return report
 

@@ -2,15 +2,16 @@
 # Unsupervised Italian from labelled English, Spanish, French and Russian recordings: data, LM, rounds, table.
 # Every stage is skipped where its result exists, so the same command goes on where it was stopped.
 #
-#   bash examples/asterisk/run.sh              # 2 CPU cores, under 90 minutes
-#   SETTING=overnight bash examples/asterisk/run.sh
+#   bash examples/asterisk/run.sh     # 2 CPU cores, under 90 minutes
 #
-# WORK: where everything goes (5 GB with SETTING=overnight, else 1 GB); FROM: a folder with the .deb files, for machines without apt.
+# WORK: where everything goes (2 GB). SETTING: which YAML file beside this script. FROM: a folder with the .deb files
+# of the Asterisk and LibreOffice packages, for machines without apt.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 SETTING=${SETTING:-short}
-export WORK=${WORK:-work/asterisk} XLPL_RUN=${XLPL_RUN:-${WORK:-work/asterisk}/$SETTING}
-# UTF-8 for fairseq's files; the rest keeps freed memory in the process, which halves the time of training on a CPU
+export WORK=${WORK:-runs/asterisk}
+export XLPL_RUN=${XLPL_RUN:-$WORK/$SETTING}
+# UTF-8 for fairseq's files; the rest keeps freed memory in the process, or page faults take half of a CPU training
 export PYTHONUTF8=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=-1 MALLOC_TOP_PAD_=268435456
 here=examples/asterisk
 started=$SECONDS

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import sys
 
 import click
 
+from xlpl_plugin.cli.lazy import LazyGroup
 from xlpl_plugin.errors import XlplError
 
 # verb -> what it does, in the order in which a user meets them
@@ -25,25 +25,7 @@ VERBS = {
 }
 
 
-class LazyGroup(click.Group):
-    """Imports a verb's module at its first use, so that ``xlpl --help`` needs no torch."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in VERBS:
-            return None
-        module = importlib.import_module(f"xlpl_plugin.cli.{name.replace('-', '_')}")
-        command: click.Command = module.command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Verbs"):
-            formatter.write_dl(list(VERBS.items()))
-
-
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=LazyGroup, verbs=VERBS, context_settings={"help_option_names": ["-h", "--help"]})
 def xlpl() -> None:
     """Unsupervised speech recognition by cross-lingual pseudo-labelling, for fairseq."""
 

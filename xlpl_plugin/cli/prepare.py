@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-
 import click
+
+from xlpl_plugin.cli.lazy import LazyGroup
 
 KINDS = {
     "asterisk": "Real speech with transcripts: Debian's Asterisk prompts (en, es, fr, it, ru).",
@@ -15,25 +15,7 @@ KINDS = {
 }
 
 
-class PrepareGroup(click.Group):
-    """Imports ``prepare_<kind>`` at its first use."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(KINDS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in KINDS:
-            return None
-        module = importlib.import_module(f"xlpl_plugin.cli.prepare_{name}")
-        command: click.Command = module.command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Kinds"):
-            formatter.write_dl(list(KINDS.items()))
-
-
-@click.command("prepare", cls=PrepareGroup)
+@click.command("prepare", cls=LazyGroup, verbs=KINDS, prefix="prepare_", heading="Kinds")
 def command() -> None:
     """Turn recordings and text into the files that training, labelling and language models read.
 

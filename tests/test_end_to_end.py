@@ -87,7 +87,8 @@ def test_resumed_run_ends_where_an_unbroken_one_does(run: Path, data: Path, tmp_
 
 
 def test_validate_counts_every_utterance(run: Path, data: Path) -> None:
-    words = [str(data), "--user-dir", USER_DIR, "--task", "xlpl_asr", "--path", str(run / "checkpoint_last.pt")]
+    words = [str(data), "--user-dir", USER_DIR, "--task", "xlpl_asr", "--criterion", "xlpl_ctc"]
+    words += ["--path", str(run / "checkpoint_last.pt")]
     output = finish(start("fairseq-validate", *words, "--valid-subset", "test", "--max-tokens", "100000"))
     (summary,) = re.findall(r"valid on 'test' subset \|.*", output)
     # one batch, which fairseq alone would shorten to a multiple of 8, and so to nothing

@@ -26,8 +26,9 @@ class CtcConfig(FairseqDataclass):
 
     # the gradient is divided by the batch's utterances (true) or by its units (false)
     sentence_avg: bool = II("optimization.sentence_avg")
-    # how units make words in the word error rate of validation
-    post_process: str = field(
+    # how units make words in the word error rate of validation; fairseq-validate, whose own flag has this name and no
+    # default, gives None
+    post_process: str | None = field(
         default="letter", metadata={"help": "units to words at validation: letter, sentencepiece, ..."}
     )
     # 0.5 together with sentence_avg is the loss of slimIPL
@@ -48,6 +49,7 @@ class Ctc(FairseqCriterion):
     def __init__(self, cfg: CtcConfig, task: Any) -> None:
         super().__init__(task)
         self.cfg = cfg
+        self._post_process = cfg.post_process or "letter"
         self.dictionary = task.target_dictionary
         self.blank = self.dictionary.index(task.blank_symbol)
 
@@ -79,7 +81,7 @@ class Ctc(FairseqCriterion):
         }
         if not model.training:
             rows = [row[:length] for row, length in zip(targets, lengths.tolist(), strict=True)]
-            counts |= validation_counts(log_probs, frames, rows, self.dictionary, self.cfg.post_process, self.blank)
+            counts |= validation_counts(log_probs, frames, rows, self.dictionary, self._post_process, self.blank)
         return loss, sample_size, counts
 
     @staticmethod

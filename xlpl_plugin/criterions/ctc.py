@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Optional
 
 import torch
 from fairseq import utils
@@ -28,7 +28,7 @@ class CtcConfig(FairseqDataclass):
     sentence_avg: bool = II("optimization.sentence_avg")
     # how units make words in the word error rate of validation; fairseq-validate, whose own flag has this name and no
     # default, gives None
-    post_process: str | None = field(
+    post_process: Optional[str] = field(  # noqa: UP045 (fairseq makes a flag of it, and knows no other form)
         default="letter", metadata={"help": "units to words at validation: letter, sentencepiece, ..."}
     )
     # 0.5 together with sentence_avg is the loss of slimIPL

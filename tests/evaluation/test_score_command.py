@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from xlpl_plugin.cli.score import command
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.evaluation.texts import read_systems
 
 SPOKEN = ["uno due", "tre", "uno tre due"]
 
@@ -87,3 +88,13 @@ def test_markdown_without_baseline_has_no_difference(truth: Path, run: Path) -> 
     assert output.startswith("| system")
     assert "| first LM" in output
     assert "baseline" not in output
+
+
+def test_greedy_labels_have_no_row_for_an_lm(tmp_path: Path) -> None:
+    record = {"id": "a", "words": ["ciao"], "units": "c i a o |", "greedy": "c i a o |"}
+    (tmp_path / "labels.jsonl").write_text(json.dumps(record) + "\n", encoding="utf-8")
+    assert [system.name for system in read_systems(tmp_path, "mine")] == ["mine greedy", "mine LM"]
+    for lexicon, names in (("", ["mine greedy"]), ("lexicon.txt", ["mine greedy", "mine LM"])):
+        provenance = {"config": {"decoder": {"lexicon": lexicon}}}
+        (tmp_path / "provenance.json").write_text(json.dumps(provenance), encoding="utf-8")
+        assert [system.name for system in read_systems(tmp_path, "mine")] == names

@@ -43,9 +43,9 @@ def command(
     """Compare LABELS with references: WER and CER with 95 % bootstrap intervals over utterances.
 
     LABELS are folders written by 'xlpl label', or .wrd files with their .tsv beside them. A folder gives two rows:
-    the greedy output, and the words of the decoder with lexicon and LM. Greedy output is romanised (it is spelt in
-    the acoustic model's units), so it is compared with the romanised references; the column 'text' says so.
-    A difference from the baseline is paired: both are drawn on the same resampled utterances.
+    the greedy output, and the words of the decoder with lexicon and LM, if there was a lexicon. Greedy output is
+    romanised (it is spelt in the acoustic model's units), so it is compared with the romanised references; the
+    column 'text' says so. A difference from the baseline is paired: both are drawn on the same resampled utterances.
 
     \b
     xlpl score runs/it/round-0/labels/test --references data/it

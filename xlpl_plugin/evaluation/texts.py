@@ -11,7 +11,7 @@ from typing import Any, Literal
 from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.data.units import words_of_units
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import iter_lines, must_exist
+from xlpl_plugin.files import iter_lines, must_exist, read_json
 
 Script = Literal["native", "romanised"]
 
@@ -74,7 +74,8 @@ def read_systems(path: str | Path, name: str | None = None, *, romanised: bool =
     """Read what a system wrote: a folder of labels, its ``labels.jsonl``, or a ``.wrd`` with its ``.tsv`` beside it.
 
     Labels give two systems, greedy (always romanised: it is spelt in units) and with LM (native words; with
-    ``romanised`` their spelling in units, so that both stand on the same ground). A .wrd gives one, native.
+    ``romanised`` their spelling in units, so that both stand on the same ground); labels that were decoded greedily
+    give the first alone. A .wrd gives one, native.
 
     Raises:
         XlplError: nothing readable there, a malformed record, an id that stands twice.
@@ -86,11 +87,19 @@ def read_systems(path: str | Path, name: str | None = None, *, romanised: bool =
     file = must_exist(path / "labels.jsonl" if path.is_dir() else path, "the labels of 'xlpl label'")
     records = _read_records(file)
     greedy = {key: _spelt(record["greedy"]) for key, record in records.items()}
+    if _decoded_greedily(file):
+        return [System(f"{name} greedy", "romanised", greedy, file)]
     if romanised:
         lexical = System(f"{name} LM", "romanised", {key: _spelt(r["units"]) for key, r in records.items()}, file)
     else:
         lexical = System(f"{name} LM", "native", {key: _joined(r["words"]) for key, r in records.items()}, file)
     return [System(f"{name} greedy", "romanised", greedy, file), lexical]
+
+
+def _decoded_greedily(labels: Path) -> bool:
+    """Whether the provenance beside the labels says so; labels without one may come from any decoder."""
+    provenance = labels.with_name("provenance.json")
+    return provenance.exists() and not read_json(provenance)["config"]["decoder"]["lexicon"]
 
 
 def _read_words(path: Path, name: str) -> System:

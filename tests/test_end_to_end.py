@@ -69,7 +69,7 @@ def data(tmp_path_factory: pytest.TempPathFactory, make_folder: Callable[..., Pa
 def run(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
     """Six updates, with a checkpoint in the middle of the epoch."""
     save_dir = tmp_path_factory.mktemp("run")
-    options = ["checkpoint.save_interval_updates=3", "checkpoint.keep_interval_updates=-1"]
+    options = ["checkpoint.save_interval_updates=2", "checkpoint.keep_interval_updates=-1"]
     output = train(data, save_dir, 6, *SMALL, *RANDOM, *options)
     for metric in ("uer", "wer", "blank", "letters", "infeasible"):
         assert f'"valid_{metric}"' in output
@@ -77,10 +77,10 @@ def run(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
 
 
 def test_resumed_run_ends_where_an_unbroken_one_does(run: Path, data: Path, tmp_path: Path) -> None:
-    (middle,) = run.glob("checkpoint_*_3.pt")
+    (middle,) = run.glob("checkpoint_*_2.pt")
     shutil.copy(middle, tmp_path / "checkpoint_last.pt")
     output = train(data, tmp_path, 6, *SMALL, *RANDOM)
-    assert "@ 3 updates" in output
+    assert "@ 2 updates" in output
     ends = [read_checkpoint(folder / "checkpoint_last.pt")["model"] for folder in (run, tmp_path)]
     for name, value in ends[0].items():
         torch.testing.assert_close(ends[1][name], value, rtol=0, atol=0, msg=name)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
 from flashlight.lib.text.decoder import (
     LM,
     CriterionType,
@@ -118,8 +119,9 @@ class BeamDecoder:
         return LexiconDecoder(options, self.space.trie, self.space.lm, self._silence, BLANK_INDEX, unknown, [], False)
 
     def _can_end(self, last_frames: LogProbs) -> bool:
-        likelier = (last_frames > last_frames[:, self._silence, None]).sum(axis=1)
-        return not self._has_boundary or int(likelier.min()) < self.config.beam_token
+        boundary = last_frames[:, self._silence, None]
+        likelier = min(int(np.count_nonzero(row)) for row in last_frames > boundary)
+        return not self._has_boundary or likelier < self.config.beam_token
 
     def _hypothesis(self, tokens: Sequence[int], words: Sequence[int], am_score: float, score: float) -> Hypothesis:
         # one entry a frame, between an entry for the start and one for the end

@@ -138,7 +138,7 @@ def _name_ids(ids: Sequence[str], what: str) -> str:
 
 
 def _rate(counts: EditCounts) -> float:
-    return float(counts.errors.sum() / counts.length.sum())
+    return int(counts.errors.sum()) / int(counts.length.sum())
 
 
 def _resample(counts: Sequence[EditCounts], options: ScoreOptions) -> Rates:

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from omegaconf import OmegaConf
 
+from xlpl_plugin.cli.labelling import describe_tuning
 from xlpl_plugin.cli.tune import command
 from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
 from xlpl_plugin.decoding import DecoderConfig, Hypothesis, Weights
@@ -167,6 +168,9 @@ def test_guards_refused_everything(config: TuneConfig, caplog: pytest.LogCapture
     # the criterion still counts, and so does the distance from greedy's length
     badness = [t.value + abs(math.log(t.outcome.letters_ratio)) for t in tuning.trials if t.outcome.letters]
     assert badness == sorted(badness)
+    *_, caution, choice = describe_tuning(tuning, 1).splitlines()
+    assert caution.startswith("careful")
+    assert choice.startswith(f"decoder.lm_weight={tuning.best.lm_weight} ")  # scripts read the last line
 
 
 GOOD = Outcome(100, 0, 400, 2000, 2100, 500, 2500, 2600.0, 500, 3000.0)

@@ -26,18 +26,18 @@ def describe_labels(summary: LabelSummary) -> str:
 
 
 def describe_tuning(tuning: Tuning, show: int) -> str:
-    """Tell the ``show`` best trials and the choice."""
+    """Tell the ``show`` best trials and, on the last line, the choice as overrides for ``xlpl label``."""
     best = tuning.best
-    parts = [
-        "trials, the best first; no reference was read",
-        render([_row(trial, tuning.criterion) for trial in tuning.trials[:show]]),
-        "",
-        f"decoder.lm_weight={best.lm_weight} decoder.word_score={best.word_score} "
-        f"decoder.blank_penalty={best.blank_penalty}",
-    ]
-    if not tuning.trusted:
-        parts.append("careful: the guards refused every trial; this one is the least bad")
-    return "\n".join(parts)
+    caution = "" if tuning.trusted else "careful: the guards refused every trial; this one is the least bad"
+    return "\n".join(
+        [
+            "trials, the best first; no reference was read",
+            render([_row(trial, tuning.criterion) for trial in tuning.trials[:show]]),
+            caution,
+            f"decoder.lm_weight={best.lm_weight} decoder.word_score={best.word_score} "
+            f"decoder.blank_penalty={best.blank_penalty}",
+        ]
+    )
 
 
 def _row(trial: Trial, criterion: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ REQUIRES = [
     "numpy>=2.1,<3",
     "hydra-core>=1.3.2,<1.4",
     "omegaconf>=2.3,<2.4",
+    # fairseq imports these two and does not declare them
     "tensorboardX>=2.6,<3",
     "editdistance>=0.8,<0.9",
     # decoding and language models

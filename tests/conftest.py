@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xlpl_plugin.audio.reading import SAMPLE_RATE, write_audio
+from xlpl_plugin.audio import SAMPLE_RATE
+from xlpl_plugin.audio.reading import write_audio
 from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
 from xlpl_plugin.data.units import LETTERS, letters_line, write_units
 

@@ -19,6 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
+from xlpl_plugin.audio import SAMPLE_RATE
+
 # a handful of sentences is enough to see that an estimator runs
 _TEXT = "a b c\na b\nc a b\nb b a c\n" * 3
 _REINSTALL = "install again: make venv, or pip install -e ."
@@ -234,7 +236,7 @@ def _codec(suffix: str) -> Callable[[], str]:
     def probe() -> str:
         from xlpl_plugin.audio.reading import read_audio
 
-        tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(8000) / 16_000).astype(np.float32)
+        tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(8000) / SAMPLE_RATE).astype(np.float32)
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, f"tone.{suffix}")
             _encode(tone, file)
@@ -251,14 +253,14 @@ def _encode(tone: np.ndarray, file: Path) -> None:
     if file.suffix != ".g722":
         import soundfile
 
-        soundfile.write(file, tone, 16_000)
+        soundfile.write(file, tone, SAMPLE_RATE)
         return
     import av
 
     with av.open(str(file), "w", format="g722") as container:
-        stream = container.add_stream("g722", rate=16_000, layout="mono")
+        stream = container.add_stream("g722", rate=SAMPLE_RATE, layout="mono")
         frame = av.AudioFrame.from_ndarray((tone * 32767).astype(np.int16)[None], format="s16", layout="mono")
-        frame.sample_rate = 16_000
+        frame.sample_rate = SAMPLE_RATE
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
 
@@ -269,7 +271,7 @@ def _espeak() -> str:
     samples = engine().speak("hello", Voice("en"))
     if len(samples) < 1600:
         raise BrokenComponent(f"spoke only {len(samples)} samples")
-    return f"spoke {len(samples) / 16_000:.1f} s"
+    return f"spoke {len(samples) / SAMPLE_RATE:.1f} s"
 
 
 def _debian_tools() -> str:

@@ -15,7 +15,7 @@ import torch
 import torchaudio
 from numpy.typing import NDArray
 
-from xlpl_plugin.audio.features import SAMPLE_RATE
+from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.errors import XlplError
 
 _SYNCHRONOUS = 2

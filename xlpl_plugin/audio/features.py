@@ -8,7 +8,8 @@ import torch
 import torchaudio
 from torch import Tensor, nn
 
-SAMPLE_RATE = 16_000
+from xlpl_plugin.audio import SAMPLE_RATE
+
 WINDOW = 400  # 25 ms
 HOP = 160  # 10 ms
 FFT_BINS = 257

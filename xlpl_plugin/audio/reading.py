@@ -13,10 +13,10 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import atomic_open, must_exist
 
-SAMPLE_RATE = 16_000
 Waveform = npt.NDArray[np.float32]
 
 # libsndfile reads these; a file that merely fails to open must not be guessed at by another decoder

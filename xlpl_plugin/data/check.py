@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from xlpl_plugin.audio.reading import SAMPLE_RATE, audio_info, read_audio
+from xlpl_plugin.audio import SAMPLE_RATE
+from xlpl_plugin.audio.reading import audio_info, read_audio
 from xlpl_plugin.data.manifest import Manifest, read_manifest
 from xlpl_plugin.data.parallel import parallel_map
 from xlpl_plugin.data.units import WORD_BOUNDARY, read_units

@@ -14,7 +14,8 @@ import torch
 from fairseq.data import Dictionary, FairseqDataset, data_utils
 from torch import Tensor
 
-from xlpl_plugin.audio.reading import SAMPLE_RATE, read_audio
+from xlpl_plugin.audio import SAMPLE_RATE
+from xlpl_plugin.audio.reading import read_audio
 from xlpl_plugin.data.manifest import Utterance, read_manifest
 from xlpl_plugin.errors import XlplError
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import read_lines, write_lines
 
@@ -32,7 +33,7 @@ class Utterance:
     @property
     def seconds(self) -> float:
         """Duration at 16 kHz, the only rate of prepared audio."""
-        return self.num_samples / 16_000
+        return self.num_samples / SAMPLE_RATE
 
 
 def utterance_id(path: str) -> str:

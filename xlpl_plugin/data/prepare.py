@@ -12,7 +12,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from xlpl_plugin.audio.reading import SAMPLE_RATE, read_audio, write_audio
+from xlpl_plugin.audio import SAMPLE_RATE
+from xlpl_plugin.audio.reading import read_audio, write_audio
 from xlpl_plugin.data.labelling import Labels, Transcriber, dictionary, make_transcriber
 from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
 from xlpl_plugin.data.parallel import parallel_map

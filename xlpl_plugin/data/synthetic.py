@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.audio.espeak import Voice, engine
-from xlpl_plugin.audio.features import SAMPLE_RATE
 from xlpl_plugin.audio.reading import write_audio
 from xlpl_plugin.data.prepare import Item
 from xlpl_plugin.errors import XlplError

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from xlpl_plugin.audio.reading import AUDIO_SUFFIXES, SAMPLE_RATE, audio_info
+from xlpl_plugin.audio import SAMPLE_RATE
+from xlpl_plugin.audio.reading import AUDIO_SUFFIXES, audio_info
 from xlpl_plugin.data.prepare import Item
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist, read_lines

@@ -16,7 +16,8 @@ import numpy as np
 from omegaconf import MISSING
 from tqdm import tqdm
 
-from xlpl_plugin.audio.reading import SAMPLE_RATE, read_audio
+from xlpl_plugin.audio import SAMPLE_RATE
+from xlpl_plugin.audio.reading import read_audio
 from xlpl_plugin.data.manifest import Manifest, Utterance, read_manifest
 from xlpl_plugin.decoding import LogProbs
 from xlpl_plugin.errors import XlplError

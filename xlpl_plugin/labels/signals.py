@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-import editdistance
+from rapidfuzz.distance import Levenshtein
 
 from xlpl_plugin.data.units import BLANK_INDEX
 from xlpl_plugin.decoding import Hypothesis, LogProbs
@@ -109,7 +109,7 @@ def change(previous: Sequence[LabelRecord], labels: Sequence[LabelRecord]) -> fl
     Where that round had no word at all it is 1, or 0 if there is still none.
     """
     before: Mapping[str, Sequence[str]] = {label.id: label.words for label in previous}
-    edits = sum(editdistance.eval(before.get(label.id, ()), label.words) for label in labels)
+    edits = sum(Levenshtein.distance(before.get(label.id, ()), label.words) for label in labels)
     length = sum(map(len, before.values()))
     return edits / length if length else float(edits > 0)
 

@@ -12,6 +12,7 @@ from fairseq.dataclass import FairseqDataclass
 from fairseq.tasks import FairseqTask, register_task
 from omegaconf import II, MISSING
 
+from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.data.dataset import AudioDataset, Part, keep_durations, read_part
 from xlpl_plugin.data.units import SPECIAL_SYMBOLS, read_units
 from xlpl_plugin.decoding.options import DecoderConfig
@@ -102,7 +103,7 @@ class AsrTask(FairseqTask):
         dataset = AudioDataset(
             parts, pad=self.target_dictionary.pad(), seed=self.cfg.seed, normalize=options.get("normalize", False)
         )
-        logger.info("%s: %d utterances, %.1f minutes", split, len(dataset), dataset.sizes.sum() / 16_000 / 60)
+        logger.info("%s: %d utterances, %.1f minutes", split, len(dataset), dataset.sizes.sum() / SAMPLE_RATE / 60)
         self.datasets[split] = dataset
 
     def build_model(self, cfg: Any, from_checkpoint: bool = False) -> Any:

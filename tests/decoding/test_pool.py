@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from xlpl_plugin.decoding import DecoderConfig, Weights, build_decoder
-from xlpl_plugin.decoding.pool import DecoderPool, Task
+from xlpl_plugin.decoding import DecoderConfig, Hypothesis, Weights, build_decoder
+from xlpl_plugin.decoding.pool import Decoded, DecoderPool, Task
 from xlpl_plugin.errors import XlplError
 
 UNITS = ("<s>", "<pad>", "</s>", "<unk>", "|", "a", "b")
@@ -31,6 +31,10 @@ def tasks(number: int, frames: int = 20) -> list[Task]:
     return [Task(f"u{i}", log_probs[i].astype(np.float32)) for i in range(number)]
 
 
+def by_id(results: Iterable[Decoded]) -> dict[str, list[Hypothesis]]:
+    return {decoded.id: decoded.hypotheses for decoded in results}
+
+
 def test_what_cannot_be_built_is_refused_on_entry(config: DecoderConfig, tmp_path: Path) -> None:
     config.lm = str(tmp_path / "none.arpa")
     with pytest.raises(XlplError, match=r"none\.arpa"), DecoderPool(config, UNITS, 1):
@@ -47,8 +51,8 @@ def test_an_error_names_the_utterance(config: DecoderConfig) -> None:
 def test_workers_decode_as_one_process_does(config: DecoderConfig, workers: int) -> None:
     decoder = build_decoder(config, UNITS)
     with DecoderPool(config, UNITS, workers) as pool:
-        found = dict(pool.decode(tasks(40)))
-        again = dict(pool.decode(tasks(40)))
+        found = by_id(pool.decode(tasks(40)))
+        again = by_id(pool.decode(tasks(40)))
     assert found == {task.id: decoder.decode(task.log_probs) for task in tasks(40)}
     assert again == found
 
@@ -58,7 +62,7 @@ def test_weights_of_a_task_are_used(config: DecoderConfig) -> None:
     dear = Weights(lm_weight=0.0, word_score=-30.0)
     with DecoderPool(config, UNITS, 2) as pool:
         both = (task._replace(id=f"{task.id}{w}", weights=w) for task in tasks(6) for w in (None, dear))
-        found = dict(pool.decode(both))
+        found = by_id(pool.decode(both))
     for task in tasks(6):
         assert found[f"{task.id}None"] == decoder.decode(task.log_probs)
         assert found[f"{task.id}{dear}"] == decoder.weighted(dear).decode(task.log_probs)  # type: ignore[attr-defined]
@@ -81,11 +85,11 @@ def test_tasks_are_drawn_as_they_are_decoded(config: DecoderConfig) -> None:
 def test_a_killed_worker_is_replaced(config: DecoderConfig) -> None:
     with DecoderPool(config, UNITS, 2) as pool:
         results = pool.decode(tasks(60))
-        found = dict([next(results)])
+        found = by_id([next(results)])
         killed = dict(pool.worker_pids)
         for pid in killed.values():
             os.kill(pid, signal.SIGKILL)
-        found.update(results)
+        found.update(by_id(results))
         assert set(pool.worker_pids.values()).isdisjoint(killed.values())
     assert found == {task.id: build_decoder(config, UNITS).decode(task.log_probs) for task in tasks(60)}
 
@@ -105,7 +109,7 @@ def test_an_utterance_that_kills_its_workers_comes_back_empty(config: DecoderCon
         killer = threading.Thread(target=kill_all, args=(pool,))
         results = pool.decode([*tasks(1, frames=100), *tasks(2, frames=5)[1:]])
         killer.start()
-        found = dict(results)
+        found = by_id(results)
         stop.set()
         killer.join()
     assert found["u0"] == []

@@ -107,7 +107,7 @@ def test_every_utterance_keeps_its_own_log_probs(
     monkeypatch.setattr(module, "_SHARD_FRAMES", shard_frames)
     stored = emit(config)
     manifest = read_manifest(config.data, "train")
-    found = {utterance.id: log_probs for utterance, log_probs in stored.stream(manifest)}
+    found = {emission.utterance.id: emission.log_probs for emission in stored.stream(manifest)}
     assert list(found) == manifest.ids
     for utterance in manifest.utterances:
         waveform, _ = soundfile.read(manifest.root / utterance.path, dtype="float32")

@@ -31,15 +31,35 @@ _CRASH = (EOFError, ConnectionError)
 
 
 class Task(NamedTuple):
-    """One utterance to decode; ``weights`` other than the config's are for tuning."""
+    """One utterance to decode; ``weights`` other than the config's are for tuning.
+
+    With ``greedy``, the acoustic model's own path is wanted too, without LM and without a penalty of the blank.
+    """
 
     id: str
     log_probs: LogProbs
     weights: Weights | None = None
+    greedy: bool = False
+
+
+class Decoded(NamedTuple):
+    """What came of a task: ``hypotheses`` is empty where the utterance killed its worker twice.
+
+    ``greedy`` is None where it was not asked for, or the worker died. ``search_seconds`` is CPU time inside the
+    C++ search, 0 for greedy decoding.
+    """
+
+    id: str
+    hypotheses: list[Hypothesis]
+    greedy: Hypothesis | None = None
+    search_seconds: float = 0.0
 
 
 class DecoderPool:
     """``workers`` processes that decode utterances; use it in a ``with`` block.
+
+    Attributes:
+        dropped: words that the trie has no room for, since likelier ones are spelled alike; known inside the block.
 
     Raises:
         XlplError: on entry, whatever ``build_decoder`` refuses.
@@ -50,9 +70,10 @@ class DecoderPool:
             raise XlplError(f"workers={workers}", expected="a whole number of at least 1")
         config.check()
         self.config, self.units, self.workers = config, tuple(units), workers
+        self.dropped: tuple[str, ...] = ()
         self.worker_pids: dict[int, int] = {}
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
-        self._results: queue.SimpleQueue[tuple[str, list[Hypothesis]] | BaseException] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[Decoded | BaseException] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
 
@@ -71,12 +92,13 @@ class DecoderPool:
         theirs.close()
         try:
             self._control.send((self.config, self.units))
-            refusal = self._control.recv()
+            answer: tuple[str, ...] | XlplError = self._control.recv()
         except _CRASH:
-            refusal = XlplError("the decoder's process died while it built the decoder (out of memory?)")
-        if refusal is not None:
+            answer = XlplError("the decoder's process died while it built the decoder (out of memory?)")
+        if isinstance(answer, XlplError):
             self._end_process()
-            raise refusal
+            raise answer
+        self.dropped = answer
         for number in range(self.workers):
             thread = threading.Thread(target=self._feed, args=(number,), daemon=True)
             thread.start()
@@ -93,8 +115,8 @@ class DecoderPool:
             thread.join()
         self._end_process()
 
-    def decode(self, tasks: Iterable[Task]) -> Iterator[tuple[str, list[Hypothesis]]]:
-        """Yield (id, hypotheses) as they come, in no particular order.
+    def decode(self, tasks: Iterable[Task]) -> Iterator[Decoded]:
+        """Yield what was decoded as it comes, in no particular order.
 
         Tasks are drawn only as fast as they are decoded. An utterance that killed its worker twice comes with an
         empty list. If the caller leaves early, the pool cannot be used again.
@@ -112,7 +134,7 @@ class DecoderPool:
         for _ in range(under_way):
             yield self._next_result()
 
-    def _next_result(self) -> tuple[str, list[Hypothesis]]:
+    def _next_result(self) -> Decoded:
         result = self._results.get()
         if isinstance(result, BaseException):
             raise result
@@ -122,7 +144,7 @@ class DecoderPool:
         try:
             connection = self._new_worker(number)
             while (task := self._tasks.get()) is not None:
-                answer: list[Hypothesis] | str = []
+                answer: Decoded | str = Decoded(task.id, [])
                 for _ in range(_TRIES):
                     try:
                         connection.send(task)
@@ -134,7 +156,7 @@ class DecoderPool:
                 if isinstance(answer, str):
                     self._results.put(XlplError(f"utterance {task.id!r}: {answer}"))
                 else:
-                    self._results.put((task.id, answer))
+                    self._results.put(answer)
             connection.close()
         except BaseException as error:  # an error here must not leave the reader waiting for ever
             self._results.put(error)

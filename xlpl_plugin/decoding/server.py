@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 
 from xlpl_plugin.decoding import Decoder, Weights, build_decoder
 from xlpl_plugin.decoding.beam import BeamDecoder
+from xlpl_plugin.decoding.greedy import GreedyDecoder
+from xlpl_plugin.decoding.pool import Decoded, Task
 from xlpl_plugin.errors import XlplError
 
 
@@ -26,7 +30,7 @@ def main(control_fd: int) -> None:
         return
     except EOFError:
         return
-    control.send(None)
+    control.send(decoder.space.dropped if isinstance(decoder, BeamDecoder) else ())
     while True:
         try:
             handle = recv_handle(control)
@@ -34,30 +38,37 @@ def main(control_fd: int) -> None:
             return
         if os.fork() == 0:
             control.close()
-            _serve(Connection(handle), decoder)
+            _serve(Connection(handle), decoder, units)
             os._exit(0)
         os.close(handle)
 
 
-def _serve(connection: Connection, decoder: Decoder) -> None:
-    """Answer tasks with hypotheses, or with the text of an error, until the other end is closed."""
+def _serve(connection: Connection, decoder: Decoder, units: Sequence[str]) -> None:
+    """Answer tasks with what was decoded, or with the text of an error, until the other end is closed."""
     connection.send(os.getpid())
+    greedy = GreedyDecoder(units)
     current, used = decoder, Weights(0.0, 0.0)
     while True:
         try:
-            _, log_probs, weights = connection.recv()
+            task: Task = connection.recv()
         except (EOFError, OSError):
             return
-        if weights is None:
+        if task.weights is None:
             current = decoder
-        elif isinstance(decoder, BeamDecoder) and (weights != used or current is decoder):
-            current, used = decoder.weighted(weights), weights
+        elif isinstance(decoder, BeamDecoder) and (task.weights != used or current is decoder):
+            current, used = decoder.weighted(task.weights), task.weights
         try:
-            answer = current.decode(log_probs)
+            connection.send(_decode(task, current, greedy))
         except Exception as error:
             connection.send(str(error) if isinstance(error, XlplError) else f"{type(error).__name__}: {error}")
-        else:
-            connection.send(answer)
+
+
+def _decode(task: Task, decoder: Decoder, greedy: GreedyDecoder) -> Decoded:
+    started = time.thread_time()
+    hypotheses = decoder.decode(task.log_probs)
+    seconds = time.thread_time() - started if isinstance(decoder, BeamDecoder) else 0.0
+    path = greedy.decode(task.log_probs)[0] if task.greedy else None
+    return Decoded(task.id, hypotheses, path, seconds)
 
 
 if __name__ == "__main__":

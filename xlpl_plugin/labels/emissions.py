@@ -67,13 +67,31 @@ class InputConfig:
     device: str = "cpu"
     # decoding processes
     workers: int = 1
+    # recordings longer than this are cut into windows where they are quietest
+    window_seconds: float = 30.0
+
+
+class Window(NamedTuple):
+    """A stretch of a recording that went through the acoustic model by itself.
+
+    Its frame ``f`` of ``frames`` begins ``start + f * seconds / frames`` seconds into the recording.
+    """
+
+    frames: int
+    start: float
+    seconds: float
 
 
 class Emission(NamedTuple):
-    """Log-probs of one utterance, (frames, units); frames may be 0 for a very short recording."""
+    """Log-probs of one utterance, (frames, units), and the windows that they come from, in order.
+
+    ``frames`` may be 0 for a very short recording, and is where there are none; then ``error`` says why.
+    """
 
     utterance: Utterance
     log_probs: LogProbs
+    windows: tuple[Window, ...]
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,7 +154,7 @@ class Emissions:
                     expected="emissions of every utterance of the manifest",
                     remedy="compute the emissions again for this split",
                 )
-            yield Emission(utterance, self[utterance.id])
+            yield Emission(utterance, self[utterance.id], (Window(entry.frames, 0.0, utterance.seconds),))
 
     def _open_shard(self, number: int) -> LogProbs:
         file = self.folder / f"emissions-{number:05d}.npy"
@@ -167,7 +185,8 @@ class ModelEmissions:
         for batch in length_batches(manifest.utterances, self._max_seconds):
             waveforms = [_read(manifest.root, utterance) for utterance in batch]
             for utterance, log_probs in zip(batch, self._model.emit(waveforms), strict=True):
-                yield Emission(utterance, np.ascontiguousarray(log_probs, dtype=np.float32))
+                window = Window(len(log_probs), 0.0, utterance.seconds)
+                yield Emission(utterance, np.ascontiguousarray(log_probs, dtype=np.float32), (window,))
 
 
 EmissionSource = Emissions | ModelEmissions
@@ -247,7 +266,7 @@ def _write_shards(out: Path, emissions: Iterable[Emission]) -> list[_Entry]:
     entries: list[_Entry] = []
     gathered: list[LogProbs] = []
     shard = start = 0
-    for utterance, log_probs in emissions:
+    for utterance, log_probs, *_ in emissions:
         entries.append(_Entry(utterance.id, utterance.num_samples, shard, start, len(log_probs)))
         gathered.append(log_probs)
         start += len(log_probs)

@@ -13,8 +13,7 @@ from tqdm import tqdm
 
 from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
 from xlpl_plugin.data.units import SPECIAL_SYMBOLS, write_units
-from xlpl_plugin.decoding import DecoderConfig, Hypothesis
-from xlpl_plugin.decoding.greedy import GreedyDecoder
+from xlpl_plugin.decoding import DecoderConfig
 from xlpl_plugin.decoding.pool import DecoderPool, Task
 from xlpl_plugin.files import new_output, sha256, write_json
 from xlpl_plugin.labels.emissions import EmissionSource, InputConfig, open_source
@@ -81,23 +80,23 @@ def label(config: LabelConfig, *, force: bool = False) -> LabelSummary:
 
 def _records(manifest: Manifest, source: EmissionSource, pool: DecoderPool) -> Iterator[LabelRecord]:
     """Yield a record for every utterance, in the order in which they are decoded."""
-    greedy_decoder = GreedyDecoder(source.units)
-    waiting: dict[str, tuple[float, int, Hypothesis]] = {}
+    waiting: dict[str, tuple[float, int]] = {}
     frameless: list[LabelRecord] = []
 
     def tasks() -> Iterator[Task]:
-        for utterance, log_probs in source.stream(manifest):
-            seconds = utterance.seconds
-            if not len(log_probs):
-                frameless.append(make_record(utterance.id, seconds, 0, None, None))
+        for emission in source.stream(manifest):
+            name, seconds = emission.utterance.id, emission.utterance.seconds
+            if not len(emission.log_probs):
+                frameless.append(make_record(name, seconds, 0, None, None))
                 continue
-            waiting[utterance.id] = (seconds, len(log_probs), greedy_decoder.decode(log_probs)[0])
-            yield Task(utterance.id, log_probs)
+            waiting[name] = (seconds, len(emission.log_probs))
+            yield Task(name, emission.log_probs, greedy=True)
 
     with tqdm(total=len(manifest.utterances), desc="label", unit="utt", smoothing=0) as bar:
-        for name, hypotheses in pool.decode(tasks()):
-            seconds, frames, greedy = waiting.pop(name)
-            yield make_record(name, seconds, frames, hypotheses[0] if hypotheses else None, greedy)
+        for decoded in pool.decode(tasks()):
+            seconds, frames = waiting.pop(decoded.id)
+            best = decoded.hypotheses[0] if decoded.hypotheses else None
+            yield make_record(decoded.id, seconds, frames, best, decoded.greedy)
             bar.update()
         yield from frameless
         bar.update(len(frameless))

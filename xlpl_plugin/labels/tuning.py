@@ -238,7 +238,7 @@ class _Sample:
         chosen = sorted(rng.permutation(len(manifest.utterances))[: search.sample].tolist())
         part = Manifest(manifest.root, tuple(manifest.utterances[index] for index in chosen))
         # sorted: a model emits in order of length, stored emissions come in the manifest's
-        emissions = sorted((u.id, log_probs) for u, log_probs in source.stream(part) if len(log_probs))
+        emissions = sorted((e.utterance.id, e.log_probs) for e in source.stream(part) if len(e.log_probs))
         self._units = source.units
         self._log_probs: list[LogProbs] = [log_probs for _, log_probs in emissions]
         self.units_per_second = round(sum(map(expected_units, self._log_probs)) / part.seconds, 3)
@@ -270,8 +270,8 @@ class _Sample:
         )
         nothing = Hypothesis((), (), 0.0, 0.0, 0.0, ())
         found: list[dict[int, Hypothesis]] = [{} for _ in batch]
-        for name, hypotheses in pool.decode(tasks):
-            trial, number = map(int, name.split())
-            found[trial][number] = hypotheses[0] if hypotheses else nothing
+        for decoded in pool.decode(tasks):
+            trial, number = map(int, decoded.id.split())
+            found[trial][number] = decoded.hypotheses[0] if decoded.hypotheses else nothing
             if len(found[trial]) == len(self._log_probs):
                 yield batch[trial], [found[trial].pop(number) for number in range(len(self._log_probs))]

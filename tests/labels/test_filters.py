@@ -9,7 +9,7 @@ import pytest
 
 from xlpl_plugin.decoding import Hypothesis
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.labels.filters import FilterConfig, apply_filters
+from xlpl_plugin.labels.filters import Choice, FilterConfig, choose, gather
 from xlpl_plugin.labels.records import LabelRecord, agreement, frames_needed, make_record, read_labels, write_labels
 
 
@@ -24,11 +24,12 @@ def record(
     return make_record(name, frames * 0.04, frames, hypothesis(units, am_score), hypothesis(greedy, -4.0))
 
 
+def chosen(records: list[LabelRecord], config: FilterConfig) -> Choice:
+    return choose(gather(iter(records), config), config)
+
+
 def reasons(records: list[LabelRecord], config: FilterConfig) -> dict[str, str]:
-    marked, _ = apply_filters(records, config)
-    assert [r.id for r in marked] == [r.id for r in records]
-    assert all(r.kept == (r.reason == "") for r in marked)
-    return {r.id: r.reason for r in marked if not r.kept}
+    return {records[row].id: reason for row, reason in chosen(records, config).reasons.items()}
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def reasons(records: list[LabelRecord], config: FilterConfig) -> dict[str, str]:
 )
 def test_thresholds_out_of_range_are_refused(config: FilterConfig) -> None:
     with pytest.raises(XlplError, match="filter"):
-        apply_filters([], config)
+        chosen([], config)
 
 
 def test_labels_that_cannot_be_learned_go_whatever_the_config() -> None:
@@ -81,19 +82,12 @@ def test_confidence_quantile_is_of_what_other_filters_left() -> None:
 
 def test_table_accounts_for_every_label() -> None:
     records = [record("near"), record("far", greedy="b b a |"), record("silent", "")]
-    _, rows = apply_filters(records, FilterConfig(min_agreement=0.6))
+    rows = chosen(records, FilterConfig(min_agreement=0.6)).rows
     assert {row.name: (row.removed, row.left) for row in rows if row.removed} == {
         "empty": (1, 2),
         "disagreement": (1, 1),
     }
     assert sum(row.removed_seconds for row in rows) == pytest.approx(4.0)
-
-
-def test_filtering_again_forgets_the_first_time() -> None:
-    strict, _ = apply_filters([record("far", greedy="b b a |")], FilterConfig(min_agreement=0.9))
-    again, _ = apply_filters(strict, FilterConfig())
-    assert not strict[0].kept
-    assert again[0].kept
 
 
 def test_agreement_and_frames_needed() -> None:

@@ -1,38 +1,148 @@
-"""Which labels a student learns from. Each filter is a small function that gives reasons; none sees a reference."""
+"""Which labels a student learns from, and how much each counts. Filters give reasons; none sees a reference."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
 
-from xlpl_plugin.data.units import WORD_BOUNDARY
+import numpy as np
+import numpy.typing as npt
+
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.labels.records import LabelRecord, frames_needed
+from xlpl_plugin.labels.judges import OtherLabels, letter_nats, unknown_share
+from xlpl_plugin.labels.records import LabelRecord
+from xlpl_plugin.labels.traits import Column, Measure, Traits
 
 
 @dataclass
 class FilterConfig:
-    """Thresholds; 0 turns a filter off. Empty labels and those too long for their audio always go."""
+    """Thresholds; 0 turns a filter off. Empty labels and those too long for their audio always go.
 
-    # at least this agreement (0 to 1) with the acoustic model's greedy output
-    min_agreement: float = 0.0
-    # drop this fraction of the labels, those of the lowest confidence
-    drop_least_confident: float = 0.0
-    # at least so many letters for each second of audio
-    min_letters_per_second: float = 0.0
-    # at least so many letters
-    min_letters: int = 0
+    Filters apply in the order of this list. Each ``drop_`` is a fraction (0 to 1) of the labels that the filters
+    before it left: for measures without a natural threshold.
+    """
+
     # seconds of one output frame of the student; 0: as the labelling model's frames
     student_frame_seconds: float = 0.0
+    # at least so many letters; 2 removes one-letter output
+    min_letters: int = 0
+    # letters for each second of audio: few where the search gave up speech, many where it made some up
+    min_letters_per_second: float = 0.0
+    max_letters_per_second: float = 0.0
+    # the same of words
+    min_words_per_second: float = 0.0
+    max_words_per_second: float = 0.0
+    # at most this share (0 to 1) of pairs of neighbouring words that were in the label before ('la la la': 0.5)
+    max_repeats: float = 0.0
+    # natural log probability a frame of the label's alignment, below 0
+    min_frame_score: float = 0.0
+    # nats a unit by which the acoustic model likes its own greedy output better
+    max_greedy_gap: float = 0.0
+    # at least this agreement (0 to 1) with the acoustic model's greedy output
+    min_agreement: float = 0.0
+    # labels of the same utterances by another acoustic model or round: a folder of labels, or its labels.jsonl
+    other: str = ""
+    # at least this agreement (0 to 1) with them
+    min_other_agreement: float = 0.0
+    # an n-gram model over units (xlpl lm --characters)
+    letters_lm: str = ""
+    # at most so many nats a letter under it
+    max_letter_nats: float = 0.0
+    # a lexicon file whose words count as known; for labels decoded without a lexicon
+    vocabulary: str = ""
+    # at most this share (0 to 1) of words outside it
+    max_unknown: float = 0.0
+    drop_least_confident: float = 0.0
+    drop_least_agreeing: float = 0.0
+    drop_widest_greedy_gap: float = 0.0
+    drop_least_agreeing_with_other: float = 0.0
+    drop_least_plausible: float = 0.0
+    # weigh the kept labels in training by confidence, agreement or other_agreement; empty: all alike
+    weight_by: str = ""
+    # the power to which that is raised: the higher, the less the worse labels count
+    weight_power: float = 1.0
 
     def check(self) -> None:
-        """Raise ``XlplError`` for values out of range."""
-        for name in ("min_agreement", "drop_least_confident"):
-            if not 0.0 <= getattr(self, name) < 1.0:
-                raise XlplError(f"filter.{name}={getattr(self, name)}", expected="at least 0 and below 1")
-        for name in ("min_letters_per_second", "min_letters", "student_frame_seconds"):
-            if not 0.0 <= getattr(self, name) < float("inf"):
-                raise XlplError(f"filter.{name}={getattr(self, name)}", expected="a number of at least 0")
+        """Raise ``XlplError`` for values out of range, and for filters that lack the file they need."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, str):
+                continue
+            expected, good = _expectation(field.name, value)
+            if not good or not math.isfinite(value):
+                raise XlplError(f"filter.{field.name}={value}", expected=expected)
+        if self.weight_by and self.weight_by not in WEIGHT_COLUMNS:
+            raise XlplError(f"filter.weight_by={self.weight_by}", expected=" or ".join(WEIGHT_COLUMNS))
+        for key, column in [*((rule.key, rule.column) for rule in _active(self)), ("weight_by", self.weight_by)]:
+            needed = _NEEDS.get(column)
+            if needed and not getattr(self, needed):
+                raise XlplError(f"filter.{key} is set, but not filter.{needed}", remedy=f"set filter.{needed}")
+
+
+def _expectation(key: str, value: float) -> tuple[str, bool]:
+    if key in _SHARES or key.startswith("drop_"):
+        return "at least 0 and below 1", 0 <= value < 1
+    if key == "min_frame_score":
+        return "a number below 0, or 0 for off", value <= 0
+    return "a number of at least 0", value >= 0
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A filter on one column.
+
+    Attributes:
+        name: of the filter, in reasons and tables.
+        key: of ``FilterConfig``: a bound, or, if it begins with ``drop_``, a fraction.
+        high: whether it is high values that are bad.
+        text: what the reason says, with the value.
+    """
+
+    name: str
+    key: str
+    column: str
+    high: bool
+    text: str
+
+
+# in the order in which they are applied, after those that always are
+RULES = (
+    Rule("few_letters", "min_letters", "letters", False, "{:.0f} letters"),
+    Rule("slow_speech", "min_letters_per_second", "letters_per_second", False, "{:.2f} letters a second"),
+    Rule("fast_speech", "max_letters_per_second", "letters_per_second", True, "{:.2f} letters a second"),
+    Rule("slow_words", "min_words_per_second", "words_per_second", False, "{:.2f} words a second"),
+    Rule("fast_words", "max_words_per_second", "words_per_second", True, "{:.2f} words a second"),
+    Rule("repeats", "max_repeats", "repeats", True, "{:.0%} of the word pairs repeat"),
+    Rule("unlikely", "min_frame_score", "frame_score", False, "{:.3f} nats a frame"),
+    Rule("gap", "max_greedy_gap", "greedy_gap", True, "{:.3f} nats a unit below greedy"),
+    Rule("disagreement", "min_agreement", "agreement", False, "agreement with greedy {:.2f}"),
+    Rule("dissent", "min_other_agreement", "other_agreement", False, "agreement with the other labels {:.2f}"),
+    Rule("implausible", "max_letter_nats", "letter_nats", True, "{:.3f} nats a letter"),
+    Rule("unknown_words", "max_unknown", "unknown", True, "{:.0%} of the words unknown"),
+    Rule("unsure", "drop_least_confident", "confidence", False, "confidence {:.3f}"),
+    Rule("least_agreeing", "drop_least_agreeing", "agreement", False, "agreement with greedy {:.2f}"),
+    Rule("widest_gap", "drop_widest_greedy_gap", "greedy_gap", True, "{:.3f} nats a unit below greedy"),
+    Rule(
+        "most_dissenting",
+        "drop_least_agreeing_with_other",
+        "other_agreement",
+        False,
+        "agreement with the other labels {:.2f}",
+    ),
+    Rule("least_plausible", "drop_least_plausible", "letter_nats", True, "{:.3f} nats a letter"),
+)
+WEIGHT_COLUMNS = ("confidence", "agreement", "other_agreement")
+# no kept label counts less than this
+LEAST_WEIGHT = 0.05
+# columns that need a file, and the key that names it
+_NEEDS = {"other_agreement": "other", "letter_nats": "letters_lm", "unknown": "vocabulary"}
+_JUDGES: Mapping[str, Callable[[str], Measure]] = {
+    "other_agreement": lambda path: OtherLabels(path).agreement,
+    "letter_nats": letter_nats,
+    "unknown": unknown_share,
+}
+_SHARES = {"min_agreement", "min_other_agreement", "max_repeats", "max_unknown"}
 
 
 @dataclass(frozen=True)
@@ -45,84 +155,115 @@ class FilterRow:
     left: int
 
 
-# (utterance id, reason) of those to drop
-Dropped = Iterator[tuple[str, str]]
-Filter = Callable[[Sequence[LabelRecord], FilterConfig], Dropped]
+@dataclass(frozen=True)
+class Choice:
+    """What the filters say about the rows of ``Traits``.
+
+    Attributes:
+        reasons: row -> "filter: reason", of the labels to drop.
+        weights: (rows,) in (0, 1]: what each label counts in training; 1 for dropped ones, and without weighting.
+        rows: what each filter removed, in the order in which they were applied.
+    """
+
+    reasons: dict[int, str]
+    weights: Column
+    rows: list[FilterRow]
 
 
-def failed(records: Sequence[LabelRecord], config: FilterConfig) -> Dropped:
-    for record in records:
-        if record.error:
-            yield record.id, record.error
+# those of the rows left that are to be dropped, with the reason
+Dropped = Iterator[tuple[int, str]]
+Rows = npt.NDArray[np.intp]
+Filter = Callable[[Traits, Rows], Dropped]
 
 
-def empty(records: Sequence[LabelRecord], config: FilterConfig) -> Dropped:
-    for record in records:
-        if not record.words:
-            yield record.id, "no words"
-
-
-def infeasible(records: Sequence[LabelRecord], config: FilterConfig) -> Dropped:
-    """CTC cannot emit more units than there are frames, and needs a blank between two alike."""
-    for record in records:
-        frames = int(record.seconds / config.student_frame_seconds) if config.student_frame_seconds else record.frames
-        needed = frames_needed(record.units.split())
-        if needed > frames:
-            yield record.id, f"needs {needed} frames, has {frames}"
-
-
-def few_letters(records: Sequence[LabelRecord], config: FilterConfig) -> Dropped:
-    for record in records:
-        letters = _letters(record)
-        if letters < config.min_letters:
-            yield record.id, f"{letters} letters"
-
-
-def slow_speech(records: Sequence[LabelRecord], config: FilterConfig) -> Dropped:
-    """Few letters for the time: the search has given up most of the speech."""
-    for record in records:
-        rate = _letters(record) / record.seconds
-        if rate < config.min_letters_per_second:
-            yield record.id, f"{rate:.2f} letters a second"
-
-
-def disagreement(records: Sequence[LabelRecord], config: FilterConfig) -> Dropped:
-    """Far from what the acoustic model says by itself: the LM wrote this label."""
-    for record in records:
-        if record.agreement < config.min_agreement:
-            yield record.id, f"agreement with greedy {record.agreement:.2f}"
-
-
-def unsure(records: Sequence[LabelRecord], config: FilterConfig) -> Dropped:
-    """The fraction of lowest confidence, of those that the other filters left."""
-    ranked = sorted(records, key=lambda record: (record.confidence, record.id))
-    for record in ranked[: int(len(ranked) * config.drop_least_confident)]:
-        yield record.id, f"confidence {record.confidence:.3f} among the lowest {config.drop_least_confident:.0%}"
-
-
-# in the order in which they are applied
-FILTERS: tuple[Filter, ...] = (failed, empty, infeasible, few_letters, slow_speech, disagreement, unsure)
-
-
-def apply_filters(records: Sequence[LabelRecord], config: FilterConfig) -> tuple[list[LabelRecord], list[FilterRow]]:
-    """Return all records in their order with ``kept`` and ``reason`` set, and what each filter removed.
+def gather(records: Iterable[LabelRecord], config: FilterConfig) -> Traits:
+    """Stream over records and measure what ``choose`` needs with this config.
 
     Raises:
-        XlplError: a threshold out of range.
+        XlplError: a value out of range, or a file that cannot be used.
     """
     config.check()
-    left = list(records)
-    reasons: dict[str, str] = {}
+    columns = {*(rule.column for rule in _active(config)), config.weight_by}
+    extra = {name: judge(getattr(config, _NEEDS[name])) for name, judge in _JUDGES.items() if name in columns}
+    return Traits.gather(records, extra)
+
+
+def choose(traits: Traits, config: FilterConfig) -> Choice:
+    """Apply the filters that the config turns on.
+
+    Raises:
+        XlplError: a value out of range.
+    """
+    config.check()
+    left = np.arange(len(traits))
+    reasons: dict[int, str] = {}
     rows = []
-    for apply in FILTERS:
-        dropped = dict(apply(left, config))
-        removed_seconds = sum(record.seconds for record in left if record.id in dropped)
-        left = [record for record in left if record.id not in dropped]
-        rows.append(FilterRow(apply.__name__, len(dropped), round(removed_seconds, 2), len(left)))
-        reasons |= {key: f"{apply.__name__}: {reason}" for key, reason in dropped.items()}
-    marked = [replace(record, kept=record.id not in reasons, reason=reasons.get(record.id, "")) for record in records]
-    return marked, rows
+    for name, apply in _filters(config):
+        dropped = dict(apply(traits, left))
+        gone = np.fromiter(dropped, dtype=np.intp, count=len(dropped))
+        left = np.setdiff1d(left, gone, assume_unique=True)
+        rows.append(FilterRow(name, len(gone), round(float(traits["seconds"][gone].sum()), 2), len(left)))
+        reasons |= {row: f"{name}: {reason}" for row, reason in dropped.items()}
+    return Choice(reasons, _weights(traits, left, config), rows)
 
 
-def _letters(record: LabelRecord) -> int:
-    return sum(unit != WORD_BOUNDARY for unit in record.units.split())
+def failed(traits: Traits, left: Rows) -> Dropped:
+    yield from traits.errors.items()
+
+
+def empty(traits: Traits, left: Rows) -> Dropped:
+    for row in left[traits["words"][left] == 0]:
+        yield int(row), "no words"
+
+
+def infeasible(traits: Traits, left: Rows, frame_seconds: float) -> Dropped:
+    """CTC cannot emit more units than there are frames, and needs a blank between two alike."""
+    frames = np.floor(traits["seconds"] / frame_seconds) if frame_seconds else traits["frames"]
+    for row in left[traits["frames_needed"][left] > frames[left]]:
+        yield int(row), f"needs {traits['frames_needed'][row]:.0f} frames, has {frames[row]:.0f}"
+
+
+def beyond(traits: Traits, left: Rows, rule: Rule, bound: float) -> Dropped:
+    """Rows on the bad side of a bound."""
+    values = traits[rule.column]
+    for row in left[values[left] > bound if rule.high else values[left] < bound]:
+        yield int(row), rule.text.format(values[row])
+
+
+def worst(traits: Traits, left: Rows, rule: Rule, fraction: float) -> Dropped:
+    """The fraction of rows that are worst; of equal ones those whose ids come first."""
+    count = int(len(left) * fraction)
+    if not count:
+        return
+    badness = traits[rule.column][left] * (-1 if rule.high else 1)
+    limit = np.partition(badness, count - 1)[count - 1]
+    ties = sorted(left[badness == limit], key=lambda row: traits.ids[row])
+    for row in [*left[badness < limit], *ties][:count]:
+        yield int(row), f"{rule.text.format(traits[rule.column][row])}, among the worst {fraction:.0%}"
+
+
+def _active(config: FilterConfig) -> list[Rule]:
+    return [rule for rule in RULES if getattr(config, rule.key)]
+
+
+def _filters(config: FilterConfig) -> Iterator[tuple[str, Filter]]:
+    yield "failed", failed
+    yield "empty", empty
+    yield "infeasible", lambda traits, left: infeasible(traits, left, config.student_frame_seconds)
+    for rule in _active(config):
+        yield rule.name, _bind(worst if rule.key.startswith("drop_") else beyond, rule, getattr(config, rule.key))
+
+
+def _bind(function: Callable[[Traits, Rows, Rule, float], Dropped], rule: Rule, value: float) -> Filter:
+    return lambda traits, left: function(traits, left, rule, value)
+
+
+def _weights(traits: Traits, kept: Rows, config: FilterConfig) -> Column:
+    """Scale so that the best of the kept labels weighs 1."""
+    weights = np.ones(len(traits))
+    if config.weight_by and len(kept):
+        values = traits[config.weight_by][kept]
+        best = values.max()
+        if best > 0:
+            weights[kept] = np.maximum((values / best) ** config.weight_power, LEAST_WEIGHT)
+    return weights

@@ -17,7 +17,7 @@ from xlpl_plugin.decoding import DecoderConfig
 from xlpl_plugin.decoding.pool import DecoderPool, Task
 from xlpl_plugin.files import new_output, sha256, write_json
 from xlpl_plugin.labels.emissions import EmissionSource, InputConfig, open_source
-from xlpl_plugin.labels.filters import FilterConfig, FilterRow, apply_filters
+from xlpl_plugin.labels.filters import FilterConfig, FilterRow, choose, gather
 from xlpl_plugin.labels.records import LABELS_FILE, LabelRecord, make_record, write_labels
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,12 @@ def label(config: LabelConfig, *, force: bool = False) -> LabelSummary:
     source = open_source(config)
     with DecoderPool(config.decoder, source.units, config.workers) as pool:
         found = {record.id: record for record in _records(manifest, source, pool)}
-    records, rows = apply_filters([found[name] for name in manifest.ids], config.filter)
+    records = [found[name] for name in manifest.ids]
+    choice = choose(gather(iter(records), config.filter), config.filter)
+    records = [
+        replace(record, kept=row not in choice.reasons, reason=choice.reasons.get(row, ""))
+        for row, record in enumerate(records)
+    ]
     kept = [record for record in records if record.kept]
     summary = LabelSummary(
         utterances=len(records),
@@ -69,11 +74,11 @@ def label(config: LabelConfig, *, force: bool = False) -> LabelSummary:
         seconds=round(manifest.seconds, 2),
         kept_seconds=round(sum(record.seconds for record in kept), 2),
         words=sum(len(record.words) for record in kept),
-        filters=tuple(rows),
+        filters=tuple(choice.rows),
     )
     if not kept:
         logger.warning("none of the %d labels of %s is kept: nothing to learn from", len(records), out)
-    _write(out, config, manifest, source, records)
+    _write(out, config, manifest, source, records, choice.weights.tolist())
     write_json(out / PROVENANCE_FILE, _provenance(config, source.am_sha256, records, summary))
     return summary
 
@@ -103,15 +108,20 @@ def _records(manifest: Manifest, source: EmissionSource, pool: DecoderPool) -> I
 
 
 def _write(
-    out: Path, config: LabelConfig, manifest: Manifest, source: EmissionSource, records: list[LabelRecord]
+    out: Path,
+    config: LabelConfig,
+    manifest: Manifest,
+    source: EmissionSource,
+    records: list[LabelRecord],
+    weights: list[float],
 ) -> None:
     for suffix in ("tsv", "wrd", "ltr", "weight"):
         (out / f"{config.split}.{suffix}").unlink(missing_ok=True)  # of an earlier run, with --force
     write_labels(out / LABELS_FILE, records)
     write_units(out, source.units[len(SPECIAL_SYMBOLS) :])
     kept = tuple(
-        replace(utterance, words=record.text, units=record.units)
-        for utterance, record in zip(manifest.utterances, records, strict=True)
+        replace(utterance, words=record.text, units=record.units, weight=weight)
+        for utterance, record, weight in zip(manifest.utterances, records, weights, strict=True)
         if record.kept
     )
     write_manifest(out, config.split, Manifest(manifest.root, kept))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -14,13 +15,37 @@ from typing import IO, Any
 
 from xlpl_plugin.errors import XlplError
 
+# a neighbour under which a file is written is named .NAME.RANDOM.part; a killed writer leaves it behind
+PART = ".part"
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
 
 @contextlib.contextmanager
 def atomic_open(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
-    """Open a neighbour of ``path`` for writing and move it into place when the block ends without an error."""
+    """Open a neighbour of ``path`` for writing and move it into place when the block ends without an error.
+
+    Raises:
+        XlplError: there is no space left, or not for so large a file.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _moved_into_place(path, mode) as stream:
+            yield stream
+    except OSError as error:
+        if error.errno not in _NO_SPACE:
+            raise
+        raise XlplError(
+            f"cannot be written (disk full?): {error.strerror}",
+            file=path,
+            expected="space on the disk",
+            remedy="make space, or raise the quota, and run the same command again",
+        ) from error
+
+
+@contextlib.contextmanager
+def _moved_into_place(path: Path, mode: str) -> Iterator[IO[Any]]:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
     try:
         with os.fdopen(handle, mode, encoding=None if "b" in mode else "utf-8") as stream:
             yield stream

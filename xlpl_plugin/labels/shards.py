@@ -1,0 +1,282 @@
+"""Results in shards, so that a run that was killed goes on, and many machines share one corpus.
+
+A store is a folder with ``provenance.json`` (the settings that made it, for people and for comparison) and
+``shards/NNNNN.<suffix>``, each with a done marker ``shards/NNNNN.json`` that is written last and holds the count and
+the sha256 of the shard. Without a marker that fits, a shard is not there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from xlpl_plugin.data.manifest import Utterance
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import PART, atomic_open, new_output, read_json, sha256, write_json
+
+logger = logging.getLogger(__name__)
+
+PROVENANCE_FILE = "provenance.json"
+_SHARDS = "shards"
+
+
+class Part(NamedTuple):
+    """Part ``number`` of ``of`` parts, counted from 1: the shards number - 1, number - 1 + of, ..."""
+
+    number: int = 1
+    of: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> Part:
+        """Read "2/8".
+
+        Raises:
+            XlplError: anything else.
+        """
+        number, _, of = text.partition("/")
+        if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+            raise XlplError(f"part {text!r}", expected="i/n with 1 <= i <= n, such as 2/8")
+        return cls(int(number), int(of))
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+
+WHOLE = Part()
+
+
+class Sink(Protocol):
+    """What a payload is written to."""
+
+    def write(self, data: bytes, /) -> int: ...
+
+
+def shard_order(utterances: Sequence[Utterance]) -> list[int]:
+    """Return the rows of ``utterances``, the longest first (what does not fit in memory fails at once), then by id."""
+    return sorted(range(len(utterances)), key=lambda row: (-utterances[row].num_samples, utterances[row].id))
+
+
+def divide(utterances: Sequence[Utterance], size: int) -> list[tuple[Utterance, ...]]:
+    """Cut ``utterances``, in the order of ``shard_order``, into shards of ``size``; the last one may be smaller.
+
+    Raises:
+        XlplError: ``size`` is below 1.
+    """
+    if size < 1:
+        raise XlplError(f"shard_size={size}", expected="a whole number of at least 1")
+    ordered = [utterances[row] for row in shard_order(utterances)]
+    return [tuple(ordered[start : start + size]) for start in range(0, len(ordered), size)]
+
+
+class ShardStore:
+    """A folder of shards; make one with ``open`` or ``existing``."""
+
+    def __init__(self, folder: Path, provenance: dict[str, Any], suffix: str) -> None:
+        self.folder, self.suffix = folder, suffix
+        self.provenance = provenance
+        self._digest = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()
+
+    @classmethod
+    def open(
+        cls,
+        folder: str | Path,
+        settings: Mapping[str, Any],
+        shards: int,
+        *,
+        suffix: str = "jsonl",
+        about: Mapping[str, Any] | None = None,
+        force: bool = False,
+    ) -> ShardStore:
+        """Begin a store of ``shards`` shards, or go on with the one that is there.
+
+        Args:
+            settings: all that decides what the shards hold, as JSON; nested objects are compared key by key.
+            suffix: file name extension of the shards.
+            about: facts to record in provenance.json of a new store, which are not compared.
+            force: throw away the shards that are there.
+
+        Raises:
+            XlplError: the folder holds something else, or shards of other settings (each difference is named).
+        """
+        folder = Path(folder)
+        wanted = json.loads(json.dumps({**settings, "shards": shards}))
+        if force:
+            _remove(folder, suffix)
+        if (folder / PROVENANCE_FILE).exists():
+            store = cls.existing(folder, suffix=suffix)
+            refuse_other_settings(folder, store.settings, wanted)
+            return store
+        new_output(folder, force=force)
+        store = cls(folder, {"settings": wanted}, suffix)
+        store.note(**(about or {}))
+        return store
+
+    @classmethod
+    def existing(cls, folder: str | Path, *, suffix: str = "jsonl") -> ShardStore:
+        """Open the store that is in ``folder``.
+
+        Raises:
+            XlplError: there is none.
+        """
+        file = Path(folder) / PROVENANCE_FILE
+        provenance = read_json(file)
+        if not isinstance(provenance, dict) or not isinstance(provenance.get("settings", {}).get("shards"), int):
+            raise XlplError(
+                "not the provenance of a store of shards",
+                file=file,
+                expected="an object with the settings that made the shards",
+                remedy="choose another folder, or add --force to overwrite this one",
+            )
+        return cls(Path(folder), provenance, suffix)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings that decide what the shards hold, as they are compared."""
+        settings: dict[str, Any] = self.provenance["settings"]
+        return settings
+
+    @property
+    def shards(self) -> int:
+        return int(self.settings["shards"])
+
+    def note(self, **facts: Any) -> None:
+        """Put ``facts`` beside the settings into provenance.json; None takes one away."""
+        added = {key: value for key, value in facts.items() if value is not None}
+        self.provenance = {key: value for key, value in self.provenance.items() if key not in facts} | added
+        write_json(self.folder / PROVENANCE_FILE, self.provenance)
+
+    def file(self, number: int) -> Path:
+        return self.folder / _SHARDS / f"{number:05d}.{self.suffix}"
+
+    def marker(self, number: int) -> dict[str, Any]:
+        """Return the done marker of a shard: count, sha256, part, and the summary that was written with it.
+
+        Raises:
+            XlplError: the shard is not finished.
+        """
+        marker: dict[str, Any] = read_json(self._marker_file(number))
+        return marker
+
+    def missing(self, part: tuple[int, int] = WHOLE) -> list[int]:
+        """Return the shards of ``part`` that are still to be made; damaged ones count, and are said to be so.
+
+        Reads all finished shards of the part, to compare their hashes.
+
+        Raises:
+            XlplError: a shard was made with other settings than the store's.
+        """
+        return [number for number in self._numbers(part) if not self._intact(number)]
+
+    def sweep(self, part: tuple[int, int] = WHOLE) -> None:
+        """Remove what killed writers of ``part`` left half written. Nobody else may be writing that part."""
+        for number in self._numbers(part):
+            for file in (self.folder / _SHARDS).glob(f".{number:05d}.*{PART}"):
+                file.unlink(missing_ok=True)
+        if Part(*part) == WHOLE:
+            for file in self.folder.glob(f".*{PART}"):
+                file.unlink(missing_ok=True)
+
+    def write(
+        self,
+        number: int,
+        count: int,
+        payload: Callable[[Sink], object],
+        summary: Mapping[str, Any] | None = None,
+        *,
+        part: tuple[int, int] = WHOLE,
+    ) -> None:
+        """Write a shard of ``count`` results, and its done marker with ``summary`` after it.
+
+        ``payload`` gets an object with ``write(bytes)``; ``numpy.save`` takes it as a file.
+
+        Raises:
+            XlplError: no space is left.
+        """
+        marker = self._marker_file(number)
+        marker.unlink(missing_ok=True)  # of a damaged shard
+        with atomic_open(self.file(number), "wb") as stream:
+            sink = _HashingSink(stream)
+            payload(sink)
+        fingerprint = {"count": count, "sha256": sink.digest.hexdigest(), "settings": self._digest}
+        write_json(marker, {**fingerprint, "part": str(Part(*part)), **(summary or {})})
+
+    def _numbers(self, part: tuple[int, int]) -> range:
+        return range(part[0] - 1, self.shards, part[1])
+
+    def _marker_file(self, number: int) -> Path:
+        return self.folder / _SHARDS / f"{number:05d}.json"
+
+    def _intact(self, number: int) -> bool:
+        file, marker_file = self.file(number), self._marker_file(number)
+        if not marker_file.exists():
+            return False
+        try:
+            marker = self.marker(number)
+            told, settings = marker["sha256"], marker["settings"]
+        except (XlplError, KeyError, TypeError):
+            told = settings = ""
+        if settings and settings != self._digest:
+            raise XlplError(
+                "this shard was made with other settings than those in provenance.json",
+                file=marker_file,
+                expected="shards of one run in one folder",
+                remedy="remove this shard, or start over with --force",
+            )
+        if not told or not file.exists() or sha256(file) != told:
+            logger.warning("%s: damaged (it does not fit its marker); it is made again", file)
+            return False
+        return True
+
+
+class _HashingSink:
+    def __init__(self, stream: Sink) -> None:
+        self._stream = stream
+        self.digest = hashlib.sha256()
+
+    def write(self, data: bytes, /) -> int:
+        self.digest.update(data)
+        return self._stream.write(data)
+
+
+def refuse_other_settings(folder: Path, old: Mapping[str, Any], new: Mapping[str, Any], where: str = "") -> None:
+    """Raise ``XlplError`` that lists each setting in which ``new`` is other than ``old``, the settings of ``folder``.
+
+    ``where`` says whose the new ones are.
+    """
+    flat_old, flat_new = dict(_flat(old)), dict(_flat(new))
+    differing = [key for key in {**flat_old, **flat_new} if flat_old.get(key) != flat_new.get(key)]
+    if not differing:
+        return
+    lines = [f"    {key}: {_shown(flat_old, key)} -> {_shown(flat_new, key)}" for key in differing]
+    raise XlplError(
+        f"made with other settings than {where or 'those asked for'}",
+        file=folder,
+        expected="\n".join(["the same ones; these differ (there -> here):", *lines]),
+        remedy="set them back to go on with these shards, choose another folder, or start over with --force",
+    )
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _shown(flat: Mapping[str, Any], key: str) -> str:
+    text = json.dumps(flat[key], ensure_ascii=False) if key in flat else "not set"
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _remove(folder: Path, suffix: str) -> None:
+    """Remove a store. The provenance goes first: what is left is then no store of any settings."""
+    (folder / PROVENANCE_FILE).unlink(missing_ok=True)
+    number = "[0-9]" * 5 + "*"
+    for pattern in (f"{number}.json", f"{number}.{suffix}", f".{number}.*{PART}"):
+        for file in (folder / _SHARDS).glob(pattern):
+            file.unlink(missing_ok=True)

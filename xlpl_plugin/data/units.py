@@ -7,10 +7,10 @@ from pathlib import Path
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import read_lines, write_lines
-from xlpl_plugin.text.symbols import LETTERS, SPECIAL_SYMBOLS, WORD_BOUNDARY
+from xlpl_plugin.text.symbols import LETTERS, PIECE_MARK, SPECIAL_SYMBOLS, WORD_BOUNDARY
 
 __all__ = [
-    "BLANK_INDEX", "LETTERS", "SPECIAL_SYMBOLS", "WORD_BOUNDARY",
+    "BLANK_INDEX", "LETTERS", "PIECE_MARK", "SPECIAL_SYMBOLS", "WORD_BOUNDARY",
     "letters_line", "read_units", "words_of_units", "write_units",
 ]  # fmt: skip
 
@@ -54,4 +54,4 @@ def words_of_units(units: Iterable[str]) -> list[str]:
     >>> words_of_units("h e l l o | y o u |".split())
     ['hello', 'you']
     """
-    return "".join(units).replace(WORD_BOUNDARY, " ").replace("\u2581", " ").split()
+    return "".join(units).replace(WORD_BOUNDARY, " ").replace(PIECE_MARK, " ").split()

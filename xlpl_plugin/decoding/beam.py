@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import re
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -14,6 +15,7 @@ import numpy as np
 from flashlight.lib.text.decoder import (
     LM,
     CriterionType,
+    DecodeResult,
     LexiconDecoder,
     LexiconDecoderOptions,
     SmearingMode,
@@ -24,7 +26,8 @@ from flashlight.lib.text.dictionary import Dictionary
 
 from xlpl_plugin.data.units import BLANK_INDEX, WORD_BOUNDARY
 from xlpl_plugin.decoding.blank import penalize_blank
-from xlpl_plugin.decoding.hypothesis import Hypothesis, LogProbs, checked_log_probs, collapse
+from xlpl_plugin.decoding.confidence import word_confidences
+from xlpl_plugin.decoding.hypothesis import Hypothesis, LogProbs, checked_log_probs, collapse, word_spans
 from xlpl_plugin.decoding.options import DecoderConfig, Weights
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
@@ -73,14 +76,22 @@ class BeamDecoder:
 
     The last word must end: where the boundary is not among the ``beam_token`` likeliest units of any of the last
     frames, all units are tried in that utterance. A word that stays unfinished all the same is left out.
+
+    Attributes:
+        search_seconds: CPU time spent inside the C++ search so far.
     """
 
     def __init__(self, config: DecoderConfig, units: Sequence[str], space: SearchSpace) -> None:
         self.config, self.units, self.space = config, tuple(units), space
+        self.search_seconds = 0.0
         self._has_boundary = WORD_BOUNDARY in self.units
         self._silence = self.units.index(WORD_BOUNDARY) if self._has_boundary else _UNUSED_INDEX
         self._search = self._make_search(config.beam_token)
         self._wide_search = self._make_search(len(self.units))
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        return self.space.dropped
 
     def weighted(self, weights: Weights) -> BeamDecoder:
         """Return a decoder with other weights over the same trie and LM."""
@@ -92,11 +103,13 @@ class BeamDecoder:
             emissions[:, _UNUSED_INDEX] = -1e4
         # the pointer stays valid during the call: `emissions` is ours and contiguous
         search = self._search if self._can_end(emissions[-_LAST_FRAMES:]) else self._wide_search
+        started = time.thread_time()
         results = search.decode(emissions.ctypes.data, *emissions.shape)
+        self.search_seconds += time.thread_time() - started
         found: dict[tuple[str, ...], Hypothesis] = {}
         for result in results:
             # without a finished word at the end, readings may differ in that unfinished word alone
-            hypothesis = self._hypothesis(result.tokens, result.words, result.emittingModelScore, result.score)
+            hypothesis = self._hypothesis(emissions, result)
             found.setdefault(hypothesis.words, hypothesis)
             if len(found) == self.config.nbest:
                 break
@@ -123,17 +136,19 @@ class BeamDecoder:
         likelier = min(int(np.count_nonzero(row)) for row in last_frames > boundary)
         return not self._has_boundary or likelier < self.config.beam_token
 
-    def _hypothesis(self, tokens: Sequence[int], words: Sequence[int], am_score: float, score: float) -> Hypothesis:
+    def _hypothesis(self, emissions: LogProbs, result: DecodeResult) -> Hypothesis:
         # one entry a frame, between an entry for the start and one for the end
-        ends = [position for position, word in enumerate(words) if word >= 0]
-        indices = [words[position] for position in ends]
-        path = tokens[1 : ends[-1] + 1] if ends else []
-        units, frames = collapse(path, self.units)
+        path, words = result.tokens[1:-1], result.words[1:-1]
+        word_ends = [position for position, word in enumerate(words) if word >= 0]
+        indices = [words[position] for position in word_ends]
+        units, frames, ends = collapse(path[: word_ends[-1] + 1] if word_ends else [], self.units)
         lm_score = self.space.lm_score(indices)
+        am_score, score = result.emittingModelScore, result.score
         if not self.config.log_add:
             score = am_score + self.config.lm_weight * lm_score + self.config.word_score * len(indices)
         names = tuple(self.space.words[index] for index in indices)
-        return Hypothesis(names, units, am_score=am_score, lm_score=lm_score, score=score, frames=frames)
+        confidences = word_confidences(emissions, path, word_spans(units, frames, ends))
+        return Hypothesis(names, units, am_score, lm_score, score, frames, ends, confidences)
 
 
 def build_search_space(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from xlpl_plugin.data.units import BLANK_INDEX, WORD_BOUNDARY
+from xlpl_plugin.data.units import BLANK_INDEX, PIECE_MARK, WORD_BOUNDARY
+from xlpl_plugin.decoding.options import Weights
 from xlpl_plugin.errors import XlplError
 
 LogProbs = npt.NDArray[np.float32]
@@ -27,6 +29,8 @@ class Hypothesis:
         score: am_score + lm_weight * lm_score + word_score * len(words); with ``log_add`` the am part sums
             over alignments.
         frames: for each unit the frame in which it begins.
+        ends: for each unit the frame after its last.
+        confidences: for each word how sure the acoustic model is of it, 0 to 1 (``decoding.confidence``).
     """
 
     words: tuple[str, ...]
@@ -35,10 +39,29 @@ class Hypothesis:
     lm_score: float
     score: float
     frames: tuple[int, ...]
+    ends: tuple[int, ...] = ()
+    confidences: tuple[float, ...] = ()
+
+
+# what is made of an utterance in which nothing can be heard
+NOTHING = Hypothesis(words=(), units=(), am_score=0.0, lm_score=0.0, score=0.0, frames=())
 
 
 class Decoder(Protocol):
-    """Turns one utterance's log-probs into hypotheses."""
+    """Turns one utterance's log-probs into hypotheses.
+
+    Attributes:
+        search_seconds: CPU time spent inside the C++ search so far; 0 where there is none.
+    """
+
+    search_seconds: float
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """Words left out of the search: likelier ones share their spelling, and the trie has no room for more."""
+
+    def weighted(self, weights: Weights) -> Decoder:
+        """Return a decoder with other weights; what is large is shared."""
 
     def decode(self, log_probs: LogProbs) -> list[Hypothesis]:
         """Return at least one hypothesis, best first, for (frames, units) natural log-probs, frames > 0."""
@@ -72,17 +95,40 @@ def checked_log_probs(log_probs: npt.ArrayLike, num_units: int) -> LogProbs:
     return np.maximum(array, np.float32(-1e4))
 
 
-def collapse(path: Sequence[int], units: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """Return the units of a CTC path and the frame where each begins.
+def collapse(path: Sequence[int], units: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]:
+    """Return the units of a CTC path, the frame where each begins, and the frame after its last.
 
     Repeats and blanks go; so do word boundaries that end no word (at the start, or after another one).
     """
-    found: list[tuple[str, int]] = []
-    previous = BLANK_INDEX
-    for frame, index in enumerate(path):
-        if index not in (previous, BLANK_INDEX):
-            ends_nothing = units[index] == WORD_BOUNDARY and (not found or found[-1][0] == WORD_BOUNDARY)
-            if not ends_nothing:
-                found.append((units[index], frame))
-        previous = index
-    return tuple(unit for unit, _ in found), tuple(frame for _, frame in found)
+    found: list[tuple[str, int, int]] = []
+    frame = 0
+    for index, same in groupby(path):
+        end = frame + sum(1 for _ in same)
+        ends_nothing = units[index] == WORD_BOUNDARY and (not found or found[-1][0] == WORD_BOUNDARY)
+        if index != BLANK_INDEX and not ends_nothing:
+            found.append((units[index], frame, end))
+        frame = end
+    names, frames, ends = zip(*found, strict=True) if found else ((), (), ())
+    return names, frames, ends
+
+
+def word_spans(units: Sequence[str], frames: Sequence[int], ends: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """Return for each word the first frame of its first letter and the frame after its last letter.
+
+    Word boundaries, and a piece that is nothing but the mark of a word's beginning, belong to no word.
+
+    >>> word_spans(("a", "b", "|", "a", "|"), (3, 5, 7, 9, 10), (4, 7, 8, 10, 11))
+    ((3, 7), (9, 10))
+    """
+    spans: list[tuple[int, int]] = []
+    new_word = True
+    for unit, first, end in zip(units, frames, ends, strict=True):
+        new_word = new_word or unit.startswith(PIECE_MARK)
+        if unit in (WORD_BOUNDARY, PIECE_MARK):
+            new_word = True
+        elif new_word:
+            spans.append((first, end))
+            new_word = False
+        else:
+            spans[-1] = (spans[-1][0], end)
+    return tuple(spans)

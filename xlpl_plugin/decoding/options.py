@@ -32,6 +32,8 @@ class DecoderConfig:
     nbest: int = 1
     # sum the probabilities of a hypothesis's alignments instead of taking the best one
     log_add: bool = False
+    # of frames in a row whose blank probability is above this one is searched; 1: all frames are
+    collapse_blank: float = 1.0
 
     def check(self) -> None:
         """Raise ``XlplError`` where values cannot work together."""
@@ -40,6 +42,8 @@ class DecoderConfig:
                 raise XlplError(f"decoder.{name}={getattr(self, name)}", expected="a whole number of at least 1")
         if not self.beam_threshold > 0:
             raise XlplError(f"decoder.beam_threshold={self.beam_threshold}", expected="a number above 0")
+        if not 0.5 <= self.collapse_blank <= 1:
+            raise XlplError(f"decoder.collapse_blank={self.collapse_blank}", expected="a probability, 0.5 to 1 (off)")
         for name in ("lm_weight", "word_score", "blank_penalty"):
             if not math.isfinite(getattr(self, name)):
                 raise XlplError(f"decoder.{name}={getattr(self, name)}", expected="a finite number")

@@ -55,6 +55,9 @@ class AsrConfig(FairseqDataclass):
     )
     dec_nbest: int = field(default=DecoderConfig.nbest, metadata={"help": "hypotheses of an utterance"})
     dec_log_add: bool = field(default=DecoderConfig.log_add, metadata={"help": "sum over alignments"})
+    dec_collapse_blank: float = field(
+        default=DecoderConfig.collapse_blank, metadata={"help": "runs of surer blanks are one frame; 1: off"}
+    )
     dec_words: str = field(default="", metadata={"help": "new file for the words in their own script, by utterance"})
     # draws of an epoch are new batches
     rebuild_batches: bool = True

@@ -9,6 +9,7 @@ import torch
 from fairseq.data import Dictionary
 
 from xlpl_plugin.decoding import DecoderConfig, Hypothesis, LogProbs, build_decoder
+from xlpl_plugin.decoding.hypothesis import NOTHING
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import new_output
 from xlpl_plugin.models.outputs import log_probs_and_frames
@@ -49,7 +50,7 @@ class CtcGenerator:
             )
         log_probs, frames = log_probs_and_frames(models[0], sample["net_input"])
         emissions = [log_probs[:count, i].cpu().numpy() for i, count in enumerate(frames.tolist())]
-        decoded = [self.decoder.decode(own) if len(own) else [_EMPTY] for own in emissions]
+        decoded = [self.decoder.decode(own) if len(own) else [NOTHING] for own in emissions]
         if self.words_file:
             with self.words_file.open("a", encoding="utf-8") as stream:
                 for name, hypotheses in zip(sample["names"], decoded, strict=True):
@@ -71,6 +72,3 @@ class CtcGenerator:
             "attention": None,
         }
 
-
-# an utterance too short for a single frame
-_EMPTY = Hypothesis(words=(), units=(), am_score=0.0, lm_score=0.0, score=0.0, frames=())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,8 @@ def record(
     def hypothesis(units: str, score: float) -> Hypothesis:
         words = tuple(units.replace(" ", "").split("|")[:-1])
         starts = tuple(range(len(units.split())))
-        return Hypothesis(words, tuple(units.split()), score, -1.0, score, starts)
+        confidences = (math.exp(score / frames),) * len(words)
+        return Hypothesis(words, tuple(units.split()), score, -1.0, score, starts, confidences=confidences)
 
     return make_record(name, frames * 0.04, frames, hypothesis(units, am_score), hypothesis(greedy, -4.0))
 

@@ -7,13 +7,14 @@ have one line for each of those rows. An utterance's id is its relative path wit
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import read_lines, write_lines
+from xlpl_plugin.files import atomic_open, read_lines
 
 
 @dataclass(frozen=True)
@@ -92,24 +93,61 @@ def read_manifest(folder: str | Path, split: str, *, labels: bool = True, units_
 def write_manifest(folder: str | Path, split: str, manifest: Manifest) -> None:
     """Write the split's files, label files only where every utterance has that label.
 
-    The root is written as an absolute path (fairseq reads it as it stands). The .tsv comes last, so that a
-    reader that finds it finds the rest.
+    Raises:
+        XlplError: an id twice, or labels of some utterances only.
     """
     folder = Path(folder)
     utterances: Sequence[Utterance] = manifest.utterances
     _reject_duplicates(folder / f"{split}.tsv", [utterance.path for utterance in utterances])
+    columns = []
     for suffix, column in (("wrd", [u.words for u in utterances]), ("ltr", [u.units for u in utterances])):
-        present = [value for value in column if value is not None]
-        if present and len(present) != len(column):
+        present = sum(value is not None for value in column)
+        if present and present != len(column):
             raise XlplError(
-                f"only {len(present)} of {len(column)} utterances have labels", file=folder / f"{split}.{suffix}"
+                f"only {present} of {len(column)} utterances have labels", file=folder / f"{split}.{suffix}"
             )
         if present:
-            write_lines(folder / f"{split}.{suffix}", present)
+            columns.append(suffix)
     if any(utterance.weight != 1.0 for utterance in utterances):
-        write_lines(folder / f"{split}.weight", (f"{utterance.weight:.6g}" for utterance in utterances))
-    rows = [f"{utterance.path}\t{utterance.num_samples}" for utterance in utterances]
-    write_lines(folder / f"{split}.tsv", [str(manifest.root.resolve()), *rows])
+        columns.append("weight")
+    with open_manifest(folder, split, manifest.root, columns) as add:
+        for utterance in utterances:
+            add(utterance)
+
+
+@contextmanager
+def open_manifest(
+    folder: str | Path, split: str, root: Path, columns: Sequence[str]
+) -> Iterator[Callable[[Utterance], None]]:
+    """Write a split one utterance at a time: the block gets a function that adds one.
+
+    The root is written as an absolute path (fairseq reads it as it stands). All files come into place at the end of
+    the block, the .tsv last, so that a reader that finds it finds the rest.
+
+    Args:
+        folder: of the split.
+        split: its name.
+        root: what the utterances' paths are relative to.
+        columns: which of wrd, ltr and weight to write beside the .tsv.
+    """
+    base = Path(folder) / split
+    with ExitStack() as stack:
+        streams = {suffix: stack.enter_context(atomic_open(f"{base}.{suffix}")) for suffix in ("tsv", *columns)}
+
+        def add(utterance: Utterance) -> None:
+            streams["tsv"].write(f"{utterance.path}\t{utterance.num_samples}\n")
+            for suffix in columns:
+                streams[suffix].write(f"{_COLUMNS[suffix](utterance)}\n")
+
+        streams["tsv"].write(f"{root.resolve()}\n")
+        yield add
+
+
+_COLUMNS: Mapping[str, Callable[[Utterance], str]] = {
+    "wrd": lambda utterance: utterance.words or "",
+    "ltr": lambda utterance: utterance.units or "",
+    "weight": lambda utterance: f"{utterance.weight:.6g}",
+}
 
 
 def _parse_row(line: str, tsv: Path, number: int) -> tuple[str, int]:

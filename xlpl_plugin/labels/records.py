@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from itertools import accumulate, pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rapidfuzz.distance import Levenshtein
 
 from xlpl_plugin.decoding import Hypothesis
+from xlpl_plugin.decoding.confidence import utterance_confidence
+from xlpl_plugin.decoding.hypothesis import NOTHING, word_spans
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import iter_lines, write_lines
+
+if TYPE_CHECKING:
+    from xlpl_plugin.labels.emissions import Window
 
 LABELS_FILE = "labels.jsonl"
 
@@ -32,13 +37,18 @@ class LabelRecord:
         frames: frames of the acoustic model.
         starts: for each unit the frame in which it begins.
         seconds: duration of the recording.
-        confidence: exp(am_score / frames): the mean (geometric) probability of a frame of the decoded path, 0 to 1.
+        confidence: how sure the acoustic model is of the words, 0 to 1 (``decoding.confidence``).
         agreement: 1 - edits / length between the greedy units and ``units``, over the longer of the two, 0 to 1.
         greedy: the units of the acoustic model alone.
         greedy_score: natural log probability of the best path of the acoustic model alone.
         error: why there is no hypothesis; empty where there is one.
         kept: whether the label stands in the manifest that a student reads.
         reason: why not; empty where kept.
+        weight: what the label counts in training.
+        word_times: for each word the seconds in the recording where it begins and ends.
+        word_confidences: for each word how sure the acoustic model is of it, 0 to 1.
+        alternatives: the other hypotheses, best first, as (text, score); none with decoder.nbest=1, nor for a
+            recording that was decoded in several windows.
     """
 
     id: str
@@ -57,6 +67,10 @@ class LabelRecord:
     error: str = ""
     kept: bool = True
     reason: str = ""
+    weight: float = 1.0
+    word_times: tuple[tuple[float, float], ...] = ()
+    word_confidences: tuple[float, ...] = ()
+    alternatives: tuple[tuple[str, float], ...] = ()
 
     @property
     def text(self) -> str:
@@ -64,12 +78,30 @@ class LabelRecord:
 
 
 def make_record(
-    utterance_id: str, seconds: float, frames: int, best: Hypothesis | None, greedy: Hypothesis | None
+    utterance_id: str,
+    seconds: float,
+    frames: int,
+    best: Hypothesis | None,
+    greedy: Hypothesis | None,
+    *,
+    windows: Sequence[Window] = (),
+    alternatives: Sequence[Hypothesis] = (),
+    error: str = "",
 ) -> LabelRecord:
-    """Put a hypothesis into a record; ``best`` None means that the decoder failed, ``greedy`` None: no frames."""
-    empty = Hypothesis((), (), 0.0, 0.0, 0.0, ())
-    found, path = best or empty, greedy or empty
-    error = "" if best else "the decoder's process died twice on it" if frames else "too short for a frame"
+    """Put a hypothesis into a record.
+
+    Args:
+        utterance_id: of the utterance.
+        seconds: duration of the recording.
+        frames: of the acoustic model.
+        best: None means that there is none; ``error`` should say why.
+        greedy: what the acoustic model says by itself, if anything.
+        windows: where the frames lie in the recording; without them the words get no times.
+        alternatives: the hypotheses after the best.
+        error: why there is no hypothesis.
+    """
+    found, path = best or NOTHING, greedy or NOTHING
+    unsaid = "the decoder's process died twice on it" if frames else "too short for a frame"
     return LabelRecord(
         id=utterance_id,
         words=found.words,
@@ -80,12 +112,30 @@ def make_record(
         frames=frames,
         starts=found.frames,
         seconds=seconds,
-        confidence=round(math.exp(found.am_score / frames), 6) if best else 0.0,
+        confidence=round(utterance_confidence(found.confidences), 6),
         agreement=round(agreement(found.units, path.units), 6) if best else 0.0,
         greedy=" ".join(path.units),
         greedy_score=round(path.am_score, 4),
-        error=error,
+        error="" if best else error or unsaid,
+        word_times=_word_times(found, windows) if windows else (),
+        word_confidences=tuple(round(confidence, 6) for confidence in found.confidences),
+        alternatives=tuple((" ".join(other.words), round(other.score, 4)) for other in alternatives),
     )
+
+
+def _word_times(found: Hypothesis, windows: Sequence[Window]) -> tuple[tuple[float, float], ...]:
+    """Return seconds in the recording; a word lies within one window, so its end is on that window's clock."""
+    bounds = list(accumulate((window.frames for window in windows), initial=0))
+    times = []
+    at = 0
+    for first, end in word_spans(found.units, found.frames, found.ends):
+        while first >= bounds[at + 1]:
+            at += 1
+        window = windows[at]
+        of_frame = window.seconds / window.frames
+        start, stop = (window.start + (frame - bounds[at]) * of_frame for frame in (first, end))
+        times.append((round(start, 3), round(stop, 3)))
+    return tuple(times)
 
 
 def agreement(units: Sequence[str], greedy: Sequence[str]) -> float:
@@ -98,26 +148,52 @@ def frames_needed(units: Sequence[str]) -> int:
     return len(units) + sum(first == second for first, second in pairwise(units))
 
 
+def record_line(record: LabelRecord) -> str:
+    """Return the record's line of JSON, without the line's end."""
+    return json.dumps(vars(record), ensure_ascii=False)
+
+
+def parse_record(line: str | bytes, file: str | Path, number: int | None = None) -> LabelRecord:
+    """Read a record's line; ``file`` and line ``number`` are for the error.
+
+    Raises:
+        XlplError: it is none.
+    """
+    try:
+        return LabelRecord(**{key: _frozen(value) for key, value in json.loads(line).items()})
+    except (ValueError, AttributeError, TypeError) as error:
+        names = ", ".join(field.name for field in fields(LabelRecord))
+        raise XlplError(
+            f"not a label record ({error})", file=file, line=number, expected=f"an object with {names}"
+        ) from error
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
 def write_labels(file: str | Path, records: Iterable[LabelRecord]) -> None:
-    write_lines(file, (json.dumps(asdict(record), ensure_ascii=False) for record in records))
+    write_lines(file, map(record_line, records))
+
+
+def iter_labels(file: str | Path) -> Iterator[LabelRecord]:
+    """Yield the records of ``labels.jsonl`` one after the other, so that they need not fit in memory.
+
+    Raises:
+        XlplError: a line that is no record.
+    """
+    for number, line in enumerate(iter_lines(file), start=1):
+        yield parse_record(line, file, number)
 
 
 def read_labels(file: str | Path) -> list[LabelRecord]:
-    """Read ``labels.jsonl``.
+    """Read all of ``labels.jsonl``.
 
     Raises:
         XlplError: a line that is no record, or an id that stands twice.
     """
-    names = {field.name for field in fields(LabelRecord)}
     records: dict[str, LabelRecord] = {}
-    for number, line in enumerate(iter_lines(file), start=1):
-        try:
-            value = json.loads(line)
-            record = LabelRecord(**{**value, "words": tuple(value["words"]), "starts": tuple(value["starts"])})
-        except (ValueError, KeyError, TypeError) as error:
-            raise XlplError(
-                f"not a label record ({error})", file=file, line=number, expected=f"an object with {', '.join(names)}"
-            ) from error
+    for number, record in enumerate(iter_labels(file), start=1):
         if record.id in records:
             raise XlplError(f"id {record.id!r} stands twice", file=file, line=number, expected="every id once")
         records[record.id] = record

@@ -59,13 +59,13 @@ class SearchSpace:
     lm: LM
     dropped: tuple[str, ...]
 
-    def lm_score(self, word_indices: Iterable[int]) -> float:
-        """Return the log10 probability of a whole sentence."""
-        state, total = self.lm.start(False), 0.0
+    def lm_scores(self, word_indices: Iterable[int]) -> tuple[float, ...]:
+        """Return the log10 probabilities of a sentence's words, and of its end after them."""
+        state, scores = self.lm.start(False), []
         for index in word_indices:
             state, score = self.lm.score(state, index)
-            total += score
-        return float(total + self.lm.finish(state)[1])
+            scores.append(float(score))
+        return (*scores, float(self.lm.finish(state)[1]))
 
 
 class BeamDecoder:
@@ -142,12 +142,13 @@ class BeamDecoder:
         word_ends = [position for position, word in enumerate(words) if word >= 0]
         indices = [words[position] for position in word_ends]
         units, frames, ends = collapse(path[: word_ends[-1] + 1] if word_ends else [], self.units)
-        lm_score = self.space.lm_score(indices)
+        lm_scores = self.space.lm_scores(indices)
+        lm_score = sum(lm_scores)
         am_score, score = result.emittingModelScore, result.score
         if not self.config.log_add:
             score = am_score + self.config.lm_weight * lm_score + self.config.word_score * len(indices)
         names = tuple(self.space.words[index] for index in indices)
-        confidences = word_confidences(emissions, path, word_spans(units, frames, ends))
+        confidences = word_confidences(emissions, path, word_spans(units, frames, ends), lm_scores[:-1])
         return Hypothesis(names, units, am_score, lm_score, score, frames, ends, confidences)
 
 

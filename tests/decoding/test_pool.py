@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 
 from xlpl_plugin.decoding import DecoderConfig, Hypothesis, Weights, build_decoder
+from xlpl_plugin.decoding.greedy import GreedyDecoder
 from xlpl_plugin.decoding.pool import Decoded, DecoderPool, Task
 from xlpl_plugin.errors import XlplError
 
@@ -55,6 +58,81 @@ def test_workers_decode_as_one_process_does(config: DecoderConfig, workers: int)
         again = by_id(pool.decode(tasks(40)))
     assert found == {task.id: decoder.decode(task.log_probs) for task in tasks(40)}
     assert again == found
+
+
+def test_the_greedy_path_comes_where_it_is_asked_for(config: DecoderConfig) -> None:
+    config.blank_penalty = 3.0
+    with DecoderPool(config, UNITS, 2) as pool:
+        both = (task._replace(greedy=int(task.id[1:]) % 2 == 0) for task in tasks(10))
+        found = {decoded.id: decoded.greedy for decoded in pool.decode(both)}
+    expected = {task.id: GreedyDecoder(UNITS).decode(task.log_probs)[0] for task in tasks(10)}
+    assert found == {name: path if int(name[1:]) % 2 == 0 else None for name, path in expected.items()}
+
+
+def test_time_in_the_search_is_told(config: DecoderConfig) -> None:
+    with DecoderPool(config, UNITS, 1) as pool:
+        started = time.monotonic()
+        seconds = [decoded.search_seconds for decoded in pool.decode(tasks(10, frames=200))]
+        passed = time.monotonic() - started
+    assert min(seconds) > 0
+    assert sum(seconds) < passed
+    with DecoderPool(DecoderConfig(), UNITS, 1) as pool:
+        assert [decoded.search_seconds for decoded in pool.decode(tasks(3))] == [0.0] * 3
+
+
+def test_words_without_room_are_known(config: DecoderConfig) -> None:
+    with DecoderPool(config, UNITS, 1) as pool:
+        assert pool.dropped == ()
+    # words that no LM tells apart: one a spelling
+    Path(config.lexicon).write_text("Ab\ta b |\nBb\tb b |\nÀb\ta b |\nÁb\ta b |\n", encoding="utf-8")
+    with DecoderPool(config, UNITS, 2) as pool:
+        assert pool.dropped == ("Àb", "Áb")
+
+
+def test_a_worker_shares_trie_and_lexicon(config: DecoderConfig) -> None:
+    spellings = itertools.islice(itertools.product("ab", repeat=16), 40_000)
+    lines = (f"{''.join(spelling)}\t{' '.join(spelling)} |\n" for spelling in spellings)
+    Path(config.lexicon).write_text("".join(lines))
+    with DecoderPool(config, UNITS, 2) as pool:
+        assert len(by_id(pool.decode(tasks(30)))) == 30
+        shared = _memory(pool.worker_pids[0], "Rss")
+        private = [_memory(pid, "Private_Dirty") for pid in pool.worker_pids.values()]
+    assert shared > 60_000
+    assert max(private) < 15_000
+
+
+def _memory(pid: int, kind: str) -> int:
+    """Return kB of a process's memory of one kind."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith(f"{kind}:"))
+
+
+def test_a_burst_larger_than_the_queue_does_not_stall(config: DecoderConfig) -> None:
+    """A batch of the acoustic model may hold more utterances than the pool takes, and fewer workers than tasks."""
+    burst = tasks(300, frames=3)
+    with DecoderPool(config, UNITS, 3) as pool:
+        for _ in range(3):
+            assert set(by_id(pool.decode(iter(burst)))) == {task.id for task in burst}
+        assert list(pool.decode([])) == []
+        assert len(by_id(pool.decode(burst[:1]))) == 1
+
+
+def test_nothing_is_left_after_an_early_exit(config: DecoderConfig) -> None:
+    threads = threading.active_count()
+    with DecoderPool(config, UNITS, 2) as pool:
+        results = pool.decode(tasks(1000, frames=30))
+        next(results)
+        results.close()
+        pids = [*pool.worker_pids.values(), pool.pid]
+    assert threading.active_count() == threads
+    deadline = time.monotonic() + 5  # workers are not ours to wait for
+    while any(map(_is_alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not any(map(_is_alive, pids))
+
+
+def _is_alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
 
 
 def test_weights_of_a_task_are_used(config: DecoderConfig) -> None:

@@ -60,6 +60,8 @@ class DecoderPool:
 
     Attributes:
         dropped: words that the trie has no room for, since likelier ones are spelled alike; known inside the block.
+        pid: the process that the workers are forked from, and that holds what they share.
+        worker_pids: the worker processes, by number.
 
     Raises:
         XlplError: on entry, whatever ``build_decoder`` refuses.
@@ -71,6 +73,7 @@ class DecoderPool:
         config.check()
         self.config, self.units, self.workers = config, tuple(units), workers
         self.dropped: tuple[str, ...] = ()
+        self.pid = 0
         self.worker_pids: dict[int, int] = {}
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._results: queue.SimpleQueue[Decoded | BaseException] = queue.SimpleQueue()
@@ -98,7 +101,7 @@ class DecoderPool:
         if isinstance(answer, XlplError):
             self._end_process()
             raise answer
-        self.dropped = answer
+        self.dropped, self.pid = answer, self._process.pid
         for number in range(self.workers):
             thread = threading.Thread(target=self._feed, args=(number,), daemon=True)
             thread.start()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 import signal
 import sys
-import time
-from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 
-from xlpl_plugin.decoding import Decoder, Weights, build_decoder
-from xlpl_plugin.decoding.beam import BeamDecoder
+from xlpl_plugin.decoding import Decoder, build_decoder
 from xlpl_plugin.decoding.greedy import GreedyDecoder
 from xlpl_plugin.decoding.pool import Decoded, Task
 from xlpl_plugin.errors import XlplError
@@ -30,7 +30,9 @@ def main(control_fd: int) -> None:
         return
     except EOFError:
         return
-    control.send(decoder.space.dropped if isinstance(decoder, BeamDecoder) else ())
+    control.send(decoder.dropped)
+    greedy = GreedyDecoder(units)
+    _settle()
     while True:
         try:
             handle = recv_handle(control)
@@ -38,25 +40,22 @@ def main(control_fd: int) -> None:
             return
         if os.fork() == 0:
             control.close()
-            _serve(Connection(handle), decoder, units)
+            _serve(Connection(handle), decoder, greedy)
             os._exit(0)
         os.close(handle)
 
 
-def _serve(connection: Connection, decoder: Decoder, units: Sequence[str]) -> None:
+def _serve(connection: Connection, decoder: Decoder, greedy: GreedyDecoder) -> None:
     """Answer tasks with what was decoded, or with the text of an error, until the other end is closed."""
     connection.send(os.getpid())
-    greedy = GreedyDecoder(units)
-    current, used = decoder, Weights(0.0, 0.0)
+    current, used = decoder, None
     while True:
         try:
             task: Task = connection.recv()
         except (EOFError, OSError):
             return
-        if task.weights is None:
-            current = decoder
-        elif isinstance(decoder, BeamDecoder) and (task.weights != used or current is decoder):
-            current, used = decoder.weighted(task.weights), task.weights
+        if task.weights != used:
+            current, used = decoder.weighted(task.weights) if task.weights else decoder, task.weights
         try:
             connection.send(_decode(task, current, greedy))
         except Exception as error:
@@ -64,11 +63,18 @@ def _serve(connection: Connection, decoder: Decoder, units: Sequence[str]) -> No
 
 
 def _decode(task: Task, decoder: Decoder, greedy: GreedyDecoder) -> Decoded:
-    started = time.thread_time()
+    before = decoder.search_seconds
     hypotheses = decoder.decode(task.log_probs)
-    seconds = time.thread_time() - started if isinstance(decoder, BeamDecoder) else 0.0
     path = greedy.decode(task.log_probs)[0] if task.greedy else None
-    return Decoded(task.id, hypotheses, path, seconds)
+    return Decoded(task.id, hypotheses, path, decoder.search_seconds - before)
+
+
+def _settle() -> None:
+    """Give the memory of building back, and leave alone what is shared: a worker would copy what it touches."""
+    gc.collect()
+    gc.freeze()
+    with suppress(AttributeError):  # only the GNU C library has it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 if __name__ == "__main__":

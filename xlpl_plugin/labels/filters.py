@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.labels.judges import OtherLabels, letter_nats, unknown_share
+from xlpl_plugin.labels.judges import OtherLabels, cost, letter_nats, unknown_share
 from xlpl_plugin.labels.records import LabelRecord
 from xlpl_plugin.labels.traits import Column, Measure, Traits
 
@@ -58,7 +58,10 @@ class FilterConfig:
     drop_widest_greedy_gap: float = 0.0
     drop_least_agreeing_with_other: float = 0.0
     drop_least_plausible: float = 0.0
-    # weigh the kept labels in training by confidence, agreement or other_agreement; empty: all alike
+    # greedy gap and nats a letter (of letters_lm) in one sum: what it costs to believe in the label
+    drop_costliest: float = 0.0
+    # weigh the kept labels in training by confidence, agreement, other_agreement or cost; empty: all alike. Their
+    # mean stays 1, so that the target pulls as hard as without weights
     weight_by: str = ""
     # the power to which that is raised: the higher, the less the worse labels count
     weight_power: float = 1.0
@@ -72,8 +75,8 @@ class FilterConfig:
             expected, good = _expectation(field.name, value)
             if not good or not math.isfinite(value):
                 raise XlplError(f"filter.{field.name}={value}", expected=expected)
-        if self.weight_by and self.weight_by not in WEIGHT_COLUMNS:
-            raise XlplError(f"filter.weight_by={self.weight_by}", expected=" or ".join(WEIGHT_COLUMNS))
+        if self.weight_by and self.weight_by not in _WEIGHERS:
+            raise XlplError(f"filter.weight_by={self.weight_by}", expected=" or ".join(_WEIGHERS))
         for key, column in [*((rule.key, rule.column) for rule in _active(self)), ("weight_by", self.weight_by)]:
             needed = _NEEDS.get(column)
             if needed and not getattr(self, needed):
@@ -131,15 +134,23 @@ RULES = (
         "agreement with the other labels {:.2f}",
     ),
     Rule("least_plausible", "drop_least_plausible", "letter_nats", True, "{:.3f} nats a letter"),
+    Rule("costliest", "drop_costliest", "cost", True, "a cost of {:.3f} nats a unit"),
 )
-WEIGHT_COLUMNS = ("confidence", "agreement", "other_agreement")
-# no kept label counts less than this
+# from the values of the kept labels to weights of any scale; costs are nats, so a likelihood comes of them
+_WEIGHERS: Mapping[str, Callable[[Column], Column]] = {
+    "confidence": lambda values: values,
+    "agreement": lambda values: values,
+    "other_agreement": lambda values: values,
+    "cost": lambda values: np.exp(values.min() - values),
+}
+# of the heaviest: no kept label counts less
 LEAST_WEIGHT = 0.05
 # columns that need a file, and the key that names it
-_NEEDS = {"other_agreement": "other", "letter_nats": "letters_lm", "unknown": "vocabulary"}
+_NEEDS = {"other_agreement": "other", "letter_nats": "letters_lm", "cost": "letters_lm", "unknown": "vocabulary"}
 _JUDGES: Mapping[str, Callable[[str], Measure]] = {
     "other_agreement": lambda path: OtherLabels(path).agreement,
     "letter_nats": letter_nats,
+    "cost": cost,
     "unknown": unknown_share,
 }
 _SHARES = {"min_agreement", "min_other_agreement", "max_repeats", "max_unknown"}
@@ -161,7 +172,8 @@ class Choice:
 
     Attributes:
         reasons: row -> "filter: reason", of the labels to drop.
-        weights: (rows,) in (0, 1]: what each label counts in training; 1 for dropped ones, and without weighting.
+        weights: (rows,) above 0, of mean 1 over the kept labels: what each counts in training. 1 for dropped ones, and
+            where there is no weighting.
         rows: what each filter removed, in the order in which they were applied.
     """
 
@@ -259,11 +271,10 @@ def _bind(function: Callable[[Traits, Rows, Rule, float], Dropped], rule: Rule, 
 
 
 def _weights(traits: Traits, kept: Rows, config: FilterConfig) -> Column:
-    """Scale so that the best of the kept labels weighs 1."""
+    """Scale to a mean of 1 over the kept labels."""
     weights = np.ones(len(traits))
     if config.weight_by and len(kept):
-        values = traits[config.weight_by][kept]
-        best = values.max()
-        if best > 0:
-            weights[kept] = np.maximum((values / best) ** config.weight_power, LEAST_WEIGHT)
+        values = _WEIGHERS[config.weight_by](traits[config.weight_by][kept]) ** config.weight_power
+        values = np.maximum(values, LEAST_WEIGHT * values.max())
+        weights[kept] = values / values.mean() if values.any() else 1.0
     return weights

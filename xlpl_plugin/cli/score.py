@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from xlpl_plugin.evaluation.scoring import ScoreOptions, score
-from xlpl_plugin.evaluation.table import render_scores
-from xlpl_plugin.evaluation.texts import System, read_references, read_systems
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.evaluation.nbest import nbest_oracle
+from xlpl_plugin.evaluation.scoring import Score, ScoreOptions, score
+from xlpl_plugin.evaluation.table import Form, render_reliability, render_scores
+from xlpl_plugin.evaluation.texts import References, System, read_references, read_systems
 from xlpl_plugin.files import new_output, write_json
 from xlpl_plugin.rounds.layout import labelled_rounds
 
@@ -20,13 +24,20 @@ from xlpl_plugin.rounds.layout import labelled_rounds
 @click.option("--run", type=click.Path(path_type=Path), help="Run directory of 'xlpl iterate': a row for each round.")
 @click.option("--baseline", metavar="[NAME=]LABELS", help="Compare every row with these. [with --run: zero-shot]")
 @click.option("--romanised", is_flag=True, help="Compare the LM's words by their spelling in units as well.")
+@click.option("--nbest", is_flag=True, help="A row more where labels hold alternatives: the best of the n (an oracle).")
+@click.option(
+    "--reliability",
+    type=click.Path(path_type=Path),
+    metavar="FILE.png",
+    help="Judge the confidences of words and utterances, and draw how far they can be believed.",
+)
 @click.option("--resamples", default=ScoreOptions.resamples, show_default=True, help="Bootstrap resamples.")
 @click.option("--seed", default=ScoreOptions.seed, show_default=True, help="Seed of the bootstrap.")
 @click.option("--markdown", is_flag=True, help="Print a markdown table.")
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path), help="Write counts, rates and intervals here too."
 )
-@click.option("--force", is_flag=True, help="Overwrite the JSON file.")
+@click.option("--force", is_flag=True, help="Overwrite the JSON file and the picture.")
 def command(
     labels: tuple[str, ...],
     references: Path,
@@ -34,6 +45,8 @@ def command(
     run: Path | None,
     baseline: str | None,
     romanised: bool,
+    nbest: bool,
+    reliability: Path | None,
     resamples: int,
     seed: int,
     markdown: bool,
@@ -47,14 +60,19 @@ def command(
     romanised (it is spelt in the acoustic model's units), so it is compared with the romanised references; the
     column 'text' says so. A difference from the baseline is paired: both are drawn on the same resampled utterances.
 
+    --reliability judges confidences: AUC (does it rank right above wrong words? 0.5 is chance), and the expected
+    calibration error (ECE), as they are and after a calibration fitted on other utterances of these references. Labels
+    never see that calibration. --nbest needs labels made with decoder.nbest above 1.
+
     \b
     xlpl score runs/it/round-0/labels/test --references data/it
     xlpl score --run runs/it topline=runs/topline/labels/test --references data/it --markdown
+    xlpl score runs/it/round-4/labels/test --references data/it --reliability reliability.png
     """
     if not labels and run is None:
         raise click.UsageError("nothing to score: give LABELS or --run")
-    if json_file is not None:
-        new_output(json_file, force=force)
+    for file in filter(None, (json_file, reliability)):
+        new_output(file, force=force)
     systems: list[System] = []
     rounds = labelled_rounds(run, split) if run is not None else {}
     for number, folder in rounds.items():
@@ -63,15 +81,42 @@ def command(
         systems += _read(item, romanised)
     if baseline is None and 0 in rounds:
         baseline = f"zero-shot={rounds[0]}"
-    scores = score(
-        systems,
-        read_references(references, split),
-        ScoreOptions(resamples, seed),
-        baselines=_baselines(baseline) if baseline else (),
-    )
-    click.echo(render_scores(scores, "markdown" if markdown else "text"))
+    truth = read_references(references, split)
+    if nbest:
+        systems = _with_oracles(systems, truth)
+    scores = score(systems, truth, ScoreOptions(resamples, seed), baselines=_baselines(baseline) if baseline else ())
+    form: Form = "markdown" if markdown else "text"
+    click.echo(render_scores(scores, form))
+    if reliability is not None:
+        scores = _judge(scores, systems, truth, reliability)
+        click.echo("\n" + render_reliability(scores, form))
     if json_file is not None:
         write_json(json_file, scores)
+
+
+def _with_oracles(systems: Sequence[System], references: References) -> list[System]:
+    """Return the systems, each that has alternatives followed by its oracle."""
+    found = [[system, nbest_oracle(system, references)] if system.alternatives else [system] for system in systems]
+    if all(len(rows) == 1 for rows in found):
+        raise XlplError(
+            "--nbest, but no labels hold alternatives",
+            expected="labels of short recordings, in the native script, with several hypotheses for some utterance",
+            remedy="label with decoder.nbest=10, and leave out --romanised",
+        )
+    return [system for rows in found for system in rows]
+
+
+def _judge(scores: Sequence[Score], systems: Sequence[System], references: References, picture: Path) -> list[Score]:
+    """Return the scores with the reliability of those systems that have confidences, and draw it."""
+    from xlpl_plugin.evaluation.calibration import measure_reliability  # loads scikit-learn, which takes a second
+    from xlpl_plugin.evaluation.plots import draw_reliability
+
+    judged = [
+        replace(row, reliability=measure_reliability(system, references) if system.confidences else None)
+        for row, system in zip(scores, systems, strict=True)
+    ]
+    draw_reliability(picture, [row.reliability for row in judged if row.reliability])
+    return judged
 
 
 def _read(item: str, romanised: bool = False) -> list[System]:

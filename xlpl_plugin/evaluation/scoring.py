@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.evaluation.counting import EditCounts, Rates, bootstrap_rates, count_characters, count_words
 from xlpl_plugin.evaluation.texts import References, Script, System
+
+if TYPE_CHECKING:
+    from xlpl_plugin.evaluation.calibration import Reliability
 
 _IDS_SHOWN = 5
 
@@ -35,7 +39,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Score:
-    """One system's error rates over all utterances of the references. Counts are of words."""
+    """One system's error rates over all utterances of the references. Counts are of words.
+
+    ``reliability`` is of its confidences, where they were judged (``evaluation.calibration``).
+    """
 
     system: str
     script: Script
@@ -47,6 +54,7 @@ class Score:
     wer: Interval
     cer: Interval
     difference: Difference | None = None
+    reliability: Reliability | None = None
 
 
 @dataclass

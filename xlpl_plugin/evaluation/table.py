@@ -49,6 +49,32 @@ def render_scores(scores: Sequence[Score], form: Form = "text") -> str:
     return render(rows, form)
 
 
+def render_reliability(scores: Sequence[Score], form: Form = "text") -> str:
+    """Draw what the confidences of the systems that have some are worth, two rows each: by word and by utterance."""
+    rows = []
+    for score in scores:
+        if score.reliability is None:
+            continue
+        kinds = {"word": score.reliability.words, "utterance": score.reliability.utterances}
+        for kind, calibration in kinds.items():
+            rows.append(
+                {
+                    "system": score.system,
+                    "confidence of": kind,
+                    "right %": f"{100 * score.reliability.right:.1f}",
+                    "AUC": _share(calibration.auc),
+                    "average precision": _share(calibration.average_precision),
+                    "ECE": _share(calibration.raw.error),
+                    "ECE calibrated": _share(calibration.calibrated.error),
+                }
+            )
+    return render(rows, form)
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
 def percent(interval: Interval, sign: str = "") -> str:
     """Write fractions as ``23.4 [21.0, 25.9]``."""
     value, low, high = (f"{100 * x:{sign}.1f}" for x in (interval.value, interval.low, interval.high))

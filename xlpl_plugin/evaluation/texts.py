@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
 from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.data.units import words_of_units
@@ -45,12 +45,29 @@ class References:
 
 @dataclass(frozen=True)
 class System:
-    """One row of the table: a name, the script of its words, and its words for each id."""
+    """One row of the table: a name, the script of its words, and its words for each id.
+
+    Attributes:
+        confidences: for each id one number a word, where the labels have them.
+        alternatives: for each id the texts of the hypotheses after the best, where the labels have them.
+    """
 
     name: str
     script: Script
     texts: Mapping[str, str]
     file: Path
+    confidences: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    alternatives: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class _Label(NamedTuple):
+    """What is kept of a record: a line of ``labels.jsonl`` holds much more."""
+
+    words: str
+    spelt: str
+    greedy: str
+    confidences: tuple[float, ...]
+    alternatives: tuple[str, ...]
 
 
 def read_references(folder: str | Path, split: str) -> References:
@@ -73,9 +90,9 @@ def read_references(folder: str | Path, split: str) -> References:
 def read_systems(path: str | Path, name: str | None = None, *, romanised: bool = False) -> list[System]:
     """Read what a system wrote: a folder of labels, its ``labels.jsonl``, or a ``.wrd`` with its ``.tsv`` beside it.
 
-    Labels give two systems, greedy (always romanised: it is spelt in units) and with LM (native words; with
-    ``romanised`` their spelling in units, so that both stand on the same ground); labels that were decoded greedily
-    give the first alone. A .wrd gives one, native.
+    Labels give two systems: greedy (always romanised: it is spelt in units), and with LM (native words; with
+    ``romanised``, or where there was no lexicon, their spelling in units). Labels that were decoded greedily give the
+    first alone. A .wrd gives one, native.
 
     Raises:
         XlplError: nothing readable there, a malformed record, an id that stands twice.
@@ -85,21 +102,28 @@ def read_systems(path: str | Path, name: str | None = None, *, romanised: bool =
     if path.suffix == ".wrd":
         return [_read_words(path, name)]
     file = must_exist(path / "labels.jsonl" if path.is_dir() else path, "the labels of 'xlpl label'")
-    records = _read_records(file)
-    greedy = {key: _spelt(record["greedy"]) for key, record in records.items()}
-    if _decoded_greedily(file):
-        return [System(f"{name} greedy", "romanised", greedy, file)]
-    if romanised:
-        lexical = System(f"{name} LM", "romanised", {key: _spelt(r["units"]) for key, r in records.items()}, file)
-    else:
-        lexical = System(f"{name} LM", "native", {key: _joined(r["words"]) for key, r in records.items()}, file)
-    return [System(f"{name} greedy", "romanised", greedy, file), lexical]
+    labels = _read_labels(file)
+    lexicon, lm = _decoder(file)
+    spelt = {key: label.spelt for key, label in labels.items()}
+    confidences = {key: label.confidences for key, label in labels.items() if label.confidences}
+    if not lexicon and not lm:
+        return [System(f"{name} greedy", "romanised", spelt, file, confidences)]
+    greedy = System(f"{name} greedy", "romanised", {key: label.greedy for key, label in labels.items()}, file)
+    if romanised or not lexicon:
+        return [greedy, System(f"{name} LM", "romanised", spelt, file, confidences)]
+    words = {key: label.words for key, label in labels.items()}
+    alternatives = {key: label.alternatives for key, label in labels.items() if label.alternatives}
+    return [greedy, System(f"{name} LM", "native", words, file, confidences, alternatives)]
 
 
-def _decoded_greedily(labels: Path) -> bool:
-    """Whether the provenance beside the labels says so; labels without one may come from any decoder."""
+def _decoder(labels: Path) -> tuple[bool, bool]:
+    """Whether lexicon and LM were used, by the provenance beside the labels; without one they are taken for granted."""
     provenance = labels.with_name("provenance.json")
-    return provenance.exists() and not read_json(provenance)["config"]["decoder"]["lexicon"]
+    if not provenance.exists():
+        return True, True
+    found = read_json(provenance)
+    decoder = (found.get("settings") or found["config"])["decoder"]
+    return bool(decoder["lexicon"]), bool(decoder.get("lm"))
 
 
 def _read_words(path: Path, name: str) -> System:
@@ -108,8 +132,8 @@ def _read_words(path: Path, name: str) -> System:
     return System(name, "native", {u.id: u.words or "" for u in utterances}, path)
 
 
-def _read_records(file: Path) -> dict[str, dict[str, Any]]:
-    records: dict[str, dict[str, Any]] = {}
+def _read_labels(file: Path) -> dict[str, _Label]:
+    labels: dict[str, _Label] = {}
     for number, line in enumerate(iter_lines(file), start=1):
         try:
             record = json.loads(line)
@@ -119,10 +143,16 @@ def _read_records(file: Path) -> dict[str, dict[str, Any]]:
             raise _bad_record(file, number, f"not a label record ({error})") from error
         if missing:
             raise _bad_record(file, number, f"the record lacks {', '.join(sorted(missing))}")
-        if key in records:
+        if key in labels:
             raise _bad_record(file, number, f"id {key!r} stands twice")
-        records[key] = record
-    return records
+        labels[key] = _Label(
+            words=_joined(record["words"]),
+            spelt=_spelt(record["units"]),
+            greedy=_spelt(record["greedy"]),
+            confidences=tuple(record.get("word_confidences", ())),
+            alternatives=tuple(text for text, _ in record.get("alternatives", ())),
+        )
+    return labels
 
 
 def _bad_record(file: Path, line: int, problem: str) -> XlplError:

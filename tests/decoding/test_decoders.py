@@ -53,7 +53,8 @@ def test_bad_emissions_are_refused(lexicon: str, emissions: np.ndarray, message:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"lm": "lm.arpa"}, "lexicon is not"),
+        ({"lm": "lm.arpa", "word_score": 1.0}, "word_score=1.0 without decoder.lexicon"),
+        ({"collapse_blank": 0.2}, "collapse_blank"),
         ({"beam": 0}, "decoder.beam=0"),
         ({"beam_threshold": 0.0}, "beam_threshold"),
         ({"lm_weight": float("nan")}, "lm_weight"),
@@ -124,12 +125,13 @@ def test_unfinished_word_at_the_end_is_left_out(lexicon: str) -> None:
     assert best.units == ("a", "b", "|")
 
 
-def test_word_ends_where_the_boundary_is_an_unlikely_unit(lexicon: str) -> None:
-    tail = [0.01, 0.01, 0.01, 0.05]  # <pad> </s> <unk> |
-    log_probs = np.log([[0.02, *tail, 0.8, 0.1], [0.02, *tail, 0.1, 0.8], [0.5, *tail, 0.22, 0.2]]).astype(np.float32)
-    [best] = build_decoder(DecoderConfig(lexicon=lexicon, beam_token=2), UNITS).decode(log_probs)
+@pytest.mark.parametrize("path", ["ab", "ab_", "ab|", "ab|_"])
+def test_the_end_of_the_recording_ends_the_word(lexicon: str, path: str) -> None:
+    [best] = build_decoder(DecoderConfig(lexicon=lexicon, beam_token=2), UNITS).decode(peaked(path))
     assert best.words == ("Ab",)
-    assert best.am_score == pytest.approx(np.log(0.8 * 0.8 * 0.05), abs=1e-4)
+    assert best.units == ("a", "b", "|")
+    assert best.am_score == pytest.approx(len(path) * np.log(0.9), abs=1e-4)
+    assert (best.frames[2], best.ends[2]) == ((2, 3) if "|" in path else (len(path) - 1, len(path)))
 
 
 def test_weights_change_without_rebuilding(lexicon: str) -> None:
@@ -164,3 +166,11 @@ def test_the_most_probable_homographs_survive(tmp_path: Path, caplog: pytest.Log
     found = {hypothesis.words for hypothesis in decoder.decode(peaked("a|")) if len(hypothesis.words) == 1}
     assert found == {(word,) for word in words if word not in ("w3", "w4")}
     assert "w3 w4" in caplog.text
+
+
+@pytest.mark.parametrize("spelling", ["a b", "a | b |", "|", "| a |"])
+def test_spelling_that_is_not_one_word_is_refused(tmp_path: Path, spelling: str) -> None:
+    path = tmp_path / "lexicon.txt"
+    path.write_text(f"Ab\ta b |\nBad\t{spelling}\n", encoding="utf-8")
+    with pytest.raises(XlplError, match="of 'Bad' is not one whole word"):
+        build_decoder(DecoderConfig(lexicon=str(path)), UNITS)

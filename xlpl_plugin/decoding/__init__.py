@@ -1,4 +1,4 @@
-"""Log-probs to words: greedy, or beam search by lexicon and n-gram LM, alone or in worker processes."""
+"""Log-probs to words: greedy, or beam search by n-gram LM, with or without a lexicon, alone or in worker processes."""
 
 from __future__ import annotations
 
@@ -20,10 +20,16 @@ def build_decoder(config: DecoderConfig, units: Sequence[str]) -> Decoder:
         XlplError: options that do not fit together, a lexicon with units that the model lacks, a broken LM file.
     """
     config.check()
-    if not config.lexicon:
-        return GreedyDecoder(units, config.blank_penalty)
-    from xlpl_plugin.decoding.beam import BeamDecoder, build_search_space  # greedy decoding needs no flashlight
-    from xlpl_plugin.text.lexicon import read_lexicon
+    # greedy decoding needs no flashlight
+    if config.lexicon:
+        from xlpl_plugin.decoding.beam import BeamDecoder
+        from xlpl_plugin.decoding.trie import build_search_space
+        from xlpl_plugin.text.lexicon import read_lexicon
 
-    lexicon = read_lexicon(config.lexicon, units)
-    return BeamDecoder(config, units, build_search_space(lexicon.entries(), units, config.lm))
+        entries = read_lexicon(config.lexicon, units).entries()
+        return BeamDecoder(config, units, build_search_space(entries, units, config.lm))
+    if config.lm:
+        from xlpl_plugin.decoding.characters import CharacterDecoder, load_units_lm
+
+        return CharacterDecoder(config, units, load_units_lm(config.lm, units))
+    return GreedyDecoder(units, config.blank_penalty)

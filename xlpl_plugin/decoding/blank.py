@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from xlpl_plugin.data.units import BLANK_INDEX, SPECIAL_SYMBOLS
-from xlpl_plugin.decoding.hypothesis import LogProbs
+from xlpl_plugin.decoding.hypothesis import LOWEST, LogProbs, checked_log_probs
 
 _STEPS = 12
 
@@ -26,6 +26,17 @@ def penalize_blank(log_probs: LogProbs, penalty: float) -> LogProbs:
     shifted[:, BLANK_INDEX] -= penalty
     normalized: LogProbs = shifted - np.logaddexp.reduce(shifted, axis=1, keepdims=True)
     return normalized
+
+
+def decodable(log_probs: LogProbs, num_units: int, blank_penalty: float) -> LogProbs:
+    """Return a copy of (T, C) log-probs to decode: checked, the blank's penalty applied, other special symbols shut.
+
+    Raises:
+        XlplError: as ``checked_log_probs``.
+    """
+    emissions = penalize_blank(checked_log_probs(log_probs, num_units), blank_penalty)
+    emissions[:, BLANK_INDEX + 1 : len(SPECIAL_SYMBOLS)] = LOWEST
+    return emissions
 
 
 def expected_units(log_probs: LogProbs) -> float:

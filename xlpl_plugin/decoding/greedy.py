@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xlpl_plugin.data.units import SPECIAL_SYMBOLS, WORD_BOUNDARY, words_of_units
-from xlpl_plugin.decoding.blank import penalize_blank
+from xlpl_plugin.data.units import words_of_units
+from xlpl_plugin.decoding.blank import decodable
 from xlpl_plugin.decoding.confidence import word_confidences
-from xlpl_plugin.decoding.hypothesis import Hypothesis, LogProbs, checked_log_probs, collapse, word_spans
+from xlpl_plugin.decoding.hypothesis import Hypothesis, LogProbs, collapse, word_spans
 from xlpl_plugin.decoding.options import Weights
 
 
@@ -26,13 +26,9 @@ class GreedyDecoder:
         return GreedyDecoder(self.units, weights.blank_penalty)
 
     def decode(self, log_probs: LogProbs) -> list[Hypothesis]:
-        emissions = penalize_blank(checked_log_probs(log_probs, len(self.units)), self.blank_penalty)
-        emissions[:, 1 : len(SPECIAL_SYMBOLS)] = -1e4
+        emissions = decodable(log_probs, len(self.units), self.blank_penalty)
         path = emissions.argmax(axis=1).tolist()
         units, frames, ends = collapse(path, self.units)
-        if units and WORD_BOUNDARY in self.units and units[-1] != WORD_BOUNDARY:
-            # labels end every word with the boundary, and recordings are often cut before the model emits it
-            units, frames, ends = (*units, WORD_BOUNDARY), (*frames, len(path) - 1), (*ends, len(path))
         score = float(emissions.max(axis=1).sum(dtype="float64"))
         confidences = word_confidences(emissions, path, word_spans(units, frames, ends))
         words = tuple(words_of_units(units))

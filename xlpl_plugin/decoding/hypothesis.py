@@ -15,6 +15,8 @@ from xlpl_plugin.decoding.options import Weights
 from xlpl_plugin.errors import XlplError
 
 LogProbs = npt.NDArray[np.float32]
+# log-probability of what cannot be
+LOWEST = -1e4
 
 
 @dataclass(frozen=True)
@@ -92,13 +94,15 @@ def checked_log_probs(log_probs: npt.ArrayLike, num_units: int) -> LogProbs:
             remedy="pass the output of log_softmax in float32, not logits",
         )
     # the decoder subtracts scores, and inf - inf is NaN
-    return np.maximum(array, np.float32(-1e4))
+    return np.maximum(array, np.float32(LOWEST))
 
 
 def collapse(path: Sequence[int], units: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]:
     """Return the units of a CTC path, the frame where each begins, and the frame after its last.
 
-    Repeats and blanks go; so do word boundaries that end no word (at the start, or after another one).
+    Repeats and blanks go; so do word boundaries that end no word (at the start, or after another one). A word that
+    is still open at the end is closed in the last frame: labels end every word with the boundary, and recordings
+    are often cut before the model emits it.
     """
     found: list[tuple[str, int, int]] = []
     frame = 0
@@ -108,6 +112,8 @@ def collapse(path: Sequence[int], units: Sequence[str]) -> tuple[tuple[str, ...]
         if index != BLANK_INDEX and not ends_nothing:
             found.append((units[index], frame, end))
         frame = end
+    if found and WORD_BOUNDARY in units and found[-1][0] != WORD_BOUNDARY:
+        found.append((WORD_BOUNDARY, frame - 1, frame))
     names, frames, ends = zip(*found, strict=True) if found else ((), (), ())
     return names, frames, ends
 

@@ -10,11 +10,12 @@ from xlpl_plugin.errors import XlplError
 
 @dataclass
 class DecoderConfig:
-    """Options of the decoder. Without a lexicon it is greedy, and only ``blank_penalty`` means something."""
+    """Options of the decoder. Without lexicon and LM it is greedy, and only ``blank_penalty`` means something."""
 
-    # word<TAB>units file; empty: greedy decoding
+    # word<TAB>units file; empty: greedy decoding, or with an LM a search for the best units
     lexicon: str = ""
-    # KenLM model over the lexicon's words, ARPA or binary (binary is memory-mapped and shared); empty: no LM
+    # KenLM model over the lexicon's words, or without a lexicon over the units (`xlpl lm --characters`); ARPA or
+    # binary (binary is memory-mapped and shared); empty: no LM
     lm: str = ""
     # factor of the LM's log10 probability
     lm_weight: float = 2.0
@@ -47,11 +48,11 @@ class DecoderConfig:
         for name in ("lm_weight", "word_score", "blank_penalty"):
             if not math.isfinite(getattr(self, name)):
                 raise XlplError(f"decoder.{name}={getattr(self, name)}", expected="a finite number")
-        if self.lm and not self.lexicon:
+        if self.lm and not self.lexicon and self.word_score:
             raise XlplError(
-                "decoder.lm is set, but decoder.lexicon is not",
-                expected="a lexicon of the LM's words",
-                remedy="build one with `xlpl lexicon`, or leave decoder.lm empty for greedy decoding",
+                f"decoder.word_score={self.word_score} without decoder.lexicon",
+                expected="decoder.word_score=0: a search for units knows no words",
+                remedy="leave decoder.word_score out, or set decoder.lexicon to a lexicon of the LM's words",
             )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.labels.judges import OtherLabels, cost, letter_nats, unknown_share
+from xlpl_plugin.labels.judges import OtherLabels, letter_nats, unknown_share
 from xlpl_plugin.labels.records import LabelRecord
 from xlpl_plugin.labels.traits import Column, Measure, Traits
 
@@ -58,10 +58,8 @@ class FilterConfig:
     drop_widest_greedy_gap: float = 0.0
     drop_least_agreeing_with_other: float = 0.0
     drop_least_plausible: float = 0.0
-    # greedy gap and nats a letter (of letters_lm) in one sum: what it costs to believe in the label
-    drop_costliest: float = 0.0
-    # weigh the kept labels in training by confidence, agreement, other_agreement or cost; empty: all alike. Their
-    # mean stays 1, so that the target pulls as hard as without weights
+    # weigh the kept labels in training by confidence, agreement or other_agreement; empty: all alike. Their mean
+    # stays 1, so that the target pulls as hard as without weights
     weight_by: str = ""
     # the power to which that is raised: the higher, the less the worse labels count
     weight_power: float = 1.0
@@ -75,8 +73,8 @@ class FilterConfig:
             expected, good = _expectation(field.name, value)
             if not good or not math.isfinite(value):
                 raise XlplError(f"filter.{field.name}={value}", expected=expected)
-        if self.weight_by and self.weight_by not in _WEIGHERS:
-            raise XlplError(f"filter.weight_by={self.weight_by}", expected=" or ".join(_WEIGHERS))
+        if self.weight_by and self.weight_by not in WEIGHT_COLUMNS:
+            raise XlplError(f"filter.weight_by={self.weight_by}", expected=" or ".join(WEIGHT_COLUMNS))
         for key, column in [*((rule.key, rule.column) for rule in _active(self)), ("weight_by", self.weight_by)]:
             needed = _NEEDS.get(column)
             if needed and not getattr(self, needed):
@@ -134,23 +132,15 @@ RULES = (
         "agreement with the other labels {:.2f}",
     ),
     Rule("least_plausible", "drop_least_plausible", "letter_nats", True, "{:.3f} nats a letter"),
-    Rule("costliest", "drop_costliest", "cost", True, "a cost of {:.3f} nats a unit"),
 )
-# from the values of the kept labels to weights of any scale; costs are nats, so a likelihood comes of them
-_WEIGHERS: Mapping[str, Callable[[Column], Column]] = {
-    "confidence": lambda values: values,
-    "agreement": lambda values: values,
-    "other_agreement": lambda values: values,
-    "cost": lambda values: np.exp(values.min() - values),
-}
+WEIGHT_COLUMNS = ("confidence", "agreement", "other_agreement")
 # of the heaviest: no kept label counts less
 LEAST_WEIGHT = 0.05
 # columns that need a file, and the key that names it
-_NEEDS = {"other_agreement": "other", "letter_nats": "letters_lm", "cost": "letters_lm", "unknown": "vocabulary"}
+_NEEDS = {"other_agreement": "other", "letter_nats": "letters_lm", "unknown": "vocabulary"}
 _JUDGES: Mapping[str, Callable[[str], Measure]] = {
     "other_agreement": lambda path: OtherLabels(path).agreement,
     "letter_nats": letter_nats,
-    "cost": cost,
     "unknown": unknown_share,
 }
 _SHARES = {"min_agreement", "min_other_agreement", "max_repeats", "max_unknown"}
@@ -274,7 +264,7 @@ def _weights(traits: Traits, kept: Rows, config: FilterConfig) -> Column:
     """Scale to a mean of 1 over the kept labels."""
     weights = np.ones(len(traits))
     if config.weight_by and len(kept):
-        values = _WEIGHERS[config.weight_by](traits[config.weight_by][kept]) ** config.weight_power
+        values = traits[config.weight_by][kept] ** config.weight_power
         values = np.maximum(values, LEAST_WEIGHT * values.max())
         weights[kept] = values / values.mean() if values.any() else 1.0
     return weights

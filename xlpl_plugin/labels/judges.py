@@ -16,12 +16,9 @@ from xlpl_plugin.data.units import words_of_units
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
 from xlpl_plugin.labels.records import LABELS_FILE, LabelRecord, agreement
-from xlpl_plugin.labels.traits import greedy_gap, letters
+from xlpl_plugin.labels.traits import letters
 from xlpl_plugin.text.lexicon import read_lexicon
 from xlpl_plugin.text.perplexity import load_lm
-
-# of the LM's nats a letter in ``cost``
-_LM_SHARE = 0.5
 
 
 class OtherLabels:
@@ -96,17 +93,6 @@ def letter_nats(letters_lm: str | Path) -> Callable[[LabelRecord], float]:
         return -float(model.score(record.units)) * math.log(10) / max(1, letters(record))
 
     return nats
-
-
-def cost(letters_lm: str | Path) -> Callable[[LabelRecord], float]:
-    """Return what gives a label's greedy gap (nats a unit) plus half of its nats a letter under an n-gram model.
-
-    Labels are wrong for two reasons, each seen by one of the two: a lexicon without the word makes the alignment
-    unlikely, an acoustic model that heard something else makes the text strange. A quarter to three quarters of the
-    LM's nats did alike on five rounds of Italian.
-    """
-    nats = letter_nats(letters_lm)
-    return lambda record: greedy_gap(record) + _LM_SHARE * nats(record)
 
 
 def unknown_share(lexicon: str | Path) -> Callable[[LabelRecord], float]:

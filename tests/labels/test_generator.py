@@ -1,8 +1,12 @@
-"""Labelling a split: ids in = ids out, and files that fairseq reads."""
+"""Labelling a split: ids in = ids out, going on after an interruption, and files that fairseq reads."""
 
 from __future__ import annotations
 
 import json
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,62 +14,58 @@ import pytest
 from click.testing import CliRunner
 
 from xlpl_plugin.cli.label import command
-from xlpl_plugin.data.manifest import Manifest, Utterance, read_manifest, write_manifest
+from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
 from xlpl_plugin.data.units import read_units
 from xlpl_plugin.decoding import DecoderConfig
+from xlpl_plugin.decoding.pool import Decoded, DecoderPool
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import sha256
-from xlpl_plugin.labels.emissions import Emissions
+from xlpl_plugin.labels.emissions import Emission, Emissions, Window
 from xlpl_plugin.labels.filters import FilterConfig
-from xlpl_plugin.labels.generator import LabelConfig, label
-from xlpl_plugin.labels.records import read_labels
+from xlpl_plugin.labels.generator import LabelConfig, label, label_part
+from xlpl_plugin.labels.records import iter_labels, read_labels
+from xlpl_plugin.labels.shards import Part, ShardStore
 
 UNITS = ("<s>", "<pad>", "</s>", "<unk>", "|", "a", "b")
 PATHS = {"x/one": "aab|_b|", "x/two": "_______", "x/three": "b|_a||", "x/four": "", "x/five": "b|b|_ab|"}
 
 
-def peaked(path: str) -> np.ndarray:
-    probs = np.full((len(path), len(UNITS)), 0.1 / (len(UNITS) - 1))
-    for frame, symbol in enumerate(path):
-        probs[frame, 0 if symbol == "_" else UNITS.index(symbol)] = 0.9
-    return np.log(probs).astype(np.float32)
-
-
 @pytest.fixture
-def config(tmp_path: Path) -> LabelConfig:
+def config(make_config: Callable[[dict[str, str]], LabelConfig]) -> LabelConfig:
     """Stored emissions of five utterances: three with words, one silent, one too short for a frame."""
-    data, stored = tmp_path / "data", tmp_path / "em"
-    utterances = tuple(Utterance(f"{name}.flac", 640 * len(path) + 100) for name, path in PATHS.items())
-    write_manifest(data, "train", Manifest(tmp_path / "audio", utterances))
-    (data / "train.ltr").write_text("no one\nreads\nthis\n")  # a transcript file that would be refused if it were read
-    stored.mkdir()
-    np.save(stored / "emissions-00000.npy", np.concatenate([peaked(path) for path in PATHS.values()]))
-    starts = np.cumsum([0, *map(len, PATHS.values())])
-    entries = [
-        {"id": u.id, "num_samples": u.num_samples, "shard": 0, "start": int(start), "frames": len(PATHS[u.id])}
-        for u, start in zip(utterances, starts[:-1], strict=True)
-    ]
-    am = tmp_path / "am.pt"
-    am.write_bytes(b"weights")
-    index = {"am_sha256": sha256(am), "units": UNITS, "utterances": entries}
-    (stored / "index.json").write_text(json.dumps(index))
-    (tmp_path / "lexicon.txt").write_text("Àb\ta b |\nB\tb |\nA\ta |\n", encoding="utf-8")
-    return LabelConfig(
-        am=str(am),
-        emissions=str(stored),
-        data=str(data),
-        out=str(tmp_path / "out"),
-        decoder=DecoderConfig(lexicon=str(tmp_path / "lexicon.txt")),
-    )
+    return make_config(PATHS)
 
 
-def test_results_are_not_overwritten(config: LabelConfig) -> None:
-    label(config)
-    with pytest.raises(XlplError, match="already holds results"):
-        label(config)
-    config.filter = FilterConfig(min_letters=99)
-    assert label(config, force=True).kept == 0
-    assert read_manifest(config.out, "train").utterances == ()
+def results(out: str) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in Path(out).iterdir() if path.is_file()} | {
+        path.name: path.read_bytes() for path in Path(out).glob("shards/*.jsonl")
+    }
+
+
+def without_times(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Return the files with a provenance that lacks times, and what may differ between two runs: their options."""
+    provenance = json.loads(files["provenance.json"])
+    for key in ("times", "config"):
+        provenance.pop(key, None)
+    return {**files, "provenance.json": json.dumps(provenance).encode()}
+
+
+class Interrupted(Exception):
+    """Stands for whatever ends a process."""
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+    """End the labelling when it wants to write a shard after so many."""
+    write, count = ShardStore.write, 0
+
+    def counted(*args: object, **kwargs: object) -> None:
+        nonlocal count
+        if count == after:
+            raise Interrupted
+        count += 1
+        write(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ShardStore, "write", counted)
 
 
 def test_bad_input_writes_nothing(config: LabelConfig) -> None:
@@ -74,6 +74,7 @@ def test_bad_input_writes_nothing(config: LabelConfig) -> None:
         {"decoder": DecoderConfig(lexicon="none.txt")},
         {"filter": FilterConfig(min_agreement=7)},
         {"workers": 0},
+        {"shard_size": 0},
         {"split": "valid"},
     ]
     for fields in wrong:
@@ -86,6 +87,35 @@ def test_emissions_of_another_model_are_refused(config: LabelConfig) -> None:
     Path(config.am).write_bytes(b"other weights")
     with pytest.raises(XlplError, match="another acoustic model"):
         label(config)
+
+
+def test_a_folder_of_something_else_is_refused(config: LabelConfig) -> None:
+    Path(config.out).mkdir()
+    (Path(config.out) / "thesis.txt").touch()
+    with pytest.raises(XlplError, match="already holds results"):
+        label(config)
+
+
+def test_labels_of_other_options_are_refused(config: LabelConfig) -> None:
+    label(config)
+    before = results(config.out)
+    other = replace(config, decoder=replace(config.decoder, beam=7), shard_size=2)
+    with pytest.raises(XlplError) as caught:
+        label(other)
+    assert "decoder.beam: 500 -> 7" in str(caught.value)
+    assert "shard_size: 500 -> 2" in str(caught.value)
+    assert "--force" in str(caught.value)
+    assert results(config.out) == before
+    assert label(other, force=True).kept == 3
+
+
+def test_other_options_are_refused_before_the_model_is_asked(config: LabelConfig) -> None:
+    label(config)
+    Path(config.decoder.lexicon).write_text("Àb\ta b |\n", encoding="utf-8")
+    config.emissions = str(Path(config.out).parent / "new")
+    with pytest.raises(XlplError, match=r"decoder\.lexicon: "):
+        label(config)
+    assert not Path(config.emissions).exists()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -103,10 +133,22 @@ def test_every_id_gets_a_record(config: LabelConfig, workers: int) -> None:
     assert [record.id for record in records] == list(PATHS)
     one = records[0]
     assert one.units == one.greedy == "a b | b |"
-    assert one.confidence == pytest.approx(0.9, abs=1e-4)
     assert one.am_score == pytest.approx(one.greedy_score) == pytest.approx(7 * np.log(0.9), abs=1e-3)
     assert (one.agreement, one.frames, one.starts) == (1.0, 7, (0, 2, 3, 5, 6))
+    stretch = one.seconds / 7  # the frames are laid over the recording
+    assert one.word_times == ((0.0, round(3 * stretch, 3)), (round(5 * stretch, 3), round(6 * stretch, 3)))
+    assert len(one.word_confidences) == 2
+    assert min(one.word_confidences) > 0.8
     assert (summary.utterances, summary.kept, summary.words) == (5, 3, 7)
+
+
+def test_alternatives_are_the_other_hypotheses(config: LabelConfig) -> None:
+    config.decoder.nbest = 3
+    label(config)
+    one = read_labels(Path(config.out) / "labels.jsonl")[0]
+    assert len(one.alternatives) == 2
+    assert one.text not in [text for text, _ in one.alternatives]
+    assert one.score >= one.alternatives[0][1] >= one.alternatives[1][1]
 
 
 def test_kept_labels_are_a_prepared_folder(config: LabelConfig) -> None:
@@ -119,10 +161,42 @@ def test_kept_labels_are_a_prepared_folder(config: LabelConfig) -> None:
     ]
     assert manifest.root == read_manifest(config.data, "train", labels=False).root
     assert read_units(Path(config.out) / "dict.ltr.txt") == UNITS
+
+
+def test_weights_reach_records_and_manifest(config: LabelConfig) -> None:
+    config.filter = FilterConfig(weight_by="confidence")
+    label(config)
+    records = {record.id: record.weight for record in read_labels(Path(config.out) / "labels.jsonl") if record.kept}
+    manifest = {utterance.id: utterance.weight for utterance in read_manifest(config.out, "train").utterances}
+    assert manifest == pytest.approx(records, rel=1e-5)
+    assert len(set(records.values())) > 1
+    config.filter = FilterConfig()
+    label(config)
+    assert {utterance.weight for utterance in read_manifest(config.out, "train").utterances} == {1.0}
+
+
+def test_provenance_tells_what_made_the_labels(config: LabelConfig) -> None:
+    label(config)
     provenance = json.loads((Path(config.out) / "provenance.json").read_text())
-    assert provenance["am_sha256"] == sha256(config.am)
-    assert provenance["decoder_sha256"] == {"lexicon": sha256(config.decoder.lexicon)}
+    settings = provenance["settings"]
+    assert settings["am"] == sha256(config.am)
+    assert settings["decoder"]["lexicon"] == sha256(config.decoder.lexicon)
+    assert settings["decoder"]["lm"] == ""
+    assert (settings["split"], settings["shards"], settings["decoder"]["beam"]) == ("train", 1, 500)
+    assert provenance["config"]["decoder"]["lexicon"] == config.decoder.lexicon
     assert provenance["reasons"] == {"empty": 1, "failed": 1}
+    assert provenance["summary"]["kept"] == 3
+    assert provenance["words_left_out"] == 0
+
+
+def test_words_without_room_are_told(config: LabelConfig) -> None:
+    words = [f"w{number}" for number in range(9)]
+    Path(config.decoder.lexicon).write_text("".join(f"{word}\ta |\n" for word in words))
+    label(config)
+    left_out = (Path(config.out) / "left-out-words.txt").read_text().split()
+    assert 0 < len(left_out) < 9
+    assert set(left_out) < set(words)
+    assert json.loads((Path(config.out) / "provenance.json").read_text())["words_left_out"] == len(left_out)
 
 
 def test_without_lexicon_labels_are_greedy(config: LabelConfig) -> None:
@@ -131,27 +205,239 @@ def test_without_lexicon_labels_are_greedy(config: LabelConfig) -> None:
     assert read_labels(Path(config.out) / "labels.jsonl")[4].text == "b b ab"
 
 
-def test_wanted_emissions_are_computed_once_and_kept(config: LabelConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    stored = Emissions(config.emissions)
+def test_an_empty_split_gives_empty_labels(config: LabelConfig) -> None:
+    write_manifest(config.data, "train", Manifest(Path(config.data), ()))
+    assert label(config).utterances == 0
+    assert read_labels(Path(config.out) / "labels.jsonl") == []
 
-    class Model:
-        units = UNITS
-        calls = 0
 
-        def emit(self, waveforms: list[np.ndarray]) -> list[np.ndarray]:
-            Model.calls += 1
-            return [stored[stored.ids[len(waveform)]] for waveform in waveforms]
+@pytest.mark.parametrize("done", [0, 1, 2])
+def test_an_interrupted_run_goes_on(config: LabelConfig, monkeypatch: pytest.MonkeyPatch, done: int) -> None:
+    undisturbed = replace(config, shard_size=2, out=f"{config.out}-undisturbed")
+    label(undisturbed)
+    config.shard_size = 2
+    with monkeypatch.context() as patch:
+        interrupt(patch, after=done)
+        with pytest.raises(Interrupted):
+            label(config)
+    left = still_to_decode(config)
+    assert len(left) == 3 - done
+    assert not (Path(config.out) / "labels.jsonl").exists()
+    seen = decoded_ids(monkeypatch)
+    label(config)
+    assert len(seen) == sum(left)
+    assert without_times(results(config.out)) == without_times(results(undisturbed.out))
 
-    ids = stored.ids
-    monkeypatch.setattr("xlpl_plugin.models.acoustic.load_acoustic_model", lambda path, device: Model())
-    # the "waveform" of the number of an utterance has that many samples
-    monkeypatch.setattr("xlpl_plugin.labels.emissions._read", lambda root, u: np.zeros(ids.index(u.id), np.float32))
+
+def still_to_decode(config: LabelConfig) -> list[int]:
+    """Return for each shard of two that is not done how many of its utterances have frames."""
+    with_frames = {0: 2, 1: 2, 2: 0}
+    return [count for number, count in with_frames.items() if not Path(config.out, f"shards/{number:05d}.json").exists()]
+
+
+def decoded_ids(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note the ids that any pool decodes from now on."""
+    seen: list[str] = []
+    decode = DecoderPool.decode
+
+    def noting(self: DecoderPool, tasks: object) -> object:
+        for decoded in decode(self, tasks):  # type: ignore[arg-type]
+            seen.append(decoded.id)
+            yield decoded
+
+    monkeypatch.setattr(DecoderPool, "decode", noting)
+    return seen
+
+
+def test_finished_labels_are_left_as_they_are(
+    config: LabelConfig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = label(config)
+    times = {path: path.stat().st_mtime_ns for path in Path(config.out).rglob("*")}
+    monkeypatch.setattr(DecoderPool, "__enter__", None)  # it would fail if it were used
+    with caplog.at_level(logging.INFO):
+        assert label(config) == first
+    assert "all labels are there" in caplog.text
+    assert {path: path.stat().st_mtime_ns for path in Path(config.out).rglob("*")} == times
+
+
+def test_other_filters_reuse_what_was_decoded(config: LabelConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    strict = FilterConfig(min_letters=4)
+    label(replace(config, filter=strict, out=f"{config.out}-strict"))
+    label(config)
+    seen = decoded_ids(monkeypatch)
+    assert label(replace(config, filter=strict)).kept == 1
+    assert seen == []
+    assert without_times(results(config.out)) == without_times(results(f"{config.out}-strict"))
+    (Path(config.out) / "labels.jsonl").unlink()
+    assert label(config).kept == 3
+    label(config, force=True)
+    assert len(seen) == 4
+
+
+def test_results_do_not_depend_on_workers_or_on_the_order_of_completion(
+    config: LabelConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.shard_size = 2
+    label(config)
+    decode = DecoderPool.decode
+
+    def backwards(self: DecoderPool, tasks: object) -> object:
+        yield from reversed(list(decode(self, tasks)))  # type: ignore[arg-type]
+
+    monkeypatch.setattr(DecoderPool, "decode", backwards)
+    other = replace(config, workers=3, out=f"{config.out}-other")
+    label(other)
+    assert without_times(results(config.out)) == without_times(results(other.out))
+
+
+@pytest.mark.parametrize("file", ["lm", "lexicon", "am"])
+def test_a_file_replaced_between_two_shards_stops_the_run(
+    config: LabelConfig, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    config.decoder.lm = str(Path(config.data).parent / "lm.arpa")
+    config.shard_size = 2
+    path = Path(config.am if file == "am" else getattr(config.decoder, file))
+    before = path.read_bytes()
+    write = ShardStore.write
+
+    def then_replace(*args: object, **kwargs: object) -> None:
+        write(*args, **kwargs)  # type: ignore[arg-type]
+        path.write_bytes(before + b"\n")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ShardStore, "write", then_replace)
+        with pytest.raises(XlplError, match=rf"{path.name}: was replaced while it was in use \(.*{file}\)"):
+            label(config)
+    with pytest.raises(XlplError, match=f"{file}: |another acoustic model"):
+        label(config)
+    path.write_bytes(before)  # the same content again, at another time
+    left, seen = still_to_decode(config), decoded_ids(monkeypatch)
+    assert len(left) == 2
+    label(config)
+    assert len(seen) == sum(left)
+
+
+def test_a_file_touched_between_two_shards_is_no_other_file(
+    config: LabelConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.shard_size = 2
+    write = ShardStore.write
+
+    def then_touch(*args: object, **kwargs: object) -> None:
+        write(*args, **kwargs)  # type: ignore[arg-type]
+        os.utime(config.decoder.lexicon, (1, 1))
+
+    monkeypatch.setattr(ShardStore, "write", then_touch)
+    assert label(config).kept == 3
+
+
+def test_an_utterance_that_kills_its_worker_is_set_aside(config: LabelConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    decode = DecoderPool.decode
+
+    def deadly(self: DecoderPool, tasks: object) -> object:
+        for decoded in decode(self, tasks):  # type: ignore[arg-type]
+            yield Decoded(decoded.id, []) if decoded.id == "x/one" else decoded
+
+    monkeypatch.setattr(DecoderPool, "decode", deadly)
+    label(config)
+    reasons = {record.id: record.reason for record in read_labels(Path(config.out) / "labels.jsonl")}
+    assert reasons["x/one"] == "failed: the decoder's process died twice on it"
+    assert reasons["x/five"] == ""
+
+
+def test_windows_of_a_recording_are_joined_on_its_clock(config: LabelConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last recording in three windows: "b|b|", one without a frame, and "_ab|", played at half the speed."""
+    stream = Emissions.stream
+
+    def cut(self: Emissions, manifest: Manifest) -> object:
+        for emission in stream(self, manifest):
+            if emission.utterance.id == "x/five":
+                windows = (Window(4, 0.0, 0.16), Window(0, 0.16, 0.01), Window(4, 0.17, 0.32))
+                emission = Emission(emission.utterance, emission.log_probs, windows)
+            yield emission
+
+    monkeypatch.setattr(Emissions, "stream", cut)
+    label(config)
+    five = read_labels(Path(config.out) / "labels.jsonl")[4]
+    assert five.text == "B B Àb"
+    assert five.units == five.greedy == "b | b | a b |"
+    assert (five.frames, five.starts) == (8, (0, 1, 2, 3, 5, 6, 7))
+    assert five.word_times == ((0.0, 0.04), (0.08, 0.12), (0.25, 0.41))
+    assert five.am_score == pytest.approx(8 * np.log(0.9), abs=1e-3)
+    assert len(five.word_confidences) == 3
+    decode = DecoderPool.decode
+
+    def deadly(self: DecoderPool, tasks: object) -> object:
+        for decoded in decode(self, tasks):  # type: ignore[arg-type]
+            yield Decoded(decoded.id, []) if "window 3" in decoded.id else decoded
+
+    monkeypatch.setattr(DecoderPool, "decode", deadly)
+    label(config, force=True)
+    five = read_labels(Path(config.out) / "labels.jsonl")[4]
+    assert five.reason == "failed: the decoder's process died twice on it, in the windows from 0.2 s"
+    assert five.text == ""
+
+
+def test_what_cannot_be_read_is_set_aside(config: LabelConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Emissions.stream
+
+    def unreadable(self: Emissions, manifest: Manifest) -> object:
+        for emission in stream(self, manifest):
+            if emission.utterance.id == "x/three":
+                emission = Emission(emission.utterance, emission.log_probs[:0], (), "no such file")
+            yield emission
+
+    monkeypatch.setattr(Emissions, "stream", unreadable)
+    assert label(config).kept == 2
+    records = list(iter_labels(Path(config.out) / "labels.jsonl"))
+    assert [record.id for record in records] == list(PATHS)
+    assert records[2].reason == "failed: no such file"
+
+
+def test_a_lost_record_is_noticed_at_the_end(config: LabelConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    label(replace(config, out=f"{config.out}-good"))
+    lines = (Path(f"{config.out}-good") / "shards/00000.jsonl").read_bytes().splitlines(keepends=True)
+    write = ShardStore.write
+    for wrong, problem in [
+        (lines[:3], "2 records are missing"),
+        ([*lines, lines[0]], "more records"),
+        (lines[::-1], "in the place of"),
+    ]:
+
+        def lossy(self: ShardStore, number: int, count: int, _: object, summary: object, wrong=wrong, **kw: object):  # type: ignore[no-untyped-def]
+            write(self, number, count, lambda sink: sink.write(b"".join(wrong)), summary, **kw)  # type: ignore[arg-type]
+
+        with monkeypatch.context() as patch:
+            patch.setattr(ShardStore, "write", lossy)
+            with pytest.raises(XlplError, match=problem):
+                label(config, force=True)
+
+
+def test_wanted_emissions_are_computed_once_and_kept(config: LabelConfig, listener: type) -> None:
     config.emissions = str(Path(config.out).parent / "new")
     label(config)
-    calls = Model.calls
+    calls = listener.calls  # type: ignore[attr-defined]
     label(config, force=True)
-    assert Model.calls == calls > 0
+    assert listener.calls == calls > 0  # type: ignore[attr-defined]
     assert read_labels(Path(config.out) / "labels.jsonl")[0].text == "Àb B"
+
+
+def test_parts_want_emissions_that_are_there(config: LabelConfig) -> None:
+    config.emissions = "none"
+    with pytest.raises(XlplError, match="each part would compute"):
+        label_part(config, Part(1, 2))
+
+
+def test_parts_make_their_own_shards(config: LabelConfig) -> None:
+    config.shard_size = 1
+    summary = label_part(config, Part(2, 3))
+    assert (summary.shards, summary.utterances, summary.found) == (2, 2, 0)
+    assert sorted(path.name for path in Path(config.out).glob("shards/*.jsonl")) == ["00001.jsonl", "00004.jsonl"]
+    assert label_part(config, Part(2, 3)).found == 2
+    assert not (Path(config.out) / "labels.jsonl").exists()
+    label_part(config, Part(1, 3))
+    assert label(config).kept == 3  # what no part made is made now
 
 
 def test_verb_reads_a_file_and_overrides(config: LabelConfig, tmp_path: Path) -> None:
@@ -167,3 +453,6 @@ def test_verb_reads_a_file_and_overrides(config: LabelConfig, tmp_path: Path) ->
     assert [line.split() for line in result.stdout.splitlines() if "few_letters" in line] == [
         ["few_letters", "1", "0.2", "2"]
     ]
+    part = CliRunner().invoke(command, ["--config", str(file), "--shard", "1/2", "--force"])
+    assert part.exit_code == 2
+    assert "--force" in part.output

@@ -71,10 +71,21 @@ def test_other_settings_are_refused_key_by_key(out: Path) -> None:
     assert ShardStore.open(out, other, 4, force=True).missing() == [0, 1, 2, 3]
 
 
+def test_nothing_is_written_before_the_first_shard(out: Path) -> None:
+    first, second = ShardStore.open(out, SETTINGS, 3), ShardStore.open(out, {**SETTINGS, "lm": "ffff"}, 3)
+    assert not out.exists()
+    fill(first, 0)
+    with pytest.raises(XlplError, match="other settings"):
+        second.note(units=["a"])
+    fill(second, 1)
+    with pytest.raises(XlplError, match="other settings"):
+        first.missing()
+
+
 def test_a_shard_of_another_store_is_noticed(out: Path, tmp_path: Path) -> None:
     mine, other = ShardStore.open(out, SETTINGS, 2), ShardStore.open(tmp_path / "o", {**SETTINGS, "lm": "ffff"}, 2)
+    fill(mine, 0)
     fill(other, 1)
-    (out / "shards").mkdir()
     for name in ("00001.json", "00001.jsonl"):
         (out / "shards" / name).write_bytes((tmp_path / "o/shards" / name).read_bytes())
     with pytest.raises(XlplError, match=r"00001\.json: .*other settings"):
@@ -143,7 +154,7 @@ def test_a_full_disk_is_said_in_plain_words(tmp_path: Path, code: int) -> None:
 
 def test_a_write_that_really_fails_leaves_no_half_shard(out: Path) -> None:
     """In a process whose files may not grow beyond 4 kB, which is how a full disk looks to a writer."""
-    ShardStore.open(out, SETTINGS, 1)
+    ShardStore.open(out, SETTINGS, 1).note()
     code = (
         "import sys, numpy as np\n"
         "from xlpl_plugin.labels.shards import ShardStore\n"
@@ -175,6 +186,15 @@ def test_shards_and_facts_are_kept(out: Path) -> None:
     assert (marker["count"], marker["part"], marker["errors"]) == (3, "3/3", {"a": "unreadable"})
     assert json.loads((out / "provenance.json").read_text())["settings"]["decoder"]["beam"] == 500
     assert [again.missing(part) for part in ((1, 3), (2, 3), (3, 3))] == [[0], [1], []]
+
+
+def test_a_copied_shard_is_the_same(out: Path, tmp_path: Path) -> None:
+    one, other = ShardStore.open(out, SETTINGS, 2), ShardStore.open(tmp_path / "other", SETTINGS, 2)
+    one.write(1, 7, lambda sink: sink.write(b"x" * 3_000_000), {"failed": 1}, part=Part(2, 2))
+    other.adopt(1, one)
+    assert other.missing() == [0]
+    assert other.file(1).read_bytes() == one.file(1).read_bytes()
+    assert other.marker(1) == one.marker(1)
 
 
 @given(st.lists(st.integers(1, 9), max_size=40), st.integers(1, 12), st.randoms())

@@ -12,8 +12,9 @@ from xlpl_plugin.config import load_config
 @click.command("label")
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--config", type=click.Path(path_type=Path), help="YAML file with any of the keys.")
-@click.option("--force", is_flag=True, help="Overwrite the labels in out.")
-def command(overrides: tuple[str, ...], config: Path | None, force: bool) -> None:
+@click.option("--shard", metavar="I/N", help="Do part I of N only; `xlpl labels merge` finishes.")
+@click.option("--force", is_flag=True, help="Start over, whatever is in out.")
+def command(overrides: tuple[str, ...], config: Path | None, shard: str | None, force: bool) -> None:
     """Write pseudo-labels for one split of a prepared folder.
 
     \b
@@ -24,17 +25,30 @@ def command(overrides: tuple[str, ...], config: Path | None, force: bool) -> Non
     emissions     folder of log-probs, read if it is there, else computed once and kept
     decoder.*     lexicon, lm, lm_weight, word_score, beam, beam_token, beam_threshold, nbest, log_add
                   (without a lexicon: greedy)
-    filter.*      min_agreement, drop_least_confident, min_letters_per_second, min_letters,
-                  student_frame_seconds
-    workers, device, max_seconds (of audio in a batch)
+    filter.*      which labels are kept, and what each counts
+    shard_size    utterances that are written together
+    workers, device, max_seconds (of audio in a batch), window_seconds
 
-    Find decoder.lm_weight and decoder.word_score with `xlpl tune`.
+    A run that was killed goes on with the same command; out/shards holds what is done, out/provenance.json the
+    options and hashes that made it. Other options are refused there, other filters are not: they are applied
+    to what was decoded. Find decoder.lm_weight and decoder.word_score with `xlpl tune`.
 
     \b
     xlpl label am=runs/source/checkpoint_best.pt data=data/it split=train out=labels/it workers=2 \\
         decoder.lexicon=data/it/lexicon.txt decoder.lm=data/it/lm.bin decoder.lm_weight=2.5
-    """
-    from xlpl_plugin.cli.labelling import describe_labels
-    from xlpl_plugin.labels.generator import LabelConfig, label
 
-    click.echo(describe_labels(label(load_config(LabelConfig, config, overrides), force=force)))
+    With several machines, each does a part: --shard 1/8 on the first, --shard 2/8 on the second, into one folder on
+    a shared disk or each into its own. Do not run one part twice at a time.
+    """
+    from xlpl_plugin.cli.labelling import describe_labels, describe_part
+    from xlpl_plugin.labels.generator import LabelConfig, label, label_part
+    from xlpl_plugin.labels.shards import Part
+
+    options = load_config(LabelConfig, config, overrides)
+    if shard is None:
+        click.echo(describe_labels(label(options, force=force)))
+        return
+    if force:
+        raise click.UsageError("--force with --shard would throw away the other parts; remove the folder yourself")
+    part = Part.parse(shard)
+    click.echo(describe_part(label_part(options, part), part, options.out))

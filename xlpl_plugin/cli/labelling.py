@@ -1,10 +1,11 @@
-"""What labelling and tuning print."""
+"""What labelling prints."""
 
 from __future__ import annotations
 
 from xlpl_plugin.evaluation.table import render
-from xlpl_plugin.labels.generator import LabelSummary
-from xlpl_plugin.labels.tuning import Trial, Tuning
+from xlpl_plugin.labels.finishing import LabelSummary
+from xlpl_plugin.labels.generator import PartSummary
+from xlpl_plugin.labels.shards import Part
 
 
 def describe_labels(summary: LabelSummary) -> str:
@@ -25,32 +26,10 @@ def describe_labels(summary: LabelSummary) -> str:
     )
 
 
-def describe_tuning(tuning: Tuning, show: int) -> str:
-    """Tell the ``show`` best trials and, on the last line, the choice as overrides for ``xlpl label``."""
-    best = tuning.best
-    caution = "" if tuning.trusted else "careful: the guards refused every trial; this one is the least bad"
-    return "\n".join(
-        [
-            "trials, the best first; no reference was read",
-            render([_row(trial, tuning.criterion) for trial in tuning.trials[:show]]),
-            caution,
-            f"decoder.lm_weight={best.lm_weight} decoder.word_score={best.word_score} "
-            f"decoder.blank_penalty={best.blank_penalty}",
-        ]
+def describe_part(summary: PartSummary, part: Part, out: str) -> str:
+    """Tell what a part holds, and what comes next."""
+    return (
+        f"part {part}: {summary.shards} shards of {summary.utterances} utterances are done "
+        f"({summary.found} of the shards were there)\n"
+        f"when all {part.of} parts are: xlpl labels merge {out} [other folders] --out FINAL"
     )
-
-
-def _row(trial: Trial, criterion: str) -> dict[str, str]:
-    outcome = trial.outcome
-    return {
-        "LM weight": f"{trial.weights.lm_weight:.2f}",
-        "word score": f"{trial.weights.word_score:.2f}",
-        "blank penalty": f"{trial.weights.blank_penalty:.2f}",
-        criterion: f"{trial.value:.4f}",
-        "UER": f"{outcome.uer:.3f}",
-        "LM nats/letter": f"{outcome.nats_per_letter:.3f}",
-        "letters/greedy": f"{outcome.letters_ratio:.2f}",
-        "letters/word": f"{outcome.word_length:.2f}",
-        "empty": f"{outcome.empty}/{outcome.utterances}",
-        "guard": trial.refused,
-    }

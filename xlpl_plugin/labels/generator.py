@@ -1,141 +1,152 @@
-"""The label generator: log-probs of a split through the decoder's worker processes to records and a manifest."""
+"""The label generator: a split through acoustic model and decoder to a store of shards, and from there to labels."""
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from omegaconf import MISSING
-from tqdm import tqdm
 
-from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
-from xlpl_plugin.data.units import SPECIAL_SYMBOLS, write_units
+from xlpl_plugin.data.manifest import Manifest, read_manifest
 from xlpl_plugin.decoding import DecoderConfig
-from xlpl_plugin.decoding.pool import DecoderPool, Task
-from xlpl_plugin.files import new_output, sha256, write_json
-from xlpl_plugin.labels.emissions import EmissionSource, InputConfig, open_source
-from xlpl_plugin.labels.filters import FilterConfig, FilterRow, choose, gather
-from xlpl_plugin.labels.records import LABELS_FILE, LabelRecord, make_record, write_labels
+from xlpl_plugin.decoding.pool import DecoderPool
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import write_lines
+from xlpl_plugin.labels.emissions import Emissions, InputConfig, open_source
+from xlpl_plugin.labels.filters import FilterConfig
+from xlpl_plugin.labels.finishing import LabelSummary, finish, finished, remove_results
+from xlpl_plugin.labels.inputs import InputFiles
+from xlpl_plugin.labels.session import ShardsUnderWay, decode_shards
+from xlpl_plugin.labels.shards import WHOLE, Part, ShardStore, divide
 
 logger = logging.getLogger(__name__)
 
-PROVENANCE_FILE = "provenance.json"
+# words that the decoder has no room for, since likelier ones are spelled alike
+LEFT_OUT_FILE = "left-out-words.txt"
 
 
 @dataclass
 class LabelConfig(InputConfig):
     """What to label, with what, and where to."""
 
-    # new folder for labels.jsonl, {split}.tsv/.wrd/.ltr, dict.ltr.txt and provenance.json
+    # folder for labels.jsonl, {split}.tsv/.wrd/.ltr, dict.ltr.txt and provenance.json; one that holds the unfinished
+    # labels of the same options is gone on with
     out: str = MISSING
     # lexicon, LM, weights and beam; without a lexicon the labels are greedy
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     # which labels a student learns from
     filter: FilterConfig = field(default_factory=FilterConfig)
+    # utterances that are written, and done, together
+    shard_size: int = 500
 
 
 @dataclass(frozen=True)
-class LabelSummary:
-    """What ``label`` did: utterances, those kept, and what each filter removed."""
+class PartSummary:
+    """What ``label_part`` did: shards and utterances of the part, those of the shards that were there, and failures."""
 
+    shards: int
     utterances: int
-    kept: int
-    seconds: float
-    kept_seconds: float
-    words: int
-    filters: tuple[FilterRow, ...]
+    found: int
 
 
 def label(config: LabelConfig, *, force: bool = False) -> LabelSummary:
     """Label one split. Every id of its manifest gets a record, with the reason where it is not kept.
 
+    Goes on where a run with the same options was interrupted. Where all is done, the filters are applied anew if they
+    are others than before, else the summary is returned as it stands. With ``force`` nothing is reused.
+
     Raises:
-        XlplError: results are there already (without ``force``), broken input, or options that do not fit together.
+        XlplError: the folder holds labels of other options, or something else (without ``force``); broken input;
+            options that do not fit together; a disk that is full; a lexicon, LM or model that changes meanwhile.
     """
-    out = new_output(config.out, force=force)
-    config.filter.check()
-    manifest = read_manifest(config.data, config.split, labels=False)
-    source = open_source(config)
-    with DecoderPool(config.decoder, source.units, config.workers) as pool:
-        found = {record.id: record for record in _records(manifest, source, pool)}
-    records = [found[name] for name in manifest.ids]
-    choice = choose(gather(iter(records), config.filter), config.filter)
-    records = [
-        replace(record, kept=row not in choice.reasons, reason=choice.reasons.get(row, ""))
-        for row, record in enumerate(records)
-    ]
-    kept = [record for record in records if record.kept]
-    summary = LabelSummary(
-        utterances=len(records),
-        kept=len(kept),
-        seconds=round(manifest.seconds, 2),
-        kept_seconds=round(sum(record.seconds for record in kept), 2),
-        words=sum(len(record.words) for record in kept),
-        filters=tuple(choice.rows),
-    )
-    if not kept:
-        logger.warning("none of the %d labels of %s is kept: nothing to learn from", len(records), out)
-    _write(out, config, manifest, source, records, choice.weights.tolist())
-    write_json(out / PROVENANCE_FILE, _provenance(config, source.am_sha256, records, summary))
-    return summary
+    job = _Job(config, force=force)
+    done = finished(job.store, config.split, config.filter)
+    if done:
+        logger.info("%s: all labels are there, with these filters", config.out)
+        return done
+    job.decode(WHOLE)
+    return finish(job.store, job.manifest, config.split, config.filter, {"config": asdict(config)})
 
 
-def _records(manifest: Manifest, source: EmissionSource, pool: DecoderPool) -> Iterator[LabelRecord]:
-    """Yield a record for every utterance, in the order in which they are decoded."""
-    waiting: dict[str, tuple[float, int]] = {}
-    frameless: list[LabelRecord] = []
+def label_part(config: LabelConfig, part: Part) -> PartSummary:
+    """Make the shards of one part; ``merge`` finishes when all parts are there. Goes on as ``label`` does.
 
-    def tasks() -> Iterator[Task]:
-        for emission in source.stream(manifest):
-            name, seconds = emission.utterance.id, emission.utterance.seconds
-            if not len(emission.log_probs):
-                frameless.append(make_record(name, seconds, 0, None, None))
-                continue
-            waiting[name] = (seconds, len(emission.log_probs))
-            yield Task(name, emission.log_probs, greedy=True)
-
-    with tqdm(total=len(manifest.utterances), desc="label", unit="utt", smoothing=0) as bar:
-        for decoded in pool.decode(tasks()):
-            seconds, frames = waiting.pop(decoded.id)
-            best = decoded.hypotheses[0] if decoded.hypotheses else None
-            yield make_record(decoded.id, seconds, frames, best, decoded.greedy)
-            bar.update()
-        yield from frameless
-        bar.update(len(frameless))
+    Raises:
+        XlplError: as ``label``; also where stored emissions are asked for that are not there.
+    """
+    if config.emissions and not Path(config.emissions).exists():
+        raise XlplError(
+            "no such folder, and each part would compute the log-probs of all parts",
+            file=config.emissions,
+            expected="a folder of log-probs",
+            remedy="leave `emissions` empty, or compute them first",
+        )
+    job = _Job(config)
+    numbers = part.numbers(job.store.shards)
+    found = job.decode(part)
+    return PartSummary(len(numbers), sum(len(job.shards[number]) for number in numbers), found)
 
 
-def _write(
-    out: Path,
-    config: LabelConfig,
-    manifest: Manifest,
-    source: EmissionSource,
-    records: list[LabelRecord],
-    weights: list[float],
-) -> None:
-    for suffix in ("tsv", "wrd", "ltr", "weight"):
-        (out / f"{config.split}.{suffix}").unlink(missing_ok=True)  # of an earlier run, with --force
-    write_labels(out / LABELS_FILE, records)
-    write_units(out, source.units[len(SPECIAL_SYMBOLS) :])
-    kept = tuple(
-        replace(utterance, words=record.text, units=record.units, weight=weight)
-        for utterance, record, weight in zip(manifest.utterances, records, weights, strict=True)
-        if record.kept
-    )
-    write_manifest(out, config.split, Manifest(manifest.root, kept))
+class _Job:
+    """A run over one store."""
+
+    def __init__(self, config: LabelConfig, *, force: bool = False) -> None:
+        config.filter.check()
+        config.decoder.check()
+        self.config = config
+        self.manifest = read_manifest(config.data, config.split, labels=False)
+        self.shards = divide(self.manifest.utterances, config.shard_size)
+        files = {"am": config.am, "decoder.lexicon": config.decoder.lexicon, "decoder.lm": config.decoder.lm}
+        self.files = InputFiles({name: path for name, path in files.items() if path})
+        self.store = ShardStore.open(
+            config.out, self._settings(), len(self.shards), about={"config": asdict(config)}, force=force
+        )
+        if force:
+            remove_results(self.store.folder, config.split)
+
+    def _settings(self) -> dict[str, Any]:
+        """Return all that decides what is in the shards. Filters, workers, device and where files lie do not."""
+        config, hashes = self.config, self.files.sha256
+        hashed = {key: hashes.get(f"decoder.{key}", "") for key in ("lexicon", "lm")}
+        return {
+            "xlpl": version("xlpl"),
+            "am": hashes.get("am") or _stored_am(config),
+            "window_seconds": config.window_seconds,
+            "split": config.split,
+            "manifest": manifest_digest(self.manifest),
+            "shard_size": config.shard_size,
+            "decoder": {**asdict(config.decoder), **hashed},
+        }
+
+    def decode(self, part: Part) -> int:
+        """Make the shards of ``part`` that are missing; return how many were there."""
+        missing = self.store.missing(part)
+        self.store.sweep(part)
+        if missing or "units" not in self.store.provenance:
+            source = open_source(self.config)
+            with DecoderPool(self.config.decoder, source.units, self.config.workers) as pool:
+                self.store.note(units=list(source.units), words_left_out=len(pool.dropped))
+                if pool.dropped:
+                    write_lines(self.store.folder / LEFT_OUT_FILE, pool.dropped)
+                under_way = ShardsUnderWay(self.store, part, self.files.check)
+                wanted = {number: self.shards[number] for number in missing}
+                decode_shards(wanted, self.manifest.root, source, pool, under_way)
+        return len(part.numbers(self.store.shards)) - len(missing)
 
 
-def _provenance(
-    config: LabelConfig, am_sha256: str, records: list[LabelRecord], summary: LabelSummary
-) -> dict[str, object]:
-    """Return what made these labels, so that a person can tell two folders of labels apart."""
-    files = {"lexicon": config.decoder.lexicon, "lm": config.decoder.lm}
-    return {
-        "config": asdict(config),
-        "am_sha256": am_sha256,
-        "decoder_sha256": {name: sha256(path) for name, path in files.items() if path},
-        "summary": summary,
-        "reasons": dict(Counter(record.reason.partition(":")[0] for record in records if not record.kept)),
-    }
+def _stored_am(config: LabelConfig) -> str:
+    if not config.emissions:
+        raise XlplError("neither am nor emissions is given", expected="a checkpoint, or a folder of emissions")
+    return Emissions(config.emissions).am_sha256
+
+
+def manifest_digest(manifest: Manifest) -> str:
+    """Return the sha256 of the rows of a .tsv, without its root, which may lie elsewhere on another machine."""
+    digest = hashlib.sha256()
+    for utterance in manifest.utterances:
+        digest.update(f"{utterance.path}\t{utterance.num_samples}\n".encode())
+    return digest.hexdigest()

@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 PROVENANCE_FILE = "provenance.json"
 _SHARDS = "shards"
+# what every done marker holds
+_FINGERPRINT = ("count", "sha256", "settings", "part")
 
 
 class Part(NamedTuple):
@@ -44,6 +46,10 @@ class Part(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.number}/{self.of}"
+
+    def numbers(self, shards: int) -> range:
+        """Return the part's shards of ``shards`` in all."""
+        return range(self.number - 1, shards, self.of)
 
 
 WHOLE = Part()
@@ -91,7 +97,7 @@ class ShardStore:
         about: Mapping[str, Any] | None = None,
         force: bool = False,
     ) -> ShardStore:
-        """Begin a store of ``shards`` shards, or go on with the one that is there.
+        """Go on with the store of ``shards`` shards that is there, or begin one, which the first ``write`` creates.
 
         Args:
             settings: all that decides what the shards hold, as JSON; nested objects are compared key by key.
@@ -111,9 +117,7 @@ class ShardStore:
             refuse_other_settings(folder, store.settings, wanted)
             return store
         new_output(folder, force=force)
-        store = cls(folder, {"settings": wanted}, suffix)
-        store.note(**(about or {}))
-        return store
+        return cls(folder, {"settings": wanted, **(about or {})}, suffix)
 
     @classmethod
     def existing(cls, folder: str | Path, *, suffix: str = "jsonl") -> ShardStore:
@@ -144,7 +148,13 @@ class ShardStore:
         return int(self.settings["shards"])
 
     def note(self, **facts: Any) -> None:
-        """Put ``facts`` beside the settings into provenance.json; None takes one away."""
+        """Put ``facts`` beside the settings into provenance.json; None takes one away.
+
+        Raises:
+            XlplError: another machine began this store with other settings meanwhile.
+        """
+        if (self.folder / PROVENANCE_FILE).exists():
+            refuse_other_settings(self.folder, ShardStore.existing(self.folder).settings, self.settings)
         added = {key: value for key, value in facts.items() if value is not None}
         self.provenance = {key: value for key, value in self.provenance.items() if key not in facts} | added
         write_json(self.folder / PROVENANCE_FILE, self.provenance)
@@ -161,6 +171,10 @@ class ShardStore:
         marker: dict[str, Any] = read_json(self._marker_file(number))
         return marker
 
+    def done(self, number: int) -> bool:
+        """Say whether a shard has its marker; whether the shard fits it, ``missing`` finds out."""
+        return self._marker_file(number).exists()
+
     def missing(self, part: tuple[int, int] = WHOLE) -> list[int]:
         """Return the shards of ``part`` that are still to be made; damaged ones count, and are said to be so.
 
@@ -169,11 +183,11 @@ class ShardStore:
         Raises:
             XlplError: a shard was made with other settings than the store's.
         """
-        return [number for number in self._numbers(part) if not self._intact(number)]
+        return [number for number in Part(*part).numbers(self.shards) if not self._intact(number)]
 
     def sweep(self, part: tuple[int, int] = WHOLE) -> None:
         """Remove what killed writers of ``part`` left half written. Nobody else may be writing that part."""
-        for number in self._numbers(part):
+        for number in Part(*part).numbers(self.shards):
             for file in (self.folder / _SHARDS).glob(f".{number:05d}.*{PART}"):
                 file.unlink(missing_ok=True)
         if Part(*part) == WHOLE:
@@ -191,21 +205,33 @@ class ShardStore:
     ) -> None:
         """Write a shard of ``count`` results, and its done marker with ``summary`` after it.
 
-        ``payload`` gets an object with ``write(bytes)``; ``numpy.save`` takes it as a file.
+        ``payload`` gets an object with ``write(bytes)``; ``numpy.save`` takes it as a file. What it puts into
+        ``summary`` is written too.
 
         Raises:
             XlplError: no space is left.
         """
+        if not (self.folder / PROVENANCE_FILE).exists():
+            self.note()
         marker = self._marker_file(number)
         marker.unlink(missing_ok=True)  # of a damaged shard
         with atomic_open(self.file(number), "wb") as stream:
             sink = _HashingSink(stream)
             payload(sink)
-        fingerprint = {"count": count, "sha256": sink.digest.hexdigest(), "settings": self._digest}
-        write_json(marker, {**fingerprint, "part": str(Part(*part)), **(summary or {})})
+        fingerprint = (count, sink.digest.hexdigest(), self._digest, str(Part(*part)))
+        write_json(marker, {**dict(zip(_FINGERPRINT, fingerprint, strict=True)), **(summary or {})})
 
-    def _numbers(self, part: tuple[int, int]) -> range:
-        return range(part[0] - 1, self.shards, part[1])
+    def adopt(self, number: int, other: ShardStore) -> None:
+        """Copy a finished shard and its marker from another store of the same settings."""
+        marker = other.marker(number)
+        summary = {key: value for key, value in marker.items() if key not in _FINGERPRINT}
+
+        def copy(sink: Sink) -> None:
+            with other.file(number).open("rb") as stream:
+                while block := stream.read(1 << 20):
+                    sink.write(block)
+
+        self.write(number, marker["count"], copy, summary, part=Part.parse(marker["part"]))
 
     def _marker_file(self, number: int) -> Path:
         return self.folder / _SHARDS / f"{number:05d}.json"

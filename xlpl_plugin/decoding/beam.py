@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
 import numpy as np
 from flashlight.lib.text.decoder import CriterionType, DecodeResult, LexiconDecoder, LexiconDecoderOptions
@@ -11,7 +12,7 @@ from flashlight.lib.text.decoder import CriterionType, DecodeResult, LexiconDeco
 from xlpl_plugin.data.units import BLANK_INDEX
 from xlpl_plugin.decoding.frames import Frames
 from xlpl_plugin.decoding.hypothesis import LOWEST, Hypothesis, LogProbs
-from xlpl_plugin.decoding.language_model import sentence_score
+from xlpl_plugin.decoding.language_model import sentence_scores
 from xlpl_plugin.decoding.options import DecoderConfig, Weights
 from xlpl_plugin.decoding.search import BeamSearch, Scores
 from xlpl_plugin.decoding.trie import SearchSpace
@@ -55,7 +56,7 @@ class BeamDecoder(BeamSearch):
             # the pointer stays valid during the call: `searched` is ours and contiguous
             results = self._search.decode(searched.ctypes.data, *searched.shape)
         found: dict[tuple[str, ...], Hypothesis] = {}
-        for result in results:
+        for result in _in_order(results):
             # where no word at all could be ended, readings may differ in an unfinished word alone
             hypothesis = self._read(frames, result)
             found.setdefault(hypothesis.words, hypothesis)
@@ -73,9 +74,19 @@ class BeamDecoder(BeamSearch):
         return self.hypothesis(frames, path, names, self._scores(frames, path, indices, result), heard)
 
     def _scores(self, frames: Frames, path: Sequence[int], indices: Sequence[int], result: DecodeResult) -> Scores:
-        am_score, lm_score = frames.score(path), sentence_score(self.space.lm, indices)
+        lm_scores = sentence_scores(self.space.lm, indices)
+        am_score, lm_score, of_words = frames.score(path), sum(lm_scores), lm_scores[:-1]
         if self.config.log_add:
             added = float(self._end[0, result.tokens[len(frames.kept) + 1]]) if self.has_boundary else 0.0
-            return Scores(am_score, lm_score, result.score - added + frames.skipped_score)
+            return Scores(am_score, lm_score, result.score - added + frames.skipped_score, of_words)
         total = am_score + self.config.lm_weight * lm_score + self.config.word_score * len(indices)
-        return Scores(am_score, lm_score, total)
+        return Scores(am_score, lm_score, total, of_words)
+
+
+def _in_order(results: Iterable[DecodeResult]) -> Iterator[DecodeResult]:
+    """Yield the best first, and of equals those of the lexicon's first words.
+
+    Words of one spelling may be equals to the LM too, and the search orders equals by their addresses in memory.
+    """
+    for _, equals in groupby(results, key=lambda result: result.score):
+        yield from sorted(equals, key=lambda result: result.words)

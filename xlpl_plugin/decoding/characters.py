@@ -20,8 +20,8 @@ from flashlight.lib.text.decoder import (
 
 from xlpl_plugin.data.units import BLANK_INDEX, SPECIAL_SYMBOLS, WORD_BOUNDARY, words_of_units
 from xlpl_plugin.decoding.frames import Frames
-from xlpl_plugin.decoding.hypothesis import Hypothesis, LogProbs
-from xlpl_plugin.decoding.language_model import UNKNOWN, first_word_scores, load_lm, sentence_score
+from xlpl_plugin.decoding.hypothesis import Hypothesis, LogProbs, word_spans
+from xlpl_plugin.decoding.language_model import UNKNOWN, first_word_scores, load_lm, sentence_scores
 from xlpl_plugin.decoding.options import DecoderConfig, Weights
 from xlpl_plugin.decoding.search import BeamSearch, Scores
 from xlpl_plugin.errors import XlplError
@@ -115,7 +115,7 @@ class CharacterDecoder(BeamSearch):
         for spelled in sorted(ways, key=bounds.__getitem__, reverse=True):
             if len(best) == self.config.nbest and bounds[spelled] < best[-1][0]:
                 break
-            score = am_scores[spelled] + self.config.lm_weight * sentence_score(self.lm, spelled)
+            score = am_scores[spelled] + self.config.lm_weight * sum(sentence_scores(self.lm, spelled))
             words = tuple(words_of_units(self.units[index] for index in spelled))
             found[words] = max(found.get(words, (-math.inf, spelled)), (score, spelled))
             best = sorted(found.values(), reverse=True)[: self.config.nbest]
@@ -124,12 +124,14 @@ class CharacterDecoder(BeamSearch):
     def _hypothesis(self, frames: Frames, spelled: Spelled, ways: Sequence[_Way]) -> Hypothesis:
         best = max(ways, key=lambda way: way.am_score)
         path = frames.expand(best.result.tokens[1:])
-        am_score, lm_score = frames.score(path), sentence_score(self.lm, spelled)
+        lm_scores = sentence_scores(self.lm, spelled)
+        am_score, lm_score = frames.score(path), sum(lm_scores)
         heard = self._am_score(ways) + frames.skipped_score if self.config.log_add else am_score
-        words = tuple(words_of_units(self.units[index] for index in spelled))
-        return self.hypothesis(
-            frames, path, words, Scores(am_score, lm_score, heard + self.config.lm_weight * lm_score)
-        )
+        names = [self.units[index] for index in spelled]
+        first_units = [first for first, _ in word_spans(names, range(len(names)), range(1, len(names) + 1))]
+        of_words = np.add.reduceat(lm_scores[:-1], first_units).tolist() if names else ()
+        scores = Scores(am_score, lm_score, heard + self.config.lm_weight * lm_score, of_words)
+        return self.hypothesis(frames, path, tuple(words_of_units(names)), scores)
 
 
 def load_units_lm(path: str | Path, units: Sequence[str]) -> LM:

@@ -46,10 +46,10 @@ def first_word_scores(lm: LM, words: int) -> list[float]:
     return [lm.score(start, index)[1] for index in range(words)]
 
 
-def sentence_score(lm: LM, indices: Iterable[int]) -> float:
-    """Return the log10 probability of a whole sentence, its end included."""
-    state, total = lm.start(False), 0.0
+def sentence_scores(lm: LM, indices: Iterable[int]) -> list[float]:
+    """Return the log10 probabilities of a sentence's tokens, each after those before it, and of its end."""
+    state, scores = lm.start(False), []
     for index in indices:
         state, score = lm.score(state, index)
-        total += score
-    return float(total + lm.finish(state)[1])
+        scores.append(float(score))
+    return [*scores, float(lm.finish(state)[1])]

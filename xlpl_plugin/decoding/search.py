@@ -21,11 +21,12 @@ _UNUSED_INDEX = 1
 
 
 class Scores(NamedTuple):
-    """Of a hypothesis: its alignment's, its LM's, and what is maximised."""
+    """Of a hypothesis: its alignment's, its LM's, what is maximised, and the part that each word has in the LM's."""
 
     am: float
     lm: float
     total: float
+    words: Sequence[float]
 
 
 class BeamSearch(ABC):
@@ -72,5 +73,5 @@ class BeamSearch(ABC):
     ) -> Hypothesis:
         """Read an alignment of all frames, of whose first ``heard`` (all, where not given) the words were made."""
         units, starts, ends = collapse(path[:heard], self.units)
-        confidences = word_confidences(frames.log_probs, path, word_spans(units, starts, ends))
-        return Hypothesis(words, units, *scores, starts, ends, confidences)
+        confidences = word_confidences(frames.log_probs, path, word_spans(units, starts, ends), scores.words)
+        return Hypothesis(words, units, scores.am, scores.lm, scores.total, starts, ends, confidences)

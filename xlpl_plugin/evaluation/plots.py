@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 _STYLES = {"raw": ("#c1440e", "s", "--"), "calibrated": ("#1f5f99", "o", "-")}
 # width of a bar of the histogram; two stand in a bin
 _BAR = 0.04
+# bins of fewer words say nothing; they count in the error and in the histogram all the same
+_FEWEST = 5
 _Z95 = 1.96
 
 
 def draw_reliability(file: str | Path, found: Sequence[Reliability]) -> None:
-    """Draw a PNG: for each system the reliability of words and of utterances, with the words' histogram below.
+    """Draw a PNG: for each system the reliability of words and of utterances, and below how many words are where.
 
     Raises:
         XlplError: nothing to draw.
@@ -42,35 +44,37 @@ def draw_reliability(file: str | Path, found: Sequence[Reliability]) -> None:
         part.suptitle(f"{reliability.system}: {100 * reliability.right:.1f} % of its words are right")
         grid = part.subplots(2, 2, sharex=True, height_ratios=[3, 1])
         _draw(grid[:, 0], reliability.words, "confidence of the word")
-        _draw(grid[:, 1], reliability.utterances, "confidence of the word's utterance")
+        _draw(grid[:, 1], reliability.utterances, "confidence of the utterance")
     with atomic_open(file, "wb") as stream:
-        figure.savefig(stream, format="png", metadata={"Software": None})
+        figure.savefig(stream, format="png", metadata={"Software": None}, pil_kwargs={"optimize": True})
 
 
 def _draw(axes: Sequence[Axes], calibration: Calibration, what: str) -> None:
     curves, counts = axes
-    curves.plot([0, 1], [0, 1], color="0.7", linewidth=1, zorder=0)
+    curves.plot([0, 1], [0, 1], color="0.6", linewidth=1, zorder=0)
     for name, curve in (("raw", calibration.raw), ("calibrated", calibration.calibrated)):
         _draw_curve(curves, name, curve)
     auc = "" if calibration.auc is None else f", AUC {calibration.auc:.3f}"
-    curves.set(title=f"by the {what}{auc}", ylabel="share of words that are right", xlim=(0, 1), ylim=(0, 1))
-    curves.legend(loc="upper left", frameon=False)
+    curves.set_title(f"{what}{auc}", fontsize="medium")
+    curves.set(ylabel="share of words that are right", xlim=(0, 1), ylim=(-0.02, 1.02))
+    curves.legend(loc="lower right", frameon=False, fontsize="small")
     _draw_counts(counts, calibration)
     counts.set(xlabel=what, ylabel="words")
 
 
 def _draw_curve(axes: Axes, name: str, curve: Curve) -> None:
     colour, marker, line = _STYLES[name]
+    bins = [b for b in curve.bins if b.count >= _FEWEST]
     axes.errorbar(
-        [b.confidence for b in curve.bins],
-        [b.right for b in curve.bins],
-        yerr=[_half_interval(b) for b in curve.bins],
+        [b.confidence for b in bins],
+        [b.right for b in bins],
+        yerr=[_half_interval(b) for b in bins],
         color=colour,
         marker=marker,
         linestyle=line,
         markersize=5,
         elinewidth=0.8,
-        label=f"{name}{' (on held-out folds)' if name == 'calibrated' else ''}, ECE {curve.error:.3f}",
+        label=f"{name}{' (held-out folds)' if name == 'calibrated' else ''}, ECE {curve.error:.3f}",
     )
 
 

@@ -19,6 +19,7 @@ VERBS = {
     "lexicon": "Build a word -> spelling lexicon from text.",
     "lm": "Estimate a KenLM n-gram language model.",
     "label": "Write pseudo-labels for a manifest.",
+    "labels": "Merge the parts of labels that several machines made.",
     "tune": "Choose LM weight and word score without labels.",
     "iterate": "Run rounds of labelling and training.",
     "score": "Compare labels with references (WER, CER, intervals).",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -11,17 +10,18 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from xlpl_plugin.data.manifest import Manifest, read_manifest
+from xlpl_plugin.data.manifest import manifest_digest, read_manifest
 from xlpl_plugin.decoding import DecoderConfig
 from xlpl_plugin.decoding.pool import DecoderPool
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import write_lines
-from xlpl_plugin.labels.emissions import Emissions, InputConfig, open_source
+from xlpl_plugin.labels.emissions import InputConfig, open_source
 from xlpl_plugin.labels.filters import FilterConfig
 from xlpl_plugin.labels.finishing import LabelSummary, finish, finished, remove_results
 from xlpl_plugin.labels.inputs import InputFiles
 from xlpl_plugin.labels.session import ShardsUnderWay, decode_shards
-from xlpl_plugin.labels.shards import WHOLE, Part, ShardStore, divide
+from xlpl_plugin.labels.shards import PROVENANCE_FILE, WHOLE, Part, ShardStore, divide
+from xlpl_plugin.labels.stored import SUFFIX
 
 logger = logging.getLogger(__name__)
 
@@ -114,8 +114,7 @@ class _Job:
         hashed = {key: hashes.get(f"decoder.{key}", "") for key in ("lexicon", "lm")}
         return {
             "xlpl": version("xlpl"),
-            "am": hashes.get("am") or _stored_am(config),
-            "window_seconds": config.window_seconds,
+            **_of_log_probs(config, hashes.get("am")),
             "split": config.split,
             "manifest": manifest_digest(self.manifest),
             "shard_size": config.shard_size,
@@ -128,6 +127,8 @@ class _Job:
         self.store.sweep(part)
         if missing or "units" not in self.store.provenance:
             source = open_source(self.config)
+            if source.am_sha256 != self.store.settings["am"]:
+                raise XlplError("was replaced while it was read", file=self.config.am, remedy="run the command again")
             with DecoderPool(self.config.decoder, source.units, self.config.workers) as pool:
                 self.store.note(units=list(source.units), words_left_out=len(pool.dropped))
                 if pool.dropped:
@@ -138,15 +139,12 @@ class _Job:
         return len(part.numbers(self.store.shards)) - len(missing)
 
 
-def _stored_am(config: LabelConfig) -> str:
-    if not config.emissions:
+def _of_log_probs(config: LabelConfig, am_sha256: str | None) -> dict[str, Any]:
+    """Return what decides the log-probs; stored ones were made with a window_seconds of their own."""
+    if not am_sha256 and not config.emissions:
         raise XlplError("neither am nor emissions is given", expected="a checkpoint, or a folder of emissions")
-    return Emissions(config.emissions).am_sha256
-
-
-def manifest_digest(manifest: Manifest) -> str:
-    """Return the sha256 of the rows of a .tsv, without its root, which may lie elsewhere on another machine."""
-    digest = hashlib.sha256()
-    for utterance in manifest.utterances:
-        digest.update(f"{utterance.path}\t{utterance.num_samples}\n".encode())
-    return digest.hexdigest()
+    stored = Path(config.emissions) / PROVENANCE_FILE
+    if config.emissions and (stored.exists() or not am_sha256):
+        made = ShardStore.existing(config.emissions, suffix=SUFFIX).settings
+        return {"am": am_sha256 or made["am"], "window_seconds": made["window_seconds"]}
+    return {"am": am_sha256, "window_seconds": config.window_seconds}

@@ -18,7 +18,7 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import iter_lines, write_lines
 
 if TYPE_CHECKING:
-    from xlpl_plugin.labels.emissions import Window
+    from xlpl_plugin.labels.sources import Window
 
 LABELS_FILE = "labels.jsonl"
 

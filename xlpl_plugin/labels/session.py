@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
 from tqdm import tqdm
 
-from xlpl_plugin.data.manifest import Manifest, Utterance
+from xlpl_plugin.data.manifest import Utterance
 from xlpl_plugin.decoding.pool import Decoded, DecoderPool, Task
-from xlpl_plugin.labels.emissions import Emission, EmissionSource
 from xlpl_plugin.labels.joining import join
 from xlpl_plugin.labels.records import LabelRecord, make_record, record_line
 from xlpl_plugin.labels.shards import Part, ShardStore
+from xlpl_plugin.labels.sources import Emission, EmissionSource
 
 
 class ShardsUnderWay:
@@ -68,10 +70,10 @@ def decode_shards(
     waiting: dict[str, tuple[_Recording, int]] = {}
     ready: deque[_Recording] = deque()
 
-    def tasks() -> Iterator[Task]:
+    def tasks(emissions: Iterator[Emission]) -> Iterator[Task]:
         for number, utterances in shards.items():
             to.begin(number, [utterance.id for utterance in utterances])
-            for emission in source.stream(Manifest(root, tuple(utterances))):
+            for emission in islice(emissions, len(utterances)):
                 recording = _Recording(number, emission)
                 if recording.complete:  # nothing to decode
                     ready.append(recording)
@@ -79,7 +81,11 @@ def decode_shards(
                     waiting[task.id] = (recording, window)
                     yield task
 
-    with tqdm(total=sum(map(len, shards.values())), desc="label", unit="utt", smoothing=0) as bar:
+    total = sum(map(len, shards.values()))
+    with (
+        closing(source.stream_shards(root, shards.values())) as emissions,
+        tqdm(total=total, desc="label", unit="utt", smoothing=0) as bar,
+    ):
 
         def store() -> None:
             while ready:
@@ -87,7 +93,7 @@ def decode_shards(
                 to.add(recording.shard, recording.record(), recording.search_seconds)
                 bar.update()
 
-        for decoded in pool.decode(tasks()):
+        for decoded in pool.decode(tasks(emissions)):
             recording, window = waiting.pop(decoded.id)
             recording.decoded[window] = decoded
             if recording.complete:

@@ -273,7 +273,7 @@ def refuse_other_settings(folder: Path, old: Mapping[str, Any], new: Mapping[str
 
     ``where`` says whose the new ones are.
     """
-    flat_old, flat_new = dict(_flat(old)), dict(_flat(new))
+    flat_old, flat_new = dict(flat_settings(old)), dict(flat_settings(new))
     differing = [key for key in {**flat_old, **flat_new} if flat_old.get(key) != flat_new.get(key)]
     if not differing:
         return
@@ -286,10 +286,11 @@ def refuse_other_settings(folder: Path, old: Mapping[str, Any], new: Mapping[str
     )
 
 
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat_settings(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield (key, value); the keys of nested objects are joined by dots."""
     for key, value in settings.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from flat_settings(value, f"{prefix}{key}.")
         else:
             yield prefix + key, value
 

@@ -1,0 +1,14 @@
+"""``xlpl labels``: what is done with labels that are there."""
+
+from __future__ import annotations
+
+import click
+
+from xlpl_plugin.cli.lazy import LazyGroup
+
+VERBS = {"merge": "Put together the parts that several machines made."}
+
+
+@click.command("labels", cls=LazyGroup, verbs=VERBS, prefix="labels_")
+def command() -> None:
+    """Work on folders that `xlpl label` wrote."""

@@ -13,33 +13,57 @@ from xlpl_plugin.config import load_config
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--config", type=click.Path(path_type=Path), help="YAML file with any of the keys.")
 @click.option("--show", default=12, show_default=True, help="Trials to print, the best first.")
-@click.option("--force", is_flag=True, help="Overwrite tune.json in out.")
-def command(overrides: tuple[str, ...], config: Path | None, show: int, force: bool) -> None:
-    """Choose decoder.lm_weight and decoder.word_score without a single label; write out/tune.json.
+@click.option(
+    "--oracle",
+    type=click.Path(path_type=Path),
+    metavar="REFERENCES",
+    help="Prepared folder with the transcripts: choose by word error rate instead, as a yardstick.",
+)
+@click.option("--force", is_flag=True, help="Overwrite tune.json (or oracle.json) in out.")
+def command(overrides: tuple[str, ...], config: Path | None, show: int, oracle: Path | None, force: bool) -> None:
+    """Choose the decoder's weights and beam without a single label; write out/tune.json and a picture, tune.png.
 
-    A sample of the split is decoded with many pairs of weights (a small beam suffices). Each pair is judged by how
-    far its text is from the acoustic model's greedy output (UER) and by how likely a language model finds it:
+    A sample of the split is decoded with many weights (a small beam suffices): trials spread over the ranges, then
+    some where the best of these lie. Each is judged by how far its text is from the acoustic model's greedy output
+    (UER) and by how likely a language model finds it:
 
     \b
-    edits_and_lm   UER + LM nats a letter / 4 (default; did best on weak acoustic models)
+    edits_and_lm   UER + LM nats a letter / 5 (default; nearest to the oracle in all languages tried)
     wav2vec_u      ln(LM perplexity a word) * UER
     lm_per_letter  LM nats a letter * UER
     channel        LM nats and nats of the greedy output as a noisy copy, a letter
 
-    The judging LM should not be the decoder's own, which a large weight deceives: give one over letters
-    (search.judge=.../letters/lm.bin search.judge_level=units; `xlpl lm` builds it). Guards refuse
-    weights that leave speech out, whatever the criterion says.
+    The choice is the mean of the best trials, since the single best one is an accident of the sample. The judging LM
+    is the decoder's own; search.judge names another, over words or (search.judge_level=units) over letters. Guards
+    refuse weights that leave speech out, whatever the criterion says.
+
+    Then the sample is decoded with each of search.beams below decoder.beam; the smallest whose words are nearly
+    those of decoder.beam is chosen. search.beams=[] keeps decoder.beam.
+
+    Without decoder.lexicon, decoder.lm is over units, and there is no word score to search.
 
     \b
     am, data, split, emissions, workers, device, max_seconds, decoder.*   as for `xlpl label`
-    search.*   criterion, sample, trials, local_trials, lm_weight, word_score, beam, judge, judge_level,
-               text, letters_ratio, max_empty, max_word_length_ratio, seed
+    search.*   criterion, sample, trials, local_trials, lm_weight, word_score, blank_penalty, beam, beams,
+               beam_tolerance, judge, judge_level, text, units_per_second, letters_ratio, max_empty,
+               max_word_length_ratio, seed
+
+    With --oracle the same trials are ranked by word error rate against references, into out/oracle.json: how good
+    could a choice be? `xlpl iterate` cannot do that. If out holds a tune.json, its choice is compared.
 
     \b
     xlpl tune am=runs/source/checkpoint_best.pt data=data/it emissions=runs/it/em out=runs/it/tune workers=2 \\
         decoder.lexicon=data/it/lexicon.txt decoder.lm=data/it/lm.bin
     """
-    from xlpl_plugin.cli.labelling import describe_tuning
-    from xlpl_plugin.labels.tuning import TuneConfig, tune
+    from xlpl_plugin.cli.trials import describe_oracle, describe_tuning
+    from xlpl_plugin.evaluation.oracle import PICTURE_FILE as ORACLE_PICTURE
+    from xlpl_plugin.evaluation.oracle import tune_oracle
+    from xlpl_plugin.labels.tuning import PICTURE_FILE, TuneConfig, tune
 
-    click.echo(describe_tuning(tune(load_config(TuneConfig, config, overrides), force=force), show))
+    settings = load_config(TuneConfig, config, overrides)
+    if oracle is None:
+        tuning = tune(settings, force=force)
+        click.echo(f"picture: {Path(settings.out) / PICTURE_FILE}\n{describe_tuning(tuning, show)}")
+    else:
+        result = tune_oracle(settings, oracle, force=force)
+        click.echo(f"picture: {Path(settings.out) / ORACLE_PICTURE}\n{describe_oracle(result, show)}")

@@ -12,7 +12,7 @@ from xlpl_plugin.decoding.options import DecoderConfig
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
 from xlpl_plugin.labels.filters import FilterConfig
-from xlpl_plugin.labels.tuning import SearchConfig
+from xlpl_plugin.labels.search import SearchConfig
 
 INITS = ("source", "previous", "scratch")
 CHECKPOINTS = ("last", "best", "average")

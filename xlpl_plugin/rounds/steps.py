@@ -14,7 +14,7 @@ from pathlib import Path
 
 from xlpl_plugin.decoding.options import DecoderConfig
 from xlpl_plugin.labels.filters import FilterConfig
-from xlpl_plugin.labels.tuning import SearchConfig
+from xlpl_plugin.labels.search import SearchConfig
 
 
 @dataclass(frozen=True, kw_only=True)

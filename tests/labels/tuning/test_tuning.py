@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,82 +13,37 @@ import pytest
 from click.testing import CliRunner
 from omegaconf import OmegaConf
 
-from xlpl_plugin.cli.labelling import describe_tuning
+from xlpl_plugin.cli.trials import describe_tuning
 from xlpl_plugin.cli.tune import command
-from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
 from xlpl_plugin.decoding import DecoderConfig, Hypothesis, Weights
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.labels.beams import BeamTrial, smallest_beam
 from xlpl_plugin.labels.criteria import CRITERIA, JudgingLM, Outcome, channel_cost, letters_per_word, measure_outcome
-from xlpl_plugin.labels.tuning import SearchConfig, TuneConfig, judge_trial, tune, tuned
+from xlpl_plugin.labels.search import SearchConfig, Trial, mean_of_best
+from xlpl_plugin.labels.tuning import TuneConfig, judge_trial, tune, tuned
 
-UNITS = ("<s>", "<pad>", "</s>", "<unk>", "|", "a", "b", "c")
-WORDS = {"Ab": "ab", "Ba": "ba", "Cab": "cab", "A": "a", "Bacab": "bacab"}
-ARPA = """\\data\\
-ngram 1=8
-ngram 2=6
+UNITS_ARPA = """\\data\\
+ngram 1=7
+ngram 2=2
 
 \\1-grams:
 -99\t<s>\t0
--0.8\t</s>
+-1.2\t</s>
 -4\t<unk>
--0.7\tAb\t0
--0.7\tBa\t0
--0.8\tCab\t0
--1.2\tA\t0
--1.2\tBacab\t0
+-0.5\t|\t0
+-0.6\ta\t0
+-0.6\tb\t0
+-0.7\tc\t0
 
 \\2-grams:
--0.3\tAb Cab
--0.3\tCab Ba
--0.3\tBa Bacab
--0.3\tBacab Ab
--0.3\t<s> Ab
--0.3\t<s> Cab
+-0.2\t<s> a
+-0.3\ta b
 
 \\end\\
 """
 
 
-def heard(text: str) -> Hypothesis:
-    words = tuple(text.split())
-    units = tuple(unit for word in words for unit in (*WORDS[word], "|"))
-    return Hypothesis(words, units, -1.0, 0.0, -1.0, tuple(range(len(units))))
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> TuneConfig:
-    """Noisy emissions of 24 sentences that the LM likes, with the true words beside them for no one to read."""
-    rng = np.random.default_rng(2)
-    (tmp_path / "em").mkdir()
-    entries, shards, utterances, start = [], [], [], 0
-    for number in range(24):
-        words = ["Ab", "Cab", "Ba", "Bacab"] * 2
-        words = words[number % 4 : number % 4 + 4]
-        logits = []
-        for unit in heard(" ".join(words)).units:
-            for index in (UNITS.index(unit), 0):
-                logit = rng.normal(size=len(UNITS)) * 1.2
-                logit[index] += 2.5
-                logit[1:4] = -20
-                logits.append(logit)
-        array = np.array(logits)
-        shards.append((array - np.logaddexp.reduce(array, axis=1, keepdims=True)).astype(np.float32))
-        utterances.append(Utterance(f"u{number:02}.flac", 640 * len(array)))
-        place = {"shard": 0, "start": start, "frames": len(array)}
-        entries.append({"id": f"u{number:02}", "num_samples": 640 * len(array), **place})
-        start += len(array)
-    np.save(tmp_path / "em/emissions-00000.npy", np.concatenate(shards))
-    (tmp_path / "em/index.json").write_text(json.dumps({"am_sha256": "x", "units": UNITS, "utterances": entries}))
-    write_manifest(tmp_path, "train", Manifest(tmp_path, tuple(utterances)))
-    (tmp_path / "lexicon.txt").write_text("".join(f"{word}\t{' '.join(s)} |\n" for word, s in WORDS.items()))
-    (tmp_path / "lm.arpa").write_text(ARPA)
-    return TuneConfig(
-        emissions=str(tmp_path / "em"),
-        data=str(tmp_path),
-        out=str(tmp_path / "tune"),
-        decoder=DecoderConfig(lexicon=str(tmp_path / "lexicon.txt"), lm=str(tmp_path / "lm.arpa")),
-        search=SearchConfig(trials=10, local_trials=6, lm_weight=[0.0, 20.0], word_score=[-20.0, 20.0], beam=20),
-    )
+Heard = Callable[[str], Hypothesis]
 
 
 @pytest.mark.parametrize(
@@ -99,6 +55,8 @@ def config(tmp_path: Path) -> TuneConfig:
         ({"lm_weight": [3.0, 1.0]}, r"lm_weight=\[3.0, 1.0\]"),
         ({"trials": 0}, "trials=0"),
         ({"text": "none.txt"}, "none.txt"),
+        ({"beams": [0, 20]}, r"beams=\[0, 20\]"),
+        ({"beam_tolerance": 2.0}, "beam_tolerance=2.0"),
     ],
 )
 def test_a_search_that_cannot_be_made_is_refused(config: TuneConfig, fields: dict[str, object], message: str) -> None:
@@ -127,7 +85,7 @@ def test_search_finds_weights_that_read_the_noise(config: TuneConfig) -> None:
     tuning = tune(config)
     best = tuning.trials[0]
     assert tuning.trusted
-    assert tuning.best == best.weights
+    assert tuning.best == mean_of_best(tuning.trials)
     assert len(tuning.trials) == 16
     # four words a sentence; extreme weights write far too many or too few
     assert best.outcome.words == pytest.approx(24 * 4, rel=0.15)
@@ -135,9 +93,81 @@ def test_search_finds_weights_that_read_the_noise(config: TuneConfig) -> None:
     refused = [bool(trial.refused) for trial in tuning.trials]
     assert refused == sorted(refused)
     chosen = tuned(config.decoder, config.out)
-    assert Weights(chosen.lm_weight, chosen.word_score, chosen.blank_penalty) == best.weights
+    assert Weights(chosen.lm_weight, chosen.word_score, chosen.blank_penalty) == tuning.best
     with pytest.raises(XlplError, match="already holds results"):
         tune(config)
+
+
+def test_choice_is_the_mean_of_the_best_that_pass() -> None:
+    def trial(weight: float, value: float, refused: str = "") -> Trial:
+        return Trial(Weights(weight, -weight, 1.0), value, GOOD, refused)
+
+    # 15 % of 20 trials are 3; refused ones count in the 20, but not in the mean
+    trials = [trial(number, number) for number in range(1, 13)] + [trial(50, 0, "far off")] * 8
+    assert mean_of_best(trials) == Weights(2.0, -2.0, 1.0)
+    assert mean_of_best(trials[:2]) == Weights(1.0, -1.0, 1.0)
+    assert mean_of_best([trial(3, 1, "far off"), trial(4, 2, "far off")]) == Weights(3.0, -3.0, 1.0)
+
+
+def test_later_trials_lie_where_the_best_do(config: TuneConfig) -> None:
+    config.search = replace(config.search, trials=24, local_trials=0, beams=[])
+    before = tune(config)
+    config.search.local_trials = 24
+    after = tune(config, force=True)
+    assert {trial.weights for trial in before.trials} < {trial.weights for trial in after.trials}
+    later = [trial for trial in after.trials if trial not in before.trials]
+    assert np.mean([trial.value for trial in later]) < np.median([trial.value for trial in before.trials])
+    spread = [np.std([trial.weights.lm_weight for trial in trials]) for trials in (before.trials, later)]
+    assert spread[1] < 0.7 * spread[0]
+
+
+def test_without_lexicon_no_word_score_is_searched(config: TuneConfig) -> None:
+    config.decoder.lexicon = ""
+    config.decoder.lm = str(Path(config.data) / "units.arpa")
+    Path(config.decoder.lm).write_text(UNITS_ARPA)
+    tuning = tune(config)
+    assert {trial.weights.word_score for trial in tuning.trials} == {0.0}
+    assert len({trial.weights.lm_weight for trial in tuning.trials}) > 8
+    assert tuning.best.word_score == 0.0
+    # one LM token a unit and one an end: the decoder's own LM judges units
+    outcome = tuning.trials[0].outcome
+    assert outcome.lm_tokens > outcome.letters
+
+
+@pytest.mark.parametrize("beam", [1, 3, 40])
+def test_beams_below_the_decoders_are_tried(config: TuneConfig, beam: int) -> None:
+    config.decoder.beam = beam
+    config.search.beams = [2, 3, 20, 100]
+    tuning = tune(config)
+    tried = [trial.beam for trial in tuning.beams]
+    assert tried == sorted({beam, *(other for other in config.search.beams if other < beam)})
+    largest = tuning.beams[-1]
+    assert (largest.changed_words, largest.changed_texts, largest.worse) == (0, 0, 0)
+    assert all(trial.search_seconds > 0 for trial in tuning.beams)
+    assert tuned(config.decoder, config.out).beam == tuning.beam
+    assert tuning.beam == smallest_beam(tuning.beams, config.search.beam_tolerance)
+
+
+def test_smallest_beam_changes_next_to_nothing() -> None:
+    def trials(*changed: float) -> list[BeamTrial]:
+        return [BeamTrial(10 * 2**i, 1.0, -1.0, 0.0, share, share) for i, share in enumerate(changed)]
+
+    assert smallest_beam(trials(0.2, 0.004, 0.0), tolerance=0.005) == 20
+    assert smallest_beam(trials(0.2, 0.1, 0.0), tolerance=0.005) == 40
+    # 10 agrees by luck: 20 does not
+    assert smallest_beam(trials(0.0, 0.1, 0.0), tolerance=0.005) == 40
+
+
+def test_beam_stays_where_none_is_sought(config: TuneConfig) -> None:
+    config.search.beams = []
+    tuning = tune(config)
+    assert (tuning.beam, tuning.beams) == (None, ())
+    assert tuned(config.decoder, config.out).beam == config.decoder.beam
+    assert "beam" not in describe_tuning(tuning, 3)
+    # nor is there one in what earlier versions wrote
+    choice = json.loads((Path(config.out) / "tune.json").read_text())
+    (Path(config.out) / "tune.json").write_text(json.dumps({"best": choice["best"]}))
+    assert tuned(config.decoder, config.out).beam == config.decoder.beam
 
 
 def test_weights_are_read_only_from_a_tuning(tmp_path: Path) -> None:
@@ -155,7 +185,8 @@ def test_same_seed_same_choice_for_any_number_of_workers(config: TuneConfig) -> 
     config.search.trials = config.search.local_trials = 3
     first = tune(config)
     config.workers = 2
-    assert tune(config, force=True) == first
+    second = tune(config, force=True)
+    assert (second.best, second.beam, second.trials) == (first.best, first.beam, first.trials)
     config.search.seed = 2
     assert tune(config, force=True).trials != first.trials
 
@@ -168,7 +199,7 @@ def test_guards_refused_everything(config: TuneConfig, caplog: pytest.LogCapture
     # the criterion still counts, and so does the distance from greedy's length
     badness = [t.value + abs(math.log(t.outcome.letters_ratio)) for t in tuning.trials if t.outcome.letters]
     assert badness == sorted(badness)
-    *_, caution, choice = describe_tuning(tuning, 1).splitlines()
+    *_, caution, _, choice = describe_tuning(tuning, 1).splitlines()
     assert caution.startswith("careful")
     assert choice.startswith(f"decoder.lm_weight={tuning.best.lm_weight} ")  # scripts read the last line
 
@@ -209,10 +240,9 @@ def test_leaving_words_out_does_not_pay_by_default() -> None:
     assert CRITERIA["edits_and_lm"](GOOD) < CRITERIA["edits_and_lm"](half)
 
 
-def test_outcome_counts(tmp_path: Path) -> None:
-    (tmp_path / "lm.arpa").write_text(ARPA)
+def test_outcome_counts(config: TuneConfig, heard: Heard) -> None:
     greedy = [heard("Ab Ba"), heard("A")]
-    outcome = measure_outcome([heard("Ab Cab"), heard("")], greedy, JudgingLM(tmp_path / "lm.arpa", "words"))
+    outcome = measure_outcome([heard("Ab Cab"), heard("")], greedy, JudgingLM(config.decoder.lm, "words"))
     # "Ab Cab": -0.3 -0.3 -0.8; "": -0.8
     assert outcome.lm_nats == pytest.approx(2.2 * math.log(10), abs=1e-4)
     assert outcome.lm_tokens == 4
@@ -232,10 +262,10 @@ def test_regular_mistakes_cost_less_than_random_ones() -> None:
     assert channel_cost(zip(texts, random, strict=True)) > 10 * exact
 
 
-def test_word_length_is_that_of_the_text(tmp_path: Path) -> None:
+def test_word_length_is_that_of_the_text(tmp_path: Path, words: dict[str, str]) -> None:
     text = tmp_path / "text.txt"
     text.write_text("Ab Ab Bacab\nunknown Ab\n")
-    spellings = {word: [(*spelling, "|")] for word, spelling in WORDS.items()}
+    spellings = {word: [(*spelling, "|")] for word, spelling in words.items()}
     assert letters_per_word(text, spellings) == pytest.approx((2 + 2 + 5 + 2) / 4)
     text.write_text("unknown\n")
     with pytest.raises(XlplError, match="no word of the text"):
@@ -250,9 +280,11 @@ def test_verb_prints_trials_and_choice(config: TuneConfig, tmp_path: Path) -> No
     lines = result.stdout.splitlines()
     assert lines[-1] == (
         f"decoder.lm_weight={best.lm_weight} decoder.word_score={best.word_score} "
-        f"decoder.blank_penalty={best.blank_penalty}"
+        f"decoder.blank_penalty={best.blank_penalty} decoder.beam={best.beam}"
     )
+    assert lines[0] == f"picture: {config.out}/tune.png"
     [heading] = [number for number, line in enumerate(lines) if "wav2vec_u" in line]
-    trials = [line.split() for line in lines[heading + 2 : -2]]
+    trials = [line.split() for line in lines[heading + 2 : lines.index("", heading)]]
     assert len(trials) == 3
-    assert [float(cell) for cell in trials[0][:2]] == [best.lm_weight, best.word_score]
+    stored = json.loads((Path(config.out) / "tune.json").read_text())["trials"][0]["weights"]
+    assert [float(cell) for cell in trials[0][:2]] == [stored["lm_weight"], stored["word_score"]]

@@ -1,0 +1,76 @@
+"""What tuning prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xlpl_plugin.decoding import Weights
+from xlpl_plugin.evaluation.oracle import ORACLE, Oracle
+from xlpl_plugin.evaluation.table import render
+from xlpl_plugin.labels.beams import BeamTrial
+from xlpl_plugin.labels.search import Trial
+from xlpl_plugin.labels.tuning import Tuning
+
+
+def describe_tuning(tuning: Tuning, show: int) -> str:
+    """Tell the ``show`` best trials, the beams and, on the last line, the choice as overrides for ``xlpl label``."""
+    parts = [
+        "trials, the best first; no reference was read",
+        render([_row(trial, tuning.criterion, f"{trial.value:.4f}") for trial in tuning.trials[:show]]),
+    ]
+    if tuning.beams:
+        parts += ["\nbeams; differences are from the largest one", render(_beam_rows(tuning.beams))]
+    if not tuning.trusted:
+        parts.append("careful: the guards refused every trial; this one is the least bad")
+    choice = _overrides(tuning.best)
+    return "\n".join([*parts, "", choice if tuning.beam is None else f"{choice} decoder.beam={tuning.beam}"])
+
+
+def describe_oracle(oracle: Oracle, show: int) -> str:
+    """Tell the ``show`` best trials by word error rate, and how far from them the label-free choice is."""
+    rows = [_row(trial, "WER %", f"{100 * trial.value:.1f}") for trial in oracle.trials[:show]]
+    parts = [f"{ORACLE} (trials on {oracle.utterances} utterances, the best first)", render(rows)]
+    if oracle.label_free is not None and oracle.regret is not None:
+        parts.append(
+            f"\nlabel-free choice of tune.json: {_overrides(oracle.label_free.weights)}: WER "
+            f"{100 * oracle.label_free.value:.1f} %, {100 * oracle.regret:+.1f} from the oracle's"
+        )
+    parts.append(f"oracle's choice: {_overrides(oracle.best.weights)}: WER {100 * oracle.best.value:.1f} %")
+    return "\n".join([*parts, "", ORACLE])
+
+
+def _overrides(weights: Weights) -> str:
+    return (
+        f"decoder.lm_weight={weights.lm_weight} decoder.word_score={weights.word_score} "
+        f"decoder.blank_penalty={weights.blank_penalty}"
+    )
+
+
+def _row(trial: Trial, criterion: str, value: str) -> dict[str, str]:
+    outcome = trial.outcome
+    return {
+        "LM weight": f"{trial.weights.lm_weight:.2f}",
+        "word score": f"{trial.weights.word_score:.2f}",
+        "blank penalty": f"{trial.weights.blank_penalty:.2f}",
+        criterion: value,
+        "UER": f"{outcome.uer:.3f}",
+        "LM nats/letter": f"{outcome.nats_per_letter:.3f}",
+        "letters/greedy": f"{outcome.letters_ratio:.2f}",
+        "letters/word": f"{outcome.word_length:.2f}",
+        "empty": f"{outcome.empty}/{outcome.utterances}",
+        "guard": trial.refused,
+    }
+
+
+def _beam_rows(trials: Sequence[BeamTrial]) -> list[dict[str, str]]:
+    return [
+        {
+            "beam": str(trial.beam),
+            "CPU s": f"{trial.search_seconds:.1f}",
+            "mean objective": f"{trial.objective:.2f}",
+            "objective lower": f"{trial.worse:.1%}",
+            "other words": f"{trial.changed_words:.1%}",
+            "other texts": f"{trial.changed_texts:.1%}",
+        }
+        for trial in trials
+    ]

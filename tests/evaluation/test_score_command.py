@@ -15,13 +15,15 @@ from xlpl_plugin.evaluation.texts import read_systems
 SPOKEN = ["uno due", "tre", "uno tre due"]
 
 
-def labels(folder: Path, words: list[str], greedy: list[str]) -> Path:
+def labels(folder: Path, words: list[str], greedy: list[str], **more: list[object]) -> Path:
+    """Write records; ``more`` holds further fields, a value for each utterance."""
     folder.mkdir(parents=True)
-    lines = [
-        json.dumps({"id": f"u{i}", "words": word, "units": spell(word), "greedy": spell(raw)})
+    records = [
+        {"id": f"u{i}", "words": word, "units": spell(word), "greedy": spell(raw)}
+        | {key: values[i] for key, values in more.items()}
         for i, (word, raw) in enumerate(zip(words, greedy, strict=True))
     ]
-    (folder / "labels.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    (folder / "labels.jsonl").write_text("".join(f"{json.dumps(record)}\n" for record in records))
     return folder
 
 
@@ -70,6 +72,25 @@ def test_existing_json_is_kept(truth: Path, run: Path, tmp_path: Path) -> None:
     assert (tmp_path / "scores.json").read_text() == "mine"
 
 
+@pytest.mark.parametrize(
+    ("option", "message"), [(["--reliability", "plot.png"], "no confidences"), (["--nbest"], "decoder.nbest=10")]
+)
+def test_labels_without_what_an_option_needs_are_refused(
+    truth: Path, run: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, option: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(XlplError, match=message):
+        call(run / "round-0/labels/test", "--references", truth, *option)
+    assert not Path("plot.png").exists()
+
+
+def test_existing_picture_is_kept(truth: Path, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "plot.png").write_text("mine")
+    with pytest.raises(XlplError, match="already holds results"):
+        call("--run", run, "--references", truth, "--reliability", tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").read_text() == "mine"
+
+
 def test_run_gives_greedy_and_lm_for_each_round_in_order(truth: Path, run: Path, tmp_path: Path) -> None:
     call("--run", run, f"mine={truth / 'test.wrd'}", "--references", truth, "--json", tmp_path / "scores.json")
     scores = json.loads((tmp_path / "scores.json").read_text())
@@ -98,3 +119,41 @@ def test_greedy_labels_have_no_row_for_an_lm(tmp_path: Path) -> None:
         provenance = {"config": {"decoder": {"lexicon": lexicon}}}
         (tmp_path / "provenance.json").write_text(json.dumps(provenance), encoding="utf-8")
         assert [system.name for system in read_systems(tmp_path, "mine")] == names
+
+
+@pytest.mark.parametrize("key", ["config", "settings"])
+def test_provenance_says_what_the_labels_are(tmp_path: Path, key: str) -> None:
+    folder = labels(tmp_path / "l", ["uno"], ["un"], word_confidences=[[0.5]])
+    for lexicon, lm, rows in (
+        ("", "", [("romanised", {"u0": "uno"}, {"u0": (0.5,)})]),
+        ("", "lm.bin", [("romanised", {"u0": "un"}, {}), ("romanised", {"u0": "uno"}, {"u0": (0.5,)})]),
+        ("lexicon", "lm.bin", [("romanised", {"u0": "un"}, {}), ("native", {"u0": "uno"}, {"u0": (0.5,)})]),
+    ):
+        provenance = {key: {"decoder": {"lexicon": lexicon, "lm": lm}}}
+        (folder / "provenance.json").write_text(json.dumps(provenance), encoding="utf-8")
+        assert [(system.script, system.texts, system.confidences) for system in read_systems(folder, "l")] == rows
+
+
+def test_confidences_are_judged_in_table_json_and_picture(truth: Path, tmp_path: Path) -> None:
+    confidences: list[object] = [[0.9, 0.2], [0.7], [0.8, 0.6]]
+    folder = labels(tmp_path / "l", ["uno tre", "tre", "uno tre"], SPOKEN, word_confidences=confidences)
+    picture, scores = tmp_path / "plot.png", tmp_path / "scores.json"
+    output = call(f"l={folder}", "--references", truth, "--reliability", picture, "--json", scores).output
+    assert picture.stat().st_size > 1000
+    greedy, lexical = json.loads(scores.read_text())
+    assert greedy["reliability"] is None
+    # the one wrong word, tre for due, is the least sure one
+    assert (lexical["reliability"]["right"], lexical["reliability"]["words"]["auc"]) == (0.8, 1.0)
+    # 0.2: wrong; 0.6, 0.7, 0.8 and 0.9: right
+    assert lexical["reliability"]["words"]["raw"]["error"] == pytest.approx((0.2 + 0.4 + 0.3 + 0.2 + 0.1) / 5)
+    assert "0.240" in next(line for line in output.splitlines() if "l LM" in line and " word " in line)
+
+
+def test_nbest_adds_its_oracle_beneath(truth: Path, tmp_path: Path) -> None:
+    alternatives: list[object] = [[["uno due", -3.5], ["due", -4.0]], [], []]
+    folder = labels(tmp_path / "l", ["uno", "tre", "uno due"], SPOKEN, alternatives=alternatives)
+    call(f"l={folder}", "--references", truth, "--nbest", "--json", tmp_path / "scores.json")
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert [(score["system"], round(6 * score["wer"]["value"])) for score in scores] == [
+        ("l greedy", 0), ("l LM", 2), ("l LM n-best oracle", 1),
+    ]  # fmt: skip

@@ -154,6 +154,19 @@ def test_homographs_that_nothing_tells_apart_give_the_first(tmp_path: Path) -> N
         assert words == {"zb", "À"}
 
 
+@pytest.mark.parametrize("log_add", [False, True])
+def test_equals_come_in_the_order_of_the_lexicon(tmp_path: Path, log_add: bool) -> None:
+    lexicon, lm = tmp_path / "lexicon.txt", tmp_path / "lm.arpa"
+    words = ["w3", "w1", "w4", "w2", "w0"]
+    lexicon.write_text("".join(f"{word}\ta b |\n" for word in words))
+    grams = "".join(f"-2\t{word}\n" for word in sorted(words))
+    head = "\\data\\\nngram 1=8\nngram 2=1\n\n\\1-grams:\n-99\t<s>\t0\n-1\t</s>\n-3\t<unk>\n"
+    lm.write_text(f"{head}{grams}\n\\2-grams:\n-1\t</s> w1\n\n\\end\\\n")
+    config = DecoderConfig(lexicon=str(lexicon), lm=str(lm), nbest=5, beam_token=7, log_add=log_add)
+    found = [hypothesis.words for hypothesis in build_decoder(config, UNITS).decode(peaked("aa_b|a_b|"))]
+    assert found == [("w3", word) for word in words]
+
+
 def test_the_most_probable_homographs_survive(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     words = [f"w{i}" for i in range(8)]
     lexicon, lm = tmp_path / "lexicon.txt", tmp_path / "lm.arpa"

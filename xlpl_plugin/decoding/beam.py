@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
 
 import numpy as np
 from flashlight.lib.text.decoder import CriterionType, DecodeResult, LexiconDecoder, LexiconDecoderOptions
@@ -16,6 +15,9 @@ from xlpl_plugin.decoding.language_model import sentence_scores
 from xlpl_plugin.decoding.options import DecoderConfig, Weights
 from xlpl_plugin.decoding.search import BeamSearch, Scores
 from xlpl_plugin.decoding.trie import SearchSpace
+
+# sums of one and the same alignments may differ by this much
+_ROUNDING = 1e-6
 
 
 class BeamDecoder(BeamSearch):
@@ -68,7 +70,7 @@ class BeamDecoder(BeamSearch):
         # an entry for the start, one for each frame, one for the added frame, and one for the end
         path = frames.expand(result.tokens[1 : len(frames.kept) + 1])
         word_ends = [position for position, word in enumerate(result.words[1:]) if word >= 0]
-        indices = [result.words[position + 1] for position in word_ends]
+        indices = _words(result)
         heard = [*(frames.kept + 1), len(path)][word_ends[-1]] if word_ends else 0
         names = tuple(self.space.words[index] for index in indices)
         return self.hypothesis(frames, path, names, self._scores(frames, path, indices, result), heard)
@@ -88,5 +90,14 @@ def _in_order(results: Iterable[DecodeResult]) -> Iterator[DecodeResult]:
 
     Words of one spelling may be equals to the LM too, and the search orders equals by their addresses in memory.
     """
-    for _, equals in groupby(results, key=lambda result: result.score):
-        yield from sorted(equals, key=lambda result: result.words)
+    equals: list[DecodeResult] = []
+    for result in results:
+        if equals and equals[0].score - result.score > _ROUNDING:
+            yield from sorted(equals, key=_words)
+            equals = []
+        equals.append(result)
+    yield from sorted(equals, key=_words)
+
+
+def _words(result: DecodeResult) -> list[int]:
+    return [word for word in result.words if word >= 0]

@@ -69,13 +69,14 @@ def main(utterances: int, workers: int, plot: Path, out: Path | None) -> None:
 
 def _watch(folder: Path, workers: int) -> list[Sample]:
     """Label the corpus in a process of its own and look at its memory and that of its workers until it ends."""
-    script = Path(__file__).with_name("synthetic.py")
-    path = os.pathsep.join(filter(None, [str(script.parents[1]), os.environ.get("PYTHONPATH", "")]))
+    options = {"data": "data", "emissions": "emissions", "out": "labels", "decoder.lexicon": "lexicon.txt"}
+    command = [sys.executable, "-c", "from xlpl_plugin.cli import main; main()", "label", "decoder.beam=20"]
+    command += [f"workers={workers}", *(f"{key}={folder}/{name}" for key, name in options.items())]
+    path = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]))
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
     samples: list[Sample] = []
     begin = time.monotonic()
     with tempfile.TemporaryFile("w+") as log:
-        command = [sys.executable, str(script), str(folder), str(workers)]
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         while process.poll() is None:
             names = ("coordinator", "trie builder", *(f"worker {number + 1}" for number in range(workers)))

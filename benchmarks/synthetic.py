@@ -1,94 +1,77 @@
-"""A made-up corpus: a lexicon of random words, a manifest without audio, and log-probs of words of that lexicon.
-
-``python synthetic.py FOLDER WORKERS`` labels it as ``xlpl label`` would, with log-probs that are made as they are
-asked for instead of those of an acoustic model.
-"""
+"""A made-up corpus: a lexicon of random words, recordings that do not exist, and stored log-probs of such words."""
 
 from __future__ import annotations
 
 import random
-import sys
 import zlib
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
-from xlpl_plugin.data.units import LETTERS, SPECIAL_SYMBOLS, WORD_BOUNDARY
-from xlpl_plugin.decoding import DecoderConfig, LogProbs
+from xlpl_plugin.data.units import LETTERS, SPECIAL_SYMBOLS, WORD_BOUNDARY, letters_line
+from xlpl_plugin.decoding import LogProbs
 from xlpl_plugin.files import write_lines
-from xlpl_plugin.labels.emissions import Emission, Window
+from xlpl_plugin.labels.shards import ShardStore, divide
+from xlpl_plugin.labels.sources import Emission, Window
+from xlpl_plugin.labels.stored import SUFFIX, write_shard
 
 UNITS = (*SPECIAL_SYMBOLS, *LETTERS)
-FRAME_SAMPLES = 640
+_FRAME_SAMPLES = 640
 _WORDS = 2000
 _PATTERNS = 500
+_SHARD_SIZE = 2000
+# probability of what is said in a frame
 _SHARPNESS = 0.95
 
 
+class Pattern(NamedTuple):
+    words: list[str]
+    log_probs: LogProbs
+
+
 def make(folder: Path, utterances: int) -> None:
-    """Write ``lexicon.txt`` and the manifest ``data/train.tsv`` of recordings that do not exist."""
+    """Write ``lexicon.txt``, the split ``data/train``, its transcripts ``references`` and its ``emissions``."""
     drawn = random.Random(1)
     words = sorted({"".join(drawn.choices("aeiouklmnprst", k=drawn.randint(2, 6))) for _ in range(_WORDS)})
     write_lines(folder / "lexicon.txt", (f"{word}\t{' '.join(word)} {WORD_BOUNDARY}" for word in words))
     patterns = _patterns(words)
-    rows = (
-        Utterance(f"{number // 1000:03d}/{number:06d}.flac", len(_of(patterns, number)) * FRAME_SAMPLES)
-        for number in range(utterances)
+    said = [patterns[zlib.crc32(str(number).encode()) % len(patterns)] for number in range(utterances)]
+    rows = tuple(
+        Utterance(f"{number // 1000:03d}/{number:06d}.flac", len(pattern.log_probs) * _FRAME_SAMPLES)
+        for number, pattern in enumerate(said)
     )
-    write_manifest(folder / "data", "train", Manifest(folder / "audio", tuple(rows)))
+    write_manifest(folder / "data", "train", Manifest(folder / "audio", rows))
+    transcribed = (
+        replace(row, words=" ".join(pattern.words), units=letters_line(pattern.words))
+        for row, pattern in zip(rows, said, strict=True)
+    )
+    write_manifest(folder / "references", "train", Manifest(folder / "audio", tuple(transcribed)))
+    _store(folder / "emissions", rows, {row.id: pattern.log_probs for row, pattern in zip(rows, said, strict=True)})
 
 
-class SyntheticEmissions:
-    """Stands for stored log-probs: one of a few hundred patterns for each utterance, so that they take no memory."""
-
-    am_sha256 = "0" * 64
-    units = UNITS
-
-    def __init__(self, folder: Path) -> None:
-        lines = (folder / "lexicon.txt").read_text().splitlines()
-        self._patterns = _patterns([line.partition("\t")[0] for line in lines])
-
-    def stream(self, manifest: Manifest) -> Iterator[Emission]:
-        for utterance in manifest.utterances:
-            log_probs = _of(self._patterns, int(Path(utterance.path).stem))
-            yield Emission(utterance, log_probs, (Window(len(log_probs), 0.0, utterance.seconds),))
+def _store(folder: Path, rows: tuple[Utterance, ...], log_probs: dict[str, LogProbs]) -> None:
+    settings = {"am": "0" * 64, "window_seconds": 30.0}
+    shards = divide(rows, _SHARD_SIZE)
+    store = ShardStore.open(folder, settings, len(shards), suffix=SUFFIX, about={"units": UNITS})
+    for number, shard in enumerate(shards):
+        emissions = (
+            Emission(row, log_probs[row.id], (Window(len(log_probs[row.id]), 0.0, row.seconds),)) for row in shard
+        )
+        write_shard(store, number, emissions, len(shard))
 
 
-def _of(patterns: list[LogProbs], number: int) -> LogProbs:
-    return patterns[zlib.crc32(str(number).encode()) % len(patterns)]
-
-
-def _patterns(words: list[str]) -> list[LogProbs]:
+def _patterns(words: list[str]) -> list[Pattern]:
     """Return the log-probs of one to three words each: a frame a letter, a blank after it."""
     drawn, noise = random.Random(2), np.random.default_rng(2)
     patterns = []
     for _ in range(_PATTERNS):
-        spelt = "".join(word + WORD_BOUNDARY for word in drawn.choices(words, k=drawn.randint(1, 3)))
-        path = [index for letter in spelt for index in (UNITS.index(letter), 0)]
-        rest = noise.dirichlet(np.ones(len(UNITS)), size=len(path)) * (1 - _SHARPNESS)
-        rest[np.arange(len(path)), path] += _SHARPNESS
-        patterns.append(np.log(np.maximum(rest, 1e-12)).astype(np.float32))
+        said = drawn.choices(words, k=drawn.randint(1, 3))
+        letters = "".join(word + WORD_BOUNDARY for word in said)
+        path = [index for letter in letters for index in (UNITS.index(letter), 0)]
+        probabilities = noise.dirichlet(np.ones(len(UNITS)), size=len(path)) * (1 - _SHARPNESS)
+        probabilities[np.arange(len(path)), path] += _SHARPNESS
+        patterns.append(Pattern(said, np.log(np.maximum(probabilities, 1e-12)).astype(np.float32)))
     return patterns
-
-
-def label_corpus(folder: Path, workers: int) -> None:
-    """Label the corpus in ``folder`` into ``folder/labels``."""
-    from xlpl_plugin.labels import generator
-
-    source = SyntheticEmissions(folder)
-    generator.open_source = lambda config: source  # type: ignore[assignment]
-    generator.label(
-        generator.LabelConfig(
-            emissions=str(folder / "none"),
-            data=str(folder / "data"),
-            out=str(folder / "labels"),
-            workers=workers,
-            decoder=DecoderConfig(lexicon=str(folder / "lexicon.txt"), beam=20),
-        )
-    )
-
-
-if __name__ == "__main__":
-    label_corpus(Path(sys.argv[1]), int(sys.argv[2]))

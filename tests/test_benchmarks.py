@@ -1,0 +1,71 @@
+"""The benchmarks run, and on an easy corpus all decoders hear what was said."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    def run_script(script: str, *options: str) -> Any:
+        command = [sys.executable, str(ROOT / "benchmarks" / script), *options, "--json", str(tmp_path / "out.json")]
+        done = subprocess.run(command, capture_output=True, text=True, env=None)
+        assert done.returncode == 0, done.stderr
+        return json.loads((tmp_path / "out.json").read_text())
+
+    return run_script
+
+
+@pytest.fixture
+def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Forty made-up utterances with lexicon and a unigram LM."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    from synthetic import make
+
+    make(tmp_path, 40)
+    words = [line.partition("\t")[0] for line in (tmp_path / "lexicon.txt").read_text().splitlines()]
+    grams = "".join(f"-{3 + number / 1000:.3f}\t{word}\t0\n" for number, word in enumerate(words))
+    (tmp_path / "lm").mkdir()
+    (tmp_path / "lm" / "lm.bin").write_text(
+        f"\\data\\\nngram 1={len(words) + 3}\nngram 2=1\n\n\\1-grams:\n-5\t<unk>\n-99\t<s>\t0\n-1\t</s>\n{grams}\n"
+        f"\\2-grams:\n-2\t<s> {words[0]}\n\n\\end\\\n"
+    )
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_decoders_side_by_side(corpus: Path, run: Run) -> None:
+    given = {"data": "data", "emissions": "emissions", "text": ".", "references": "references"}
+    folders = [word for name, value in given.items() for word in (f"--{name}", str(corpus / value))]
+    options = ["--split", "train", "--workers", "2", "--repeats", "1", "--beam", "20", "--lexicon-size", "3000"]
+    found = run("decode.py", *folders, *options, "--limit-seconds", "1")
+    rows = {row["system"]: row for row in found["rows"] if "pyctcdecode" not in row["system"]}
+    assert list(rows) == ["torchaudio loop", "xlpl pool 2", "xlpl label 2"]
+    for row in rows.values():
+        assert (row["utterances"], row["wer"], row["texts_unlike_baseline"]) == (40, 0, 0)
+        assert row["audio_seconds"] == pytest.approx(rows["torchaudio loop"]["audio_seconds"], abs=0.1)
+        assert min(row["times_real_time"]) > 0
+        assert row["memory_peak_mb"] >= row["memory_mb"] > 0
+    assert 0 < rows["xlpl pool 2"]["search_seconds"] <= rows["xlpl pool 2"]["cpu_seconds"] + 0.1
+    assert [size["workers"] for size in found["memory"]] == [2]
+    assert 0 < found["memory"][0]["worker_private_mb"] <= found["memory"][0]["worker_private_peak_mb"]
+    assert len(found["demands"]) == 5
+    assert found["machine"]["commit"] is not None
+
+
+@pytest.mark.slow
+def test_memory_over_time(tmp_path: Path, run: Run) -> None:
+    found = run("memory.py", "--utterances", "1500", "--workers", "1", "--plot", str(tmp_path / "memory.png"))
+    assert [row["process"] for row in found["processes"]] == ["coordinator", "trie builder", "worker 1"]
+    assert found["samples"][-1]["done"] == 1500
+    assert (tmp_path / "memory.png").read_bytes().startswith(b"\x89PNG")

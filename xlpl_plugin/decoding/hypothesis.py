@@ -32,7 +32,7 @@ class Hypothesis:
             over alignments.
         frames: for each unit the frame in which it begins.
         ends: for each unit the frame after its last.
-        confidences: for each word how sure the acoustic model is of it, 0 to 1 (``decoding.confidence``).
+        confidences: for each word how sure AM and LM are of it, 0 to 1 (``decoding.confidence``).
     """
 
     words: tuple[str, ...]

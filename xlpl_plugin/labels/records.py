@@ -37,7 +37,7 @@ class LabelRecord:
         frames: frames of the acoustic model.
         starts: for each unit the frame in which it begins.
         seconds: duration of the recording.
-        confidence: how sure the acoustic model is of the words, 0 to 1 (``decoding.confidence``).
+        confidence: how sure AM and LM are of the words, 0 to 1 (``decoding.confidence``).
         agreement: 1 - edits / length between the greedy units and ``units``, over the longer of the two, 0 to 1.
         greedy: the units of the acoustic model alone.
         greedy_score: natural log probability of the best path of the acoustic model alone.
@@ -46,7 +46,7 @@ class LabelRecord:
         reason: why not; empty where kept.
         weight: what the label counts in training.
         word_times: for each word the seconds in the recording where it begins and ends.
-        word_confidences: for each word how sure the acoustic model is of it, 0 to 1.
+        word_confidences: for each word how sure AM and LM are of it, 0 to 1.
         alternatives: the other hypotheses, best first, as (text, score); none with decoder.nbest=1, nor for a
             recording that was decoded in several windows.
     """

@@ -136,7 +136,8 @@ def new_output(path: str | Path, *, force: bool = False) -> Path:
         XlplError: the file exists, or the folder holds something, and ``force`` is false.
     """
     path = Path(path)
-    occupied = any(path.iterdir()) if path.is_dir() else path.exists()
+    # what a killed writer left half written is no result
+    occupied = any(file.suffix != PART for file in path.iterdir()) if path.is_dir() else path.exists()
     if occupied and not force:
         raise XlplError(
             "already holds results",

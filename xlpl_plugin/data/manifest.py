@@ -6,6 +6,7 @@ have one line for each of those rows. An utterance's id is its relative path wit
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -55,6 +56,14 @@ class Manifest:
     @property
     def seconds(self) -> float:
         return sum(utterance.seconds for utterance in self.utterances)
+
+
+def manifest_digest(manifest: Manifest) -> str:
+    """Return the sha256 of the rows of a .tsv, without its root, which may lie elsewhere on another machine."""
+    digest = hashlib.sha256()
+    for utterance in manifest.utterances:
+        digest.update(f"{utterance.path}\t{utterance.num_samples}\n".encode())
+    return digest.hexdigest()
 
 
 def read_manifest(folder: str | Path, split: str, *, labels: bool = True, units_suffix: str = "ltr") -> Manifest:

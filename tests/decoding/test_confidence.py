@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -79,3 +80,38 @@ def test_decoders_are_surer_of_clear_words() -> None:
     assert sure.words == unsure.words == ("a", "b")
     assert min(sure.confidences) > max(unsure.confidences)
     assert sure.confidences == pytest.approx((0.95, 0.95), abs=1e-6)
+
+
+# every token has the same probability wherever it stands
+ARPA = """\\data\\
+ngram 1=6
+ngram 2=1
+
+\\1-grams:
+-4\t<unk>
+-99\t<s>\t0
+-1\t</s>
+-0.5\ta\t0
+-2\tb\t0
+-0.25\t|\t0
+
+\\2-grams:
+-0.5\t<s> a
+
+\\end\\
+"""
+
+
+@pytest.mark.parametrize(("spelled_out", "lm_scores"), [(False, [-0.5, -2.0]), (True, [-0.75, -2.25])])
+def test_beam_search_counts_what_the_lm_says_of_each_word(
+    tmp_path: Path, spelled_out: bool, lm_scores: list[float]
+) -> None:
+    (tmp_path / "lm.arpa").write_text(ARPA)
+    (tmp_path / "lexicon.txt").write_text("a\ta |\nb\tb |\n")
+    frames = [(A, 0.9), (BAR, 0.8), (B, 0.9), (BAR, 0.9)]
+    lexicon = "" if spelled_out else str(tmp_path / "lexicon.txt")
+    decoder = build_decoder(DecoderConfig(lexicon=lexicon, lm=str(tmp_path / "lm.arpa"), lm_weight=0.1), UNITS)
+    (found,) = decoder.decode(log_probs(*frames))
+    assert found.words == ("a", "b")
+    expected = word_confidences(log_probs(*frames), [unit for unit, _ in frames], [(0, 1), (2, 3)], lm_scores)
+    assert found.confidences == pytest.approx(expected, abs=1e-6)

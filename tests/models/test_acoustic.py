@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 import torch
 from fairseq import checkpoint_utils
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from xlpl_plugin.decoding.greedy import GreedyDecoder
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.models.acoustic import load_acoustic_model
+from xlpl_plugin.models.acoustic import AcousticModel, load_acoustic_model
 from xlpl_plugin.models.checkpoint import average_checkpoints, read_checkpoint
 
 Save = Callable[..., Path]
@@ -89,11 +92,43 @@ def test_emissions_are_log_probs_of_own_frames_whatever_the_batch(tmp_path: Path
     assert [len(emission) for emission in together] == sorted((len(e) for e in together), reverse=True)
 
 
+@pytest.fixture(
+    scope="module",
+    params=[
+        {"positions": "cape"},
+        {"positions": "relative", "conv_kernel": 5, "stride": 3},
+        {"positions": "sinusoidal", "pre_norm": False, "layers": 2},
+    ],
+    ids=lambda options: options["positions"],
+)
+def small(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, save: Save) -> AcousticModel:
+    return load_acoustic_model(save(tmp_path_factory.mktemp("am") / "am.pt", SYMBOLS, **request.param))
+
+
+@settings(max_examples=25, deadline=None)
+@given(lengths=st.lists(st.integers(1, 20_000), min_size=1, max_size=6), seed=st.integers(0, 9), data=st.data())
+def test_neither_company_nor_padding_matters(
+    small: AcousticModel, lengths: list[int], seed: int, data: st.DataObject
+) -> None:
+    rng = np.random.default_rng(seed)
+    waves = [rng.uniform(-0.5, 0.5, length).astype(np.float32) for length in lengths]
+    order = data.draw(st.permutations(range(len(waves))))
+    decoder = GreedyDecoder(small.units)
+    for index, emission in zip(order, small.emit([waves[index] for index in order]), strict=True):
+        [alone] = small.emit([waves[index]])
+        [_, padded] = small.emit([rng.uniform(-1, 1, 25_000).astype(np.float32), waves[index]])
+        for other in (alone, padded):
+            np.testing.assert_allclose(other, emission, atol=1e-4, rtol=0)
+            if len(emission):
+                assert decoder.decode(other)[0].words == decoder.decode(emission)[0].words
+
+
 def test_wav2vec_loads_without_its_pretrained_file_and_ignores_padding(
     tmp_path: Path, save_wav2vec: Callable[..., Path]
 ) -> None:
     am = load_acoustic_model(save_wav2vec(tmp_path / "am.pt", tmp_path / "pretrained.pt", SYMBOLS))
     assert am.units[4:] == SYMBOLS
+    assert [len(emission) for emission in am.emit([WAVES[0], WAVES[0][:399], WAVES[0][:400]])] == [49, 0, 1]
     for waveform, emission in zip(WAVES, am.emit(WAVES), strict=True):
         np.testing.assert_allclose(emission, am.emit([waveform])[0], atol=1e-5)
 

@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor, nn
 
 import xlpl_plugin.registry  # noqa: F401  (a checkpoint names its task and model)
+from xlpl_plugin.audio.features import WINDOW
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.models.checkpoint import checkpoint_units, read_checkpoint
 from xlpl_plugin.models.outputs import log_probs_and_frames
@@ -37,16 +38,24 @@ class AcousticModel:
     def emit(self, waveforms: Sequence[Array]) -> list[Array]:
         """Return for each (T,) waveform its (T', C) natural log-probabilities.
 
-        The frames are the utterance's own: neither their number nor their values depend on the batch.
+        The frames are the utterance's own: neither their number nor their values depend on the batch. What is
+        shorter than a first frame (25 ms, for wav2vec 2.0 as well) has none.
         """
+        long_enough = [waveform for waveform in waveforms if len(waveform) >= WINDOW]
+        found = iter(self._forward(long_enough) if long_enough else [])
+        nothing = np.zeros((0, len(self.units)), np.float32)
+        return [next(found) if len(waveform) >= WINDOW else nothing for waveform in waveforms]
+
+    def _forward(self, waveforms: Sequence[Array]) -> list[Array]:
         if not self._pads and len(waveforms) > 1:
-            return [self.emit([waveform])[0] for waveform in waveforms]
+            return [self._forward([waveform])[0] for waveform in waveforms]
         sources = [self._prepare(waveform) for waveform in waveforms]
         lengths = torch.tensor([len(source) for source in sources], device=self.device)
         source = nn.utils.rnn.pad_sequence(sources, batch_first=True)
         padding = torch.arange(source.shape[1], device=self.device) >= lengths.unsqueeze(1)
         log_probs, frames = log_probs_and_frames(self._model, {"source": source, "padding_mask": padding})
-        return [log_probs[:count, i].cpu().numpy() for i, count in enumerate(frames.tolist())]
+        found = log_probs.transpose(0, 1).cpu().numpy()  # one transfer for the batch; copies let go of its padding
+        return [own[:count].copy() for own, count in zip(found, frames.tolist(), strict=True)]
 
     def _prepare(self, waveform: Array) -> Tensor:
         source = torch.as_tensor(waveform, dtype=torch.float32, device=self.device)

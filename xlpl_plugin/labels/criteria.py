@@ -20,7 +20,7 @@ from xlpl_plugin.text.perplexity import load_lm
 # below this share of edited units the products no longer reward agreeing with the acoustic model
 UER_FLOOR = 0.05
 # what an edit costs in a description of the greedy output: which letter (ln of 28 is 3.3) and where
-NATS_PER_EDIT = 5.0
+NATS_PER_EDIT = 4.0
 # pseudo-count of each entry of the confusion table: it is estimated on the very decoding that it judges
 _PSEUDO_COUNT = 0.5
 
@@ -77,7 +77,7 @@ class Outcome:
 
 
 class JudgingLM:
-    """An n-gram model that hypotheses are scored with; better another than the one that decoding uses."""
+    """An n-gram model that hypotheses are scored with."""
 
     def __init__(self, path: str | Path, level: Level) -> None:
         self._model: Any = load_lm(path)
@@ -157,7 +157,7 @@ def letters_per_word(text: str | Path, spellings: Mapping[str, Sequence[Sequence
 
 
 def edits_and_lm(outcome: Outcome) -> float:
-    """Edits to greedy for each greedy unit, plus a fifth of the LM's nats a letter: one edit weighs 5 nats.
+    """Edits to greedy for each greedy unit, plus a quarter of the LM's nats a letter: one edit weighs 4 nats.
 
     A sum, since a product lets a large LM weight pay for any number of edits, and a letter's LM cost, since a
     word's is lower the shorter the words are. About what it costs to write the text down, and the edits in it

@@ -48,7 +48,8 @@ def draw_trials(
         _draw_passed(figure, axes, passed, limits, scale, 100.0 if percent else 1.0)
     if refused:
         places = _places(refused)
-        axes.scatter(*places.T, marker="X", s=70, c="white", edgecolors="black", label="refused by a guard")
+        across, up = places.T
+        axes.scatter(across, up, marker="X", s=70, c="white", edgecolors="black", label="refused by a guard")
     axes.scatter(
         [chosen.lm_weight],
         [chosen.word_score],
@@ -75,7 +76,8 @@ def _draw_passed(figure: Any, axes: Any, passed: Sequence[Trial], limits: Array,
     axes.imshow(ground, origin="lower", aspect="auto", extent=limits.ravel(), interpolation="bilinear", **style)
     # the best on top
     order = np.argsort(-values)
-    dots = axes.scatter(*places[order].T, c=values[order], s=46, edgecolors="white", linewidths=0.9, **style)
+    across, up = places[order].T
+    dots = axes.scatter(across, up, c=values[order], s=46, edgecolors="white", linewidths=0.9, **style)
     unit = ", %" if factor == 100.0 else ""
     figure.colorbar(dots, ax=axes, label=f"{scale}{unit} (lower is better)", extend="max")
 

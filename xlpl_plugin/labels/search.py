@@ -16,8 +16,8 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.labels.criteria import CRITERIA, Outcome
 from xlpl_plugin.labels.sample import Sample
 
-# share of the trials that count as the best: their mean is chosen, and the local trials are drawn around it
-_BEST_SHARE = 0.15
+# trials that are worse than the best by this share of its value count 1/e of it: about what the sample decides
+_INDIFFERENCE = 0.0075
 _LOCAL_BATCHES = 2
 # the local trials are spread over at least this share of each range
 _LEAST_SPREAD = 0.05
@@ -59,7 +59,7 @@ class SearchConfig:
     # blank within its range; 0: what the acoustic model itself expects
     units_per_second: float = 0.0
     # guards: a trial outside is not chosen. Letters for each letter of that greedy output
-    letters_ratio: list[float] = field(default_factory=lambda: [0.8, 1.2])
+    letters_ratio: list[float] = field(default_factory=lambda: [0.75, 1.2])
     # guard: share of utterances without a word, of those in which the greedy decoder finds a letter
     max_empty: float = 0.1
     # guard: letters a word over those of `text`, or the inverse
@@ -119,15 +119,27 @@ def search_weights(pool: DecoderPool, sample: Sample, search: SearchConfig, eval
     return sorted(trials, key=_rank)
 
 
-def mean_of_best(trials: Sequence[Trial]) -> Weights:
-    """Return the mean weights of the best trials that passed the guards; those of the best of all if none did.
+def steady_choice(trials: Sequence[Trial]) -> Weights:
+    """Return the mean weights of the trials that passed the guards, of which only those near the best count.
 
-    The criterion is flat and noisy near its minimum: which trial is best is an accident of the sample.
+    The criterion is flat and noisy near its minimum: which trial is the best is an accident of the sample. Where all
+    were refused it is the least bad.
 
     Args:
         trials: the best first.
     """
-    return Weights(*(round(float(value), 2) for value in _values(_best(trials)).mean(axis=0)))
+    mean, _ = _mean_and_spread(trials)
+    return Weights(*(round(float(value), 2) for value in mean))
+
+
+def _mean_and_spread(ranked: Sequence[Trial]) -> tuple[Array, Array]:
+    """Return (3,) means and standard deviations of LM weight, word score and blank penalty, as in ``steady_choice``."""
+    counted = [trial for trial in ranked if not trial.refused] or ranked[:1]
+    values = np.array([trial.value for trial in counted])
+    shares = np.exp((values[0] - values) / max(_INDIFFERENCE * abs(values[0]), 1e-9))
+    weights = np.array([astuple(trial.weights) for trial in counted], dtype=np.float64)
+    mean = np.average(weights, axis=0, weights=shares)
+    return mean, np.sqrt(np.average((weights - mean) ** 2, axis=0, weights=shares))
 
 
 def _rank(trial: Trial) -> tuple[bool, float, tuple[float, ...]]:
@@ -143,7 +155,7 @@ def _proposals(search: SearchConfig, trials: Sequence[Trial]) -> Iterator[list[W
     """Yield batches of weights: the whole ranges first, then where the best of ``trials`` lie.
 
     The caller adds each batch to ``trials``. The second part is the cross-entropy method: normal draws with the mean
-    and the spread of the best.
+    and the spread of the trials near the best.
     """
     rng = np.random.default_rng(search.seed)
     bounds = np.array([search.lm_weight, search.word_score, search.blank_penalty])
@@ -153,23 +165,12 @@ def _proposals(search: SearchConfig, trials: Sequence[Trial]) -> Iterator[list[W
     left = search.local_trials
     while left > 0:
         number = min(left, math.ceil(search.local_trials / _LOCAL_BATCHES))
-        best = _values(_best(sorted(trials, key=_rank)))
-        spread = np.maximum(best.std(axis=0), _LEAST_SPREAD * np.ptp(bounds, axis=1))
-        yield _weights(bounds, best.mean(axis=0) + spread * rng.standard_normal((number, len(bounds))))
+        mean, spread = _mean_and_spread(sorted(trials, key=_rank))
+        spread = np.maximum(spread, _LEAST_SPREAD * np.ptp(bounds, axis=1))
+        yield _weights(bounds, mean + spread * rng.standard_normal((number, len(bounds))))
         left -= number
 
 
 def _weights(bounds: Array, values: Array) -> list[Weights]:
     inside = np.clip(values, bounds[:, 0], bounds[:, 1])
     return [Weights(*(round(float(value), 2) for value in row)) for row in inside]
-
-
-def _values(trials: Sequence[Trial]) -> Array:
-    """Return (trials, 3) LM weights, word scores and blank penalties."""
-    return np.array([astuple(trial.weights) for trial in trials], dtype=np.float64)
-
-
-def _best(ranked: Sequence[Trial]) -> Sequence[Trial]:
-    """The best of the trials that passed the guards; the best of all if none did."""
-    passed = [trial for trial in ranked if not trial.refused]
-    return passed[: max(1, round(_BEST_SHARE * len(ranked)))] or ranked[:1]

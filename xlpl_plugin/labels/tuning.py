@@ -20,7 +20,7 @@ from xlpl_plugin.labels.criteria import CRITERIA, JudgingLM, Outcome, letters_pe
 from xlpl_plugin.labels.emissions import InputConfig, open_source
 from xlpl_plugin.labels.heatmap import draw_trials
 from xlpl_plugin.labels.sample import Sample
-from xlpl_plugin.labels.search import SearchConfig, Trial, mean_of_best, search_weights
+from xlpl_plugin.labels.search import SearchConfig, Trial, search_weights, steady_choice
 from xlpl_plugin.text.lexicon import read_lexicon
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Tuning:
     """The choice and all trials, the best first; ``trusted`` is false where the guards refused every trial.
 
     Attributes:
-        best: the weights chosen: the mean of the best trials, so that no single one decides.
+        best: the weights chosen: a mean of the trials near the best one (``steady_choice``).
         beam: the beam chosen; None where none was sought.
         units_per_second: what the acoustic model expects without a penalty, to be asked of later models.
     """
@@ -111,7 +111,7 @@ def tune(config: TuneConfig, *, force: bool = False) -> Tuning:
     search, sample = ground.search, ground.sample
     with DecoderPool(replace(config.decoder, beam=search.beam, nbest=1), sample.units, config.workers) as pool:
         trials = search_weights(pool, sample, search, ground.judge)
-    best = mean_of_best(trials)
+    best = steady_choice(trials)
     beams: tuple[BeamTrial, ...] = ()
     if search.beams:
         beams = try_beams(config.decoder, best, search.beams, sample, config.workers)

@@ -19,7 +19,7 @@ from xlpl_plugin.decoding import DecoderConfig, Hypothesis, Weights
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.labels.beams import BeamTrial, smallest_beam
 from xlpl_plugin.labels.criteria import CRITERIA, JudgingLM, Outcome, channel_cost, letters_per_word, measure_outcome
-from xlpl_plugin.labels.search import SearchConfig, Trial, mean_of_best
+from xlpl_plugin.labels.search import SearchConfig, Trial, steady_choice
 from xlpl_plugin.labels.tuning import TuneConfig, judge_trial, tune, tuned
 
 UNITS_ARPA = """\\data\\
@@ -85,7 +85,7 @@ def test_search_finds_weights_that_read_the_noise(config: TuneConfig) -> None:
     tuning = tune(config)
     best = tuning.trials[0]
     assert tuning.trusted
-    assert tuning.best == mean_of_best(tuning.trials)
+    assert tuning.best == steady_choice(tuning.trials)
     assert len(tuning.trials) == 16
     # four words a sentence; extreme weights write far too many or too few
     assert best.outcome.words == pytest.approx(24 * 4, rel=0.15)
@@ -98,15 +98,19 @@ def test_search_finds_weights_that_read_the_noise(config: TuneConfig) -> None:
         tune(config)
 
 
-def test_choice_is_the_mean_of_the_best_that_pass() -> None:
+def test_choice_is_a_mean_of_the_trials_near_the_best() -> None:
     def trial(weight: float, value: float, refused: str = "") -> Trial:
         return Trial(Weights(weight, -weight, 1.0), value, GOOD, refused)
 
-    # 15 % of 20 trials are 3; refused ones count in the 20, but not in the mean
-    trials = [trial(number, number) for number in range(1, 13)] + [trial(50, 0, "far off")] * 8
-    assert mean_of_best(trials) == Weights(2.0, -2.0, 1.0)
-    assert mean_of_best(trials[:2]) == Weights(1.0, -1.0, 1.0)
-    assert mean_of_best([trial(3, 1, "far off"), trial(4, 2, "far off")]) == Weights(3.0, -3.0, 1.0)
+    refused = [trial(50, 0.1, "far off")] * 3
+    # equals count alike, what is a tenth worse does not count, nor what was refused
+    assert steady_choice([trial(1, 0.5), trial(3, 0.5), trial(40, 0.55), *refused]) == Weights(2.0, -2.0, 1.0)
+    # worse by 0.75 %: 1/e of the best
+    share = 1 / (1 + math.e)
+    mean = round(1 + 2 * share, 2)
+    assert steady_choice([trial(1, 0.4), trial(3, 0.403)]) == Weights(mean, -mean, 1.0)
+    assert steady_choice([trial(3, 1, "far off"), trial(4, 1, "far off")]) == Weights(3.0, -3.0, 1.0)
+    assert steady_choice([trial(1, 0.0), trial(3, 0.1)]) == Weights(1.0, -1.0, 1.0)
 
 
 def test_later_trials_lie_where_the_best_do(config: TuneConfig) -> None:

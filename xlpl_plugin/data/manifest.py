@@ -7,11 +7,12 @@ have one line for each of those rows. An utterance's id is its relative path wit
 from __future__ import annotations
 
 import hashlib
+import posixpath
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.errors import XlplError
@@ -39,7 +40,7 @@ class Utterance:
 
 
 def utterance_id(path: str) -> str:
-    return str(PurePosixPath(path).with_suffix(""))
+    return posixpath.splitext(path)[0]
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ def penalize_blank(log_probs: LogProbs, penalty: float) -> LogProbs:
         return log_probs
     shifted = log_probs.copy()
     shifted[:, BLANK_INDEX] -= penalty
-    normalized: LogProbs = shifted - np.logaddexp.reduce(shifted, axis=1, keepdims=True)
+    shifted -= shifted.max(axis=1, keepdims=True)  # a negative penalty may be large
+    normalized: LogProbs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return normalized
 
 

@@ -169,7 +169,10 @@ def parse_record(line: str | bytes, file: str | Path, number: int | None = None)
 
 
 def _frozen(value: Any) -> Any:
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+    if not isinstance(value, list):
+        return value
+    # one call for a list of numbers or words, which are long
+    return tuple(map(_frozen, value)) if value and isinstance(value[0], list | dict) else tuple(value)
 
 
 def write_labels(file: str | Path, records: Iterable[LabelRecord]) -> None:

@@ -96,9 +96,10 @@ def _finished(folder: Path) -> int:
 def _row(role: str, samples: Sequence[Sample], utterances: int) -> dict[str, Any]:
     """Return what one process held, and the slope of a line through its memory while utterances were decoded."""
     seen = [(sample.done, sample.resident[role]) for sample in samples if sample.resident.get(role)]
-    decoding = [(done, held) for done, held in seen if _WARM_UP * utterances < done < utterances]
-    slope = 1e4 * float(np.polyfit(*zip(*decoding, strict=True), 1)[0]) if len(set(decoding)) > 2 else float("nan")
-    first, last = (round(decoding[place][1], 1) if decoding else float("nan") for place in (0, -1))
+    decoding = np.array([(done, held) for done, held in seen if _WARM_UP * utterances < done < utterances])
+    enough = len(decoding) > 2
+    slope = 1e4 * float(np.polyfit(decoding[:, 0], decoding[:, 1], 1)[0]) if enough else float("nan")
+    first, last = (round(float(decoding[place, 1]), 1) if enough else float("nan") for place in (0, -1))
     return {
         "process": role,
         "MB at 10 %": first,
@@ -113,7 +114,7 @@ def _draw(samples: Sequence[Sample], file: Path) -> None:
     axes = figure.subplots()
     for role in {role: None for sample in samples for role in sample.resident}:
         held = [(sample.seconds, sample.resident[role]) for sample in samples if sample.resident.get(role)]
-        axes.plot(*zip(*held, strict=True), label=role)
+        axes.plot(*zip(*held, strict=True), label=role, linestyle="--" if role.startswith("worker") else "-")
     done = axes.twinx()
     done.plot([sample.seconds for sample in samples], [sample.done for sample in samples], color="0.7", linestyle=":")
     done.set_ylabel("utterances finished (dotted)")

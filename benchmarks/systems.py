@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 from machine import Memory, cpu_seconds, memory, process_tree
 from problem import Problem
@@ -45,29 +47,34 @@ class Measured:
 
 
 class Watch:
-    """Takes wall and CPU time of this process and its descendants: ``started`` after startup, ``ended`` at the end."""
+    """Takes wall and CPU time of this process and of its descendants. Its own looking around does not count."""
 
     def __init__(self) -> None:
         self.measured = Measured()
         self._begin = time.perf_counter(), time.process_time()
 
     def started(self) -> None:
+        """Take what was until now for the startup."""
         measured, (wall, own) = self.measured, self._begin
         measured.startup_seconds = time.perf_counter() - wall
-        tree = process_tree(os.getpid())
-        self._tree_cpu, self._begin = cpu_seconds(tree), (time.perf_counter(), time.process_time())
-        measured.startup_cpu_seconds = self._tree_cpu - cpu_seconds([os.getpid()]) + self._begin[1] - own
+        measured.startup_cpu_seconds = time.process_time() - own
+        self._before = cpu_seconds(process_tree(os.getpid())[1:])
+        measured.startup_cpu_seconds += self._before
+        self._begin = time.perf_counter(), time.process_time()
 
     def workers_end(self) -> None:
-        """Read memory and CPU time of all processes; call it while the workers still live."""
-        tree = process_tree(os.getpid())
-        self.measured.cpu_seconds = cpu_seconds(tree) - self._tree_cpu
-        self._own = time.process_time()
-        self.measured.memory = [memory(pid) for pid in tree]
+        """Look at all processes while the workers still live."""
+        since = time.perf_counter(), time.process_time()
+        this, *others = process_tree(os.getpid())
+        self.measured.cpu_seconds = cpu_seconds(others) - self._before
+        self.measured.memory = [memory(pid) for pid in (this, *others)]
+        wall, own = self._begin
+        self._begin = wall + time.perf_counter() - since[0], own + time.process_time() - since[1]
 
     def ended(self) -> Measured:
-        self.measured.seconds = time.perf_counter() - self._begin[0]
-        self.measured.cpu_seconds += time.process_time() - self._own
+        wall, own = self._begin
+        self.measured.seconds = time.perf_counter() - wall
+        self.measured.cpu_seconds += time.process_time() - own
         return self.measured
 
 
@@ -129,7 +136,7 @@ def pyctcdecode_pool(problem: Problem, workers: int) -> Measured:
     """
     given = list(problem.log_probs(penalized=True))
     watch = Watch()
-    from pyctcdecode import build_ctcdecoder
+    from pyctcdecode.decoder import build_ctcdecoder
 
     units = problem.units()
     columns = [0, *range(len(SPECIAL_SYMBOLS), len(units))]
@@ -149,7 +156,8 @@ def pyctcdecode_pool(problem: Problem, workers: int) -> Measured:
             if problem.limit_seconds and time.perf_counter() - begin > problem.limit_seconds:
                 break
             batch = given[start : start + _AT_A_TIME * workers]
-            texts = decoder.decode_batch(pool, [array[:, columns] for _, _, array in batch], beam_width=problem.beam)
+            arrays: Any = [array[:, columns] for _, _, array in batch]
+            texts = decoder.decode_batch(pool, arrays, beam_width=problem.beam)
             for (name, seconds, _), text in zip(batch, texts, strict=True):
                 watch.measured.texts[name] = "", " ".join(text.split())
                 watch.measured.audio_seconds += seconds
@@ -175,8 +183,7 @@ def xlpl_label(problem: Problem, workers: int) -> Measured:
     from xlpl_plugin.labels import generator
     from xlpl_plugin.labels.records import LABELS_FILE, read_labels
 
-    generator.DecoderPool = WatchedPool  # type: ignore[misc]
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, patch.object(generator, "DecoderPool", WatchedPool):
         config = generator.LabelConfig(
             emissions=problem.emissions,
             data=problem.data,

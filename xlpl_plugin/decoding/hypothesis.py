@@ -109,7 +109,7 @@ def collapse(path: Sequence[int], units: Sequence[str]) -> tuple[tuple[str, ...]
     found: list[tuple[str, int, int]] = []
     frame = 0
     for index, same in groupby(path):
-        end = frame + sum(1 for _ in same)
+        end = frame + len(list(same))
         ends_nothing = units[index] == WORD_BOUNDARY and (not found or found[-1][0] == WORD_BOUNDARY)
         if index != BLANK_INDEX and not ends_nothing:
             found.append((units[index], frame, end))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,10 @@ import pytest
 
 from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
 from xlpl_plugin.decoding import DecoderConfig, Hypothesis
+from xlpl_plugin.labels.emissions import Emission, Window
 from xlpl_plugin.labels.search import SearchConfig
+from xlpl_plugin.labels.shards import ShardStore
+from xlpl_plugin.labels.stored import SUFFIX, write_shard
 from xlpl_plugin.labels.tuning import TuneConfig
 
 UNITS = ("<s>", "<pad>", "</s>", "<unk>", "|", "a", "b", "c")
@@ -64,8 +66,7 @@ def heard() -> Callable[[str], Hypothesis]:
 def config(tmp_path: Path) -> TuneConfig:
     """Noisy emissions of 24 sentences that the LM likes; their words stand in ``references``, for the oracle alone."""
     rng = np.random.default_rng(2)
-    (tmp_path / "em").mkdir()
-    entries, shards, utterances, start = [], [], [], 0
+    utterances, emissions = [], []
     for number in range(24):
         words = ["Ab", "Cab", "Ba", "Bacab"] * 2
         words = words[number % 4 : number % 4 + 4]
@@ -77,14 +78,12 @@ def config(tmp_path: Path) -> TuneConfig:
                 logit[1:4] = -20
                 logits.append(logit)
         array = np.array(logits)
-        shards.append((array - np.logaddexp.reduce(array, axis=1, keepdims=True)).astype(np.float32))
+        log_probs = (array - np.logaddexp.reduce(array, axis=1, keepdims=True)).astype(np.float32)
         spelled = " ".join(_heard(" ".join(words)).units)
         utterances.append(Utterance(f"u{number:02}.flac", 640 * len(array), " ".join(words), spelled))
-        place = {"shard": 0, "start": start, "frames": len(array)}
-        entries.append({"id": f"u{number:02}", "num_samples": 640 * len(array), **place})
-        start += len(array)
-    np.save(tmp_path / "em/emissions-00000.npy", np.concatenate(shards))
-    (tmp_path / "em/index.json").write_text(json.dumps({"am_sha256": "x", "units": UNITS, "utterances": entries}))
+        emissions.append(Emission(utterances[-1], log_probs, (Window(len(array), 0.0, utterances[-1].seconds),)))
+    store = ShardStore.open(tmp_path / "em", {"am": "x"}, 1, suffix=SUFFIX, about={"units": UNITS})
+    write_shard(store, 0, emissions, len(emissions))
     (tmp_path / "references").mkdir()
     write_manifest(tmp_path / "references", "train", Manifest(tmp_path, tuple(utterances)))
     write_manifest(tmp_path, "train", Manifest(tmp_path, tuple(Utterance(u.path, u.num_samples) for u in utterances)))

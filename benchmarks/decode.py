@@ -51,7 +51,11 @@ class Row:
 
     def overheads(self) -> list[float]:
         """Return wall time over the time that the search alone needs, spread over the workers."""
-        return [run["seconds"] * self.workers / run["search_seconds"] for run in self.runs if run["search_seconds"]]
+        return [run["seconds"] * self.workers / run["search_seconds"] for run in self.searched()]
+
+    def searched(self) -> list[dict[str, Any]]:
+        """Return the runs whose time inside the search is known."""
+        return [run for run in self.runs if run["search_seconds"]]
 
     def cost(self, baseline: Row) -> float:
         """Return the baseline's CPU time for a second of audio over that of this system."""
@@ -170,6 +174,7 @@ def _summaries(rows: Sequence[Row], problem: Problem, references: str | None) ->
             "times_baseline_by_cpu": round(row.cost(rows[0]), 2),
             "search_seconds": round(row.middle("search_seconds"), 3),
             "wall_over_search": _spread(row.overheads()),
+            "cpu_over_search": _spread([run["cpu_seconds"] / run["search_seconds"] for run in row.searched()]),
             "startup_seconds": round(row.middle("startup_seconds"), 2),
             "startup_cpu_seconds": round(row.middle("startup_cpu_seconds"), 2),
             "memory_mb": round(sum(process.pss for process in processes), 1),
@@ -216,6 +221,7 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
         "CPU s": f"{row['cpu_seconds']:.2f}",
         "search CPU s": f"{row['search_seconds']:.2f}" if row["search_seconds"] else "",
         "wall/(search/workers)": _range(row["wall_over_search"], 3),
+        "CPU/search": _range(row["cpu_over_search"], 3),
         "startup s": f"{row['startup_seconds']:.1f}",
         "peak MB": f"{row['memory_peak_mb']:.0f}",
         "unlike torchaudio": str(row["texts_unlike_baseline"]),

@@ -21,8 +21,11 @@ _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextlib.contextmanager
-def atomic_open(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
+def atomic_open(path: str | Path, mode: str = "w", *, sync: bool = True) -> Iterator[IO[Any]]:
     """Open a neighbour of ``path`` for writing and move it into place when the block ends without an error.
+
+    Without ``sync`` a power failure may still damage the file: for what is checked when it is read, and can be made
+    again; waiting for the disk can take longer than the work.
 
     Raises:
         XlplError: there is no space left, or not for so large a file.
@@ -30,7 +33,7 @@ def atomic_open(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _moved_into_place(path, mode) as stream:
+        with _moved_into_place(path, mode, sync) as stream:
             yield stream
     except OSError as error:
         if error.errno not in _NO_SPACE:
@@ -44,13 +47,14 @@ def atomic_open(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
 
 
 @contextlib.contextmanager
-def _moved_into_place(path: Path, mode: str) -> Iterator[IO[Any]]:
+def _moved_into_place(path: Path, mode: str, sync: bool) -> Iterator[IO[Any]]:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
     try:
         with os.fdopen(handle, mode, encoding=None if "b" in mode else "utf-8") as stream:
             yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
+            if sync:
+                stream.flush()
+                os.fsync(stream.fileno())
         os.chmod(name, 0o666 & ~_umask())
         os.replace(name, path)
     except BaseException:
@@ -65,8 +69,8 @@ def _umask() -> int:
     return mask
 
 
-def write_text(path: str | Path, text: str) -> None:
-    with atomic_open(path) as stream:
+def write_text(path: str | Path, text: str, *, sync: bool = True) -> None:
+    with atomic_open(path, sync=sync) as stream:
         stream.write(text)
 
 
@@ -75,9 +79,9 @@ def write_lines(path: str | Path, lines: Iterable[str]) -> None:
         stream.writelines(f"{line}\n" for line in lines)
 
 
-def write_json(path: str | Path, value: Any) -> None:
+def write_json(path: str | Path, value: Any, *, sync: bool = True) -> None:
     """Write indented UTF-8 JSON; dataclasses become objects."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n")
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n", sync=sync)
 
 
 def _plain(value: Any) -> Any:

@@ -20,11 +20,12 @@ from xlpl_plugin.decoding import DecoderConfig
 from xlpl_plugin.decoding.pool import Decoded, DecoderPool
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import sha256
-from xlpl_plugin.labels.emissions import Emission, Emissions, Window
 from xlpl_plugin.labels.filters import FilterConfig
 from xlpl_plugin.labels.generator import LabelConfig, label, label_part
 from xlpl_plugin.labels.records import iter_labels, read_labels
 from xlpl_plugin.labels.shards import Part, ShardStore
+from xlpl_plugin.labels.sources import Emission, Window
+from xlpl_plugin.labels.stored import Emissions
 
 UNITS = ("<s>", "<pad>", "</s>", "<unk>", "|", "a", "b")
 PATHS = {"x/one": "aab|_b|", "x/two": "_______", "x/three": "b|_a||", "x/four": "", "x/five": "b|b|_ab|"}
@@ -232,7 +233,9 @@ def test_an_interrupted_run_goes_on(config: LabelConfig, monkeypatch: pytest.Mon
 def still_to_decode(config: LabelConfig) -> list[int]:
     """Return for each shard of two that is not done how many of its utterances have frames."""
     with_frames = {0: 2, 1: 2, 2: 0}
-    return [count for number, count in with_frames.items() if not Path(config.out, f"shards/{number:05d}.json").exists()]
+    return [
+        count for number, count in with_frames.items() if not Path(config.out, f"shards/{number:05d}.json").exists()
+    ]
 
 
 def decoded_ids(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -379,20 +382,28 @@ def test_windows_of_a_recording_are_joined_on_its_clock(config: LabelConfig, mon
     assert five.text == ""
 
 
-def test_what_cannot_be_read_is_set_aside(config: LabelConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = Emissions.stream
-
-    def unreadable(self: Emissions, manifest: Manifest) -> object:
-        for emission in stream(self, manifest):
-            if emission.utterance.id == "x/three":
-                emission = Emission(emission.utterance, emission.log_probs[:0], (), "no such file")
-            yield emission
-
-    monkeypatch.setattr(Emissions, "stream", unreadable)
+@pytest.mark.parametrize("stored", [True, False])
+def test_what_cannot_be_read_is_set_aside(config: LabelConfig, stored: bool) -> None:
+    audio = Path(config.data).parent / "audio/x"
+    (audio / "three.flac").write_bytes((audio / "three.flac").read_bytes()[:60])
+    (audio / "two.flac").unlink()
+    config.emissions = f"{config.emissions}-new" if stored else ""
+    config.shard_size = 2
     assert label(config).kept == 2
     records = list(iter_labels(Path(config.out) / "labels.jsonl"))
     assert [record.id for record in records] == list(PATHS)
-    assert records[2].reason == "failed: no such file"
+    assert records[1].reason.startswith("failed: unreadable: no such file")
+    assert records[2].reason.startswith("failed: unreadable: ")
+    assert read_manifest(config.out, "train").ids == ["x/one", "x/five"]
+
+
+def test_a_folder_of_audio_that_is_gone_stops_the_run(config: LabelConfig) -> None:
+    config.emissions = ""
+    audio = Path(config.data).parent / "audio"
+    audio.rename(f"{audio}-moved")
+    with pytest.raises(XlplError, match="no such file"):
+        label(config)
+    assert not Path(config.out).exists()
 
 
 def test_a_lost_record_is_noticed_at_the_end(config: LabelConfig, monkeypatch: pytest.MonkeyPatch) -> None:

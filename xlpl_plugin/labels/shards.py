@@ -215,11 +215,12 @@ class ShardStore:
             self.note()
         marker = self._marker_file(number)
         marker.unlink(missing_ok=True)  # of a damaged shard
-        with atomic_open(self.file(number), "wb") as stream:
+        # neither waits for the disk: what a power failure damages does not fit its marker and is made again
+        with atomic_open(self.file(number), "wb", sync=False) as stream:
             sink = _HashingSink(stream)
             payload(sink)
         fingerprint = (count, sink.digest.hexdigest(), self._digest, str(Part(*part)))
-        write_json(marker, {**dict(zip(_FINGERPRINT, fingerprint, strict=True)), **(summary or {})})
+        write_json(marker, {**dict(zip(_FINGERPRINT, fingerprint, strict=True)), **(summary or {})}, sync=False)
 
     def adopt(self, number: int, other: ShardStore) -> None:
         """Copy a finished shard and its marker from another store of the same settings."""

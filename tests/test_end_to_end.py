@@ -6,6 +6,7 @@ since what is tested is that everything arrives where it should.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -96,24 +97,60 @@ def test_validate_counts_every_utterance(run: Path, data: Path) -> None:
     assert re.search(r"\| uer \d", summary)
 
 
-@pytest.mark.parametrize("beam", [False, True], ids=["greedy", "beam"])
-def test_generate_decodes_every_utterance(run: Path, data: Path, tmp_path: Path, beam: bool) -> None:
+def decoding(folder: Path, search: str) -> dict[str, object]:
+    """Options of a search, all other than the defaults, with the files that they name."""
+    if search == "greedy":
+        return {"blank_penalty": 2.0}
+    options = {
+        "lm_weight": 0.7, "blank_penalty": 2.0, "beam": 30, "beam_token": 20, "beam_threshold": 40.0, "nbest": 2,
+        "log_add": True, "collapse_blank": 0.9,
+    }  # fmt: skip
+    (folder / "words.txt").write_text("Bäd façe\nâ Bäd\nfaçe â â\nçab\n" * 3, encoding="utf-8")
+    (folder / "letters.txt").write_text("bad face\na bad\nface a a\ncab\n" * 3)
+    if search == "lexicon":
+        spelled = "Bäd\tb a d |\nfaçe\tf a c e |\nâ\ta |\nçab\tc a b |\n"
+        (folder / "lexicon.txt").write_text(spelled, encoding="utf-8")
+        options |= {"lexicon": folder / "lexicon.txt", "word_score": 6.0}
+    characters = ["--characters"] if search == "units" else []
+    text = "letters.txt" if search == "units" else "words.txt"
+    finish(start("xlpl", "lm", str(folder / text), "--out", str(folder / "lm"), "--order", "2", *characters))
+    return {**options, "lm": next((folder / "lm").glob("lm.arpa"))}
+
+
+def as_flags(options: dict[str, object]) -> list[str]:
+    flags = []
+    for name, value in options.items():
+        flags += [f"--dec-{name.replace('_', '-')}", *([] if value is True else [str(value)])]
+    return flags
+
+
+@pytest.mark.parametrize("search", ["greedy", "lexicon", "units"])
+def test_generate_and_label_hear_the_same_words(run: Path, data: Path, tmp_path: Path, search: str) -> None:
+    options = decoding(tmp_path, search)
+    am = run / "checkpoint_last.pt"
     words = [
-        str(data), "--user-dir", USER_DIR, "--task", "xlpl_asr", "--path", str(run / "checkpoint_last.pt"),
-        "--gen-subset", "test", "--max-tokens", "100000", "--post-process", "letter", "--scoring", "wer",
+        str(data), "--user-dir", USER_DIR, "--task", "xlpl_asr", "--path", str(am), "--gen-subset", "test",
+        "--max-tokens", "100000", "--post-process", "letter", "--scoring", "wer",
+        "--dec-words", str(tmp_path / "heard.txt"), *as_flags(options),
     ]  # fmt: skip
-    if beam:
-        (tmp_path / "lexicon.txt").write_text("Bäd\tb a d |\nfaçe\tf a c e |\nâ\ta |\n", encoding="utf-8")
-        words += ["--dec-lexicon", str(tmp_path / "lexicon.txt"), "--dec-beam", "20"]
-        words += ["--dec-words", str(tmp_path / "words.txt")]
     output = finish(start("fairseq-generate", *words))
     assert sorted(re.findall(r"^H-(\d+)", output, re.MULTILINE)) == [str(i) for i in range(len(TEST))]
     assert dict(re.findall(r"^T-(\d+)\t(.*)$", output, re.MULTILINE)) == {str(i): text for i, text in enumerate(TEST)}
     assert re.search(r"^Generate test .*WER: \d", output, re.MULTILINE)
-    if beam:
-        lines = (tmp_path / "words.txt").read_text(encoding="utf-8").splitlines()
-        assert sorted(line.split("\t")[0] for line in lines) == [f"test/{i}" for i in range(len(TEST))]
-        assert {word for line in lines for word in line.split("\t")[1].split()} <= {"Bäd", "façe", "â"}
+
+    settings = [f"decoder.{name}={value}" for name, value in options.items()]
+    out = tmp_path / "labels"
+    finish(start("xlpl", "label", f"am={am}", f"data={data}", "split=test", f"out={out}", *settings))
+
+    lines = (tmp_path / "heard.txt").read_text(encoding="utf-8").splitlines()
+    heard = dict(line.split("\t") for line in lines)
+    labels = map(json.loads, (out / "labels.jsonl").read_text(encoding="utf-8").splitlines())
+    assert heard == {label["id"]: " ".join(label["words"]) for label in labels}
+    assert sorted(heard) == [f"test/{i}" for i in range(len(TEST))]
+    found = {word for text in heard.values() for word in text.split()}
+    assert found
+    if search == "lexicon":
+        assert found <= {"Bäd", "façe", "â", "çab"}
 
 
 def test_two_processes_train_and_continue_another_model(

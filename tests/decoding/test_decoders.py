@@ -10,6 +10,7 @@ import pytest
 
 from xlpl_plugin.decoding import DecoderConfig, Weights, build_decoder
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.text.lm import LmOptions, build_lm
 
 UNITS = ("<s>", "<pad>", "</s>", "<unk>", "|", "a", "b")
 
@@ -179,6 +180,43 @@ def test_the_most_probable_homographs_survive(tmp_path: Path, caplog: pytest.Log
     found = {hypothesis.words for hypothesis in decoder.decode(peaked("a|")) if len(hypothesis.words) == 1}
     assert found == {(word,) for word in words if word not in ("w3", "w4")}
     assert "w3 w4" in caplog.text
+    assert decoder.dropped == ("w3", "w4")
+
+
+def test_homographs_are_ranked_by_a_real_lm(tmp_path: Path) -> None:
+    """Eight words of one spelling in a text, each twice as often as the next: the two rarest have no room."""
+    lexicon, text = tmp_path / "lexicon.txt", tmp_path / "text.txt"
+    words = [f"w{i}" for i in range(8)]
+    lexicon.write_text("".join(f"{word}\ta |\n" for word in sorted(words, reverse=True)))
+    lines = [f"{word} und {word}" for i, word in enumerate(words) for _ in range(2 ** (8 - i))]
+    text.write_text("".join(f"{line}\n" for line in lines))
+    report = build_lm([text], tmp_path / "lm", LmOptions(order=2))
+    config = DecoderConfig(lexicon=str(lexicon), lm=str(tmp_path / "lm" / report.model), nbest=8, beam_token=7)
+    decoder = build_decoder(config, UNITS)
+    assert set(decoder.dropped) == {"w6", "w7"}
+    found = [hypothesis.words for hypothesis in decoder.decode(peaked("a|"))]
+    assert [words for words in found if words] == [("w0",), ("w1",), ("w2",), ("w3",), ("w4",), ("w5",)]
+
+
+def test_an_lm_of_words_is_refused_where_there_is_no_lexicon(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("a b\nb a a\nab b\n")
+    report = build_lm([tmp_path / "text.txt"], tmp_path / "lm", LmOptions(order=2))
+    with pytest.raises(XlplError, match="does not know the units"):
+        build_decoder(DecoderConfig(lm=str(tmp_path / "lm" / report.model)), UNITS)
+
+
+def test_search_by_units_writes_words_and_takes_other_weights(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("a b | b b |\nb b | a b |\na | a b |\n")
+    report = build_lm([tmp_path / "text.txt"], tmp_path / "lm", LmOptions(order=3))
+    decoder = build_decoder(DecoderConfig(lm=str(tmp_path / "lm" / report.model), lm_weight=1.0, beam_token=7), UNITS)
+    [best] = decoder.decode(peaked("|ab_|_|b_b"))
+    assert (best.words, best.units) == (("ab", "bb"), ("a", "b", "|", "b", "b", "|"))
+    assert best.frames == (1, 2, 4, 7, 9, 9)
+    assert decoder.search_seconds > 0
+    [other] = decoder.weighted(Weights(lm_weight=0.0, word_score=0.0)).decode(peaked("|ab_|_|b_b"))
+    assert other.score == pytest.approx(other.am_score) == pytest.approx(best.am_score)
+    with pytest.raises(XlplError, match="word_score"):
+        decoder.weighted(Weights(lm_weight=1.0, word_score=1.0))
 
 
 @pytest.mark.parametrize("spelling", ["a b", "a | b |", "|", "| a |"])

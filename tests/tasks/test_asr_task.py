@@ -19,6 +19,7 @@ from omegaconf import OmegaConf
 
 import xlpl_plugin.registry  # noqa: F401
 from xlpl_plugin.criterions.ctc import CtcConfig
+from xlpl_plugin.decoding import DecoderConfig
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.models.transformer_ctc import TransformerCtcConfig
 from xlpl_plugin.tasks.asr import AsrConfig, AsrTask
@@ -178,6 +179,23 @@ def test_fields_are_flags_of_their_own(command: Callable[[], argparse.ArgumentPa
     defaults = {item.name: item.default for item in fields if item.default is not dataclasses.MISSING}
     assert defaults
     assert {name: parser.get_default(name) for name in defaults} == defaults
+
+
+def test_every_option_of_decoding_arrives(folder: Path, tmp_path: Path) -> None:
+    lexicon, lm = tmp_path / "lexicon.txt", tmp_path / "lm.arpa"
+    lexicon.write_text("Ab\ta b |\n")
+    head = "\\data\\\nngram 1=4\nngram 2=1\n\n\\1-grams:\n-99\t<s>\t0\n-1\t</s>\n-3\t<unk>\n"
+    lm.write_text(f"{head}-1\tAb\t0\n\n\\2-grams:\n-1\tAb Ab\n\n\\end\\\n")
+    values: dict[str, Any] = {
+        "lexicon": str(lexicon), "lm": str(lm), "lm_weight": 1.25, "word_score": -0.5, "blank_penalty": 0.75, "beam": 7,
+        "beam_token": 3, "beam_threshold": 9.5, "nbest": 2, "log_add": not DecoderConfig.log_add,
+        "collapse_blank": 0.875,
+    }  # fmt: skip
+    assert {name for name, value in values.items() if value != getattr(DecoderConfig, name)} == {
+        item.name for item in dataclasses.fields(DecoderConfig)
+    }
+    task = make_task(folder, **{f"dec_{name}": value for name, value in values.items()})
+    assert task.build_generator([], None).decoder.config == DecoderConfig(**values)
 
 
 def test_flags_of_lists_are_parsed() -> None:

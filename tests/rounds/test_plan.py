@@ -40,6 +40,8 @@ Configure = Callable[..., IterateConfig]
         (["changes=[{round: 3, init: scratch}]"], r"changes \(round 3\) cannot be used"),
         (["changes=[{round: 1}, {round: 1}]"], r"changes \(round 1\) cannot be used"),
         (["rounds=-1"], "rounds=-1"),
+        (["filter.other=/nowhere"], "/nowhere/train: no such file"),
+        (["filter.letters_lm=/nowhere.bin"], "nowhere.bin: no such file"),
     ],
 )
 def test_what_cannot_run_is_refused_and_nothing_written(
@@ -159,3 +161,23 @@ def test_command_is_quoted_for_hydra_and_absolute(
     assert parsed["task.data"] == str(project / "run/round-1/data")
     assert parsed["checkpoint.save_dir"] == str(project / "run/round-1/training/checkpoints")
     assert Path(str(parsed["common.user_dir"])).name == "xlpl_plugin"
+
+
+def test_labels_may_be_compared_with_those_of_the_round_before(configure: Configure, project: Path) -> None:
+    plan = make_plan(configure("filter.other=previous", "filter.min_other_agreement=0.5", "filter.min_letters=2"))
+    labels = {step.name: step for step in plan if isinstance(step, Label)}
+    first, second = labels["round-0/label/train"], labels["round-1/label/train"]
+    assert (first.filter.other, first.filter.min_other_agreement, first.filter.min_letters) == ("", 0.0, 2)
+    assert second.filter.other == first.out
+    assert second.filter.min_other_agreement == 0.5
+    assert first.name in second.needs
+
+
+def test_labels_may_be_compared_with_those_of_another_run(configure: Configure, project: Path) -> None:
+    for split in ("train", "valid", "test"):
+        (project / "another" / split).mkdir(parents=True)
+    plan = make_plan(configure(f"filter.other={project}/another", "filter.min_other_agreement=0.5"))
+    for step in plan:
+        if isinstance(step, Label):
+            assert step.filter.other == str(project / "another" / step.split)
+            assert str(project / "another" / step.split / "labels.jsonl") in step.inputs

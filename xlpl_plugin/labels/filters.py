@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -79,6 +80,13 @@ class FilterConfig:
             needed = _NEEDS.get(column)
             if needed and not getattr(self, needed):
                 raise XlplError(f"filter.{key} is set, but not filter.{needed}", remedy=f"set filter.{needed}")
+
+
+    def alone(self) -> FilterConfig:
+        """Return the same without what compares with other labels."""
+        by = "" if self.weight_by == "other_agreement" else self.weight_by
+        off: dict[str, Any] = {rule.key: 0.0 for rule in RULES if rule.column == "other_agreement"}
+        return replace(self, other="", weight_by=by, **off)
 
 
 def _expectation(key: str, value: float) -> tuple[str, bool]:

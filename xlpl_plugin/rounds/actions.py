@@ -62,7 +62,7 @@ def _emit(step: Emit, resources: Resources) -> None:
         max_seconds=resources.max_seconds,
         device=resources.device,
     )
-    emit(config, force=True)
+    emit(config)  # not forced: what a killed run left half done is gone on with
 
 
 def _tune(step: Tune, resources: Resources) -> None:
@@ -98,7 +98,7 @@ def _label(step: Label, resources: Resources) -> None:
         filter=step.filter,
         workers=resources.workers,
     )
-    summary = label(config, force=True)
+    summary = label(config)
     _say(f"{step.name}: kept {summary.kept} of {summary.utterances} labels, {summary.words} words")
 
 

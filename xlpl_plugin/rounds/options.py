@@ -16,6 +16,8 @@ from xlpl_plugin.labels.search import SearchConfig
 
 INITS = ("source", "previous", "scratch")
 CHECKPOINTS = ("last", "best", "average")
+# value of filter.other: the labels of the round before
+PREVIOUS = "previous"
 # set by the driver for every training; a user's override of them would be lost or break the run
 _OWNED = (
     "common.user_dir",
@@ -125,7 +127,8 @@ class IterateConfig:
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     # the decoder's weights, chosen without labels
     tuning: TuningConfig = field(default_factory=TuningConfig)
-    # which labels the students learn from
+    # which labels the students learn from; here other is a folder of labels for each
+    # split (another run's round-3/labels), or `previous`, the round before's (round 0 goes without)
     filter: FilterConfig = field(default_factory=FilterConfig)
     # training of the students
     student: StudentConfig = field(default_factory=StudentConfig)
@@ -159,10 +162,15 @@ def check(config: IterateConfig) -> None:
         "a KenLM model": config.decoder.lm,
         "a KenLM model that judges": config.tuning.search.judge,
         "normalised text of the target": config.tuning.search.text,
+        "an n-gram model over units": config.filter.letters_lm,
+        "a lexicon of known words": config.filter.vocabulary,
     }
     for what, path in files.items():
         if path:
             must_exist(path, what)
+    if config.filter.other not in ("", PREVIOUS):
+        for split in _splits(config.target):
+            must_exist(Path(config.filter.other) / split, "other labels, a folder for each split")
     if config.tuning.enabled and not config.decoder.lm:
         raise XlplError(
             "tuning is on, but there is no LM whose weight could be tuned",
@@ -191,7 +199,7 @@ def _check_source(source: SourceConfig) -> None:
 
 
 def _check_target(target: TargetConfig) -> None:
-    splits = [target.train_split, target.valid_split, *target.eval_splits]
+    splits = _splits(target)
     if len(set(splits)) != len(splits):
         raise XlplError(
             f"a split stands twice among {', '.join(splits)}",
@@ -200,6 +208,10 @@ def _check_target(target: TargetConfig) -> None:
         )
     for split in splits:
         must_exist(Path(target.data) / f"{split}.tsv", "a manifest of the target's audio")
+
+
+def _splits(target: TargetConfig) -> list[str]:
+    return [target.train_split, target.valid_split, *target.eval_splits]
 
 
 def _check_training(key: str, training: TrainingConfig) -> None:

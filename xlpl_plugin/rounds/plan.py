@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from xlpl_plugin.labels.filters import FilterConfig
+from xlpl_plugin.labels.records import LABELS_FILE
 from xlpl_plugin.rounds.layout import RunLayout
-from xlpl_plugin.rounds.options import IterateConfig, TrainingConfig, changes_of
+from xlpl_plugin.rounds.options import PREVIOUS, IterateConfig, TrainingConfig, changes_of
 from xlpl_plugin.rounds.steps import Average, Emit, Gather, Label, Measure, Step, Train, Tune
 
 
@@ -169,20 +171,33 @@ def _tune(config: IterateConfig, layout: RunLayout, number: int, model: _Model) 
 
 
 def _label(config: IterateConfig, layout: RunLayout, number: int, model: _Model, split: str, tuned: int) -> Label:
+    compares = number > 0 and config.filter.other == PREVIOUS
     return Label(
         name=_label_name(number, split),
         round=number,
         out=str(layout.labels(number, split)),
-        needs=(f"round-{number}/emit/{split}", *((f"round-{tuned}/tune",) if config.tuning.enabled else ())),
-        inputs=_decoder_files(config),
+        needs=(
+            f"round-{number}/emit/{split}",
+            *((f"round-{tuned}/tune",) if config.tuning.enabled else ()),
+            *((_label_name(number - 1, split),) if compares else ()),
+        ),
+        inputs=(*_decoder_files(config), *_filter_files(config, split)),
         am=model.checkpoint,
         data=config.target.data,
         split=split,
         emissions=str(layout.emissions(number, split)),
         decoder=config.decoder,
-        filter=config.filter,
+        filter=_filter(config, layout, number, split),
         tuning=str(layout.tuning(tuned)) if config.tuning.enabled else "",
     )
+
+
+def _filter(config: IterateConfig, layout: RunLayout, number: int, split: str) -> FilterConfig:
+    """``filter.other`` holds a folder of labels for each split; as ``previous`` it is the round before's."""
+    other = config.filter.other
+    if other == PREVIOUS:
+        return replace(config.filter, other=str(layout.labels(number - 1, split))) if number else config.filter.alone()
+    return replace(config.filter, other=str(Path(other) / split)) if other else config.filter
 
 
 def _measure(config: IterateConfig, layout: RunLayout, number: int, tuned: int) -> Measure:
@@ -209,6 +224,12 @@ def _label_name(number: int, split: str) -> str:
 
 def _decoder_files(config: IterateConfig) -> tuple[str, ...]:
     return tuple(path for path in (config.decoder.lexicon, config.decoder.lm) if path)
+
+
+def _filter_files(config: IterateConfig, split: str) -> tuple[str, ...]:
+    filters = config.filter
+    other = str(Path(filters.other) / split / LABELS_FILE) if filters.other not in ("", PREVIOUS) else ""
+    return tuple(path for path in (filters.letters_lm, filters.vocabulary, other) if path)
 
 
 def _judge_files(config: IterateConfig) -> tuple[str, ...]:

@@ -11,4 +11,7 @@ VERBS = {"merge": "Put together the parts that several machines made."}
 
 @click.command("labels", cls=LazyGroup, verbs=VERBS, prefix="labels_")
 def command() -> None:
-    """Work on folders that `xlpl label` wrote."""
+    """Work on folders that `xlpl label` wrote.
+
+    Example: xlpl labels merge labels/part1 labels/part2 --out labels/all
+    """

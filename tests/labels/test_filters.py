@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from xlpl_plugin.decoding import Hypothesis
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import write_lines
 from xlpl_plugin.labels.filters import LEAST_WEIGHT, RULES, Choice, FilterConfig, choose, gather
 from xlpl_plugin.labels.judges import letter_nats, unknown_share
-from xlpl_plugin.labels.records import LabelRecord, agreement, frames_needed, make_record, read_labels, write_labels
+from xlpl_plugin.labels.records import LabelRecord, agreement, frames_needed, make_record, read_labels, record_line
 from xlpl_plugin.labels.traits import Traits, repeats
 
 # as good as without memory, and the end of a label costs nothing
@@ -50,6 +51,10 @@ def record(
         return Hypothesis(words, tuple(units.split()), score, -1.0, score, starts, confidences=confidences)
 
     return make_record(name, frames * 0.04, frames, hypothesis(units, am_score), hypothesis(greedy, -4.0))
+
+
+def write_labels(file: Path, records: list[LabelRecord]) -> None:
+    write_lines(file, map(record_line, records))
 
 
 def chosen(records: list[LabelRecord], config: FilterConfig) -> Choice:

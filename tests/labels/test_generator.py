@@ -198,6 +198,9 @@ def test_words_without_room_are_told(config: LabelConfig) -> None:
     assert 0 < len(left_out) < 9
     assert set(left_out) < set(words)
     assert json.loads((Path(config.out) / "provenance.json").read_text())["words_left_out"] == len(left_out)
+    Path(config.decoder.lexicon).write_text("w\ta |\n")
+    label(config, force=True)
+    assert not (Path(config.out) / "left-out-words.txt").exists()
 
 
 def test_without_lexicon_labels_are_greedy(config: LabelConfig) -> None:
@@ -434,9 +437,12 @@ def test_wanted_emissions_are_computed_once_and_kept(config: LabelConfig, listen
     assert read_labels(Path(config.out) / "labels.jsonl")[0].text == "Àb B"
 
 
-def test_parts_want_emissions_that_are_there(config: LabelConfig) -> None:
+def test_parts_want_finished_emissions(config: LabelConfig) -> None:
+    (Path(config.emissions) / "shards/00000.json").unlink()
+    with pytest.raises(XlplError, match="unfinished: 1 of 1 shards"):
+        label_part(config, Part(1, 2))
     config.emissions = "none"
-    with pytest.raises(XlplError, match="each part would compute"):
+    with pytest.raises(XlplError, match="none: no such file or folder"):
         label_part(config, Part(1, 2))
 
 

@@ -21,7 +21,7 @@ from xlpl_plugin.labels.finishing import LabelSummary, finish, finished, remove_
 from xlpl_plugin.labels.inputs import InputFiles
 from xlpl_plugin.labels.session import ShardsUnderWay, decode_shards
 from xlpl_plugin.labels.shards import PROVENANCE_FILE, WHOLE, Part, ShardStore, divide
-from xlpl_plugin.labels.stored import SUFFIX
+from xlpl_plugin.labels.stored import SUFFIX, Emissions
 
 logger = logging.getLogger(__name__)
 
@@ -76,15 +76,10 @@ def label_part(config: LabelConfig, part: Part) -> PartSummary:
     """Make the shards of one part; ``merge`` finishes when all parts are there. Goes on as ``label`` does.
 
     Raises:
-        XlplError: as ``label``; also where stored emissions are asked for that are not there.
+        XlplError: as ``label``; also where stored emissions are asked for that are not finished.
     """
-    if config.emissions and not Path(config.emissions).exists():
-        raise XlplError(
-            "no such folder, and each part would compute the log-probs of all parts",
-            file=config.emissions,
-            expected="a folder of log-probs",
-            remedy="leave `emissions` empty, or compute them first",
-        )
+    if config.emissions:
+        Emissions(config.emissions)  # refuses unfinished ones: each part would compute those of all parts
     job = _Job(config)
     numbers = part.numbers(job.store.shards)
     found = job.decode(part)
@@ -131,6 +126,7 @@ class _Job:
                 raise XlplError("was replaced while it was read", file=self.config.am, remedy="run the command again")
             with DecoderPool(self.config.decoder, source.units, self.config.workers) as pool:
                 self.store.note(units=list(source.units), words_left_out=len(pool.dropped))
+                (self.store.folder / LEFT_OUT_FILE).unlink(missing_ok=True)  # of an earlier run, with --force
                 if pool.dropped:
                     write_lines(self.store.folder / LEFT_OUT_FILE, pool.dropped)
                 under_way = ShardsUnderWay(self.store, part, self.files.check)

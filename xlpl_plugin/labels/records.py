@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -15,7 +15,7 @@ from xlpl_plugin.decoding import Hypothesis
 from xlpl_plugin.decoding.confidence import utterance_confidence
 from xlpl_plugin.decoding.hypothesis import NOTHING, word_spans
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import iter_lines, write_lines
+from xlpl_plugin.files import iter_lines
 
 if TYPE_CHECKING:
     from xlpl_plugin.labels.sources import Window
@@ -173,10 +173,6 @@ def _frozen(value: Any) -> Any:
         return value
     # one call for a list of numbers or words, which are long
     return tuple(map(_frozen, value)) if value and isinstance(value[0], list | dict) else tuple(value)
-
-
-def write_labels(file: str | Path, records: Iterable[LabelRecord]) -> None:
-    write_lines(file, map(record_line, records))
 
 
 def iter_labels(file: str | Path) -> Iterator[LabelRecord]:

@@ -192,3 +192,26 @@ def test_an_utterance_that_kills_its_workers_comes_back_empty(config: DecoderCon
         killer.join()
     assert found["u0"] == []
     assert found["u1"] != []
+
+
+def test_a_worker_that_dies_idle_costs_no_utterance_a_try(config: DecoderConfig) -> None:
+    decoder = build_decoder(config, UNITS)
+    only = tasks(1)
+    with DecoderPool(config, UNITS, 1) as pool:
+        for _ in range(3):
+            (decoded,) = pool.decode(only)
+            assert decoded.hypotheses == decoder.decode(only[0].log_probs)
+            killed = pool.worker_pids[0]
+            os.kill(killed, signal.SIGKILL)
+            deadline = time.monotonic() + 10
+            while Path(f"/proc/{killed}").exists() and time.monotonic() < deadline:
+                time.sleep(0.01)
+
+
+def test_the_shared_process_dies(config: DecoderConfig) -> None:
+    with DecoderPool(config, UNITS, 1) as pool:
+        list(pool.decode(tasks(1)))
+        os.kill(pool.pid, signal.SIGKILL)
+        os.kill(pool.worker_pids[0], signal.SIGKILL)
+        with pytest.raises(XlplError, match="ends as soon as it is started"):
+            list(pool.decode(tasks(1)))

@@ -149,13 +149,14 @@ class DecoderPool:
             while (task := self._tasks.get()) is not None:
                 answer: Decoded | str = Decoded(task.id, [])
                 for _ in range(_TRIES):
+                    if connection.poll():  # it died idle, which is not the task's fault
+                        connection = self._replace(connection, number)
                     try:
                         connection.send(task)
                         answer = connection.recv()
                         break
                     except _CRASH:
-                        connection.close()
-                        connection = self._new_worker(number)
+                        connection = self._replace(connection, number)
                 if isinstance(answer, str):
                     self._results.put(XlplError(f"utterance {task.id!r}: {answer}"))
                 else:
@@ -164,13 +165,27 @@ class DecoderPool:
         except BaseException as error:  # an error here must not leave the reader waiting for ever
             self._results.put(error)
 
+    def _replace(self, connection: Connection, number: int) -> Connection:
+        connection.close()
+        return self._new_worker(number)
+
     def _new_worker(self, number: int) -> Connection:
-        ours, theirs = Pipe()
-        with self._lock:
-            send_handle(self._control, theirs.fileno(), self._process.pid)
-        theirs.close()
-        self.worker_pids[number] = ours.recv()
-        return ours
+        for _ in range(_TRIES):
+            ours, theirs = Pipe()
+            try:
+                with self._lock:
+                    send_handle(self._control, theirs.fileno(), self._process.pid)
+                theirs.close()
+                self.worker_pids[number] = ours.recv()
+                return ours
+            except _CRASH:
+                theirs.close()
+                ours.close()
+        raise XlplError(
+            "a decoding process ends as soon as it is started",
+            expected="workers that live",
+            remedy="look for a lack of memory, then run the same command again with fewer workers",
+        )
 
     def _end_process(self) -> None:
         self._control.close()

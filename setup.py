@@ -35,6 +35,8 @@ REQUIRES = [
     # evaluation and the command line
     "jiwer>=4,<5",
     "rapidfuzz>=3.9,<4",
+    # ve-fairseq asks for it as well
+    "scikit-learn>=1.5,<2",
     "click>=8.1.8,<9",
     "tqdm>=4.66,<5",
     "rich>=13.9,<16",

@@ -46,7 +46,7 @@ class SearchConfig:
     # beams below decoder.beam of which the smallest that changes next to nothing is chosen; empty: decoder.beam is kept
     beams: list[int] = field(default_factory=lambda: [20, 50, 100, 200, 500])
     # share of the words that a smaller beam may change
-    beam_tolerance: float = 0.01
+    beam_tolerance: float = 0.005
     # KenLM model that judges the hypotheses; empty: the decoder's own
     judge: str = ""
     # what the judging LM is over: words or units

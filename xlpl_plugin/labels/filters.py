@@ -81,7 +81,6 @@ class FilterConfig:
             if needed and not getattr(self, needed):
                 raise XlplError(f"filter.{key} is set, but not filter.{needed}", remedy=f"set filter.{needed}")
 
-
     def alone(self) -> FilterConfig:
         """Return the same without what compares with other labels."""
         by = "" if self.weight_by == "other_agreement" else self.weight_by

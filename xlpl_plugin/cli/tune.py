@@ -28,13 +28,13 @@ def command(overrides: tuple[str, ...], config: Path | None, show: int, oracle: 
     (UER) and by how likely a language model finds it:
 
     \b
-    edits_and_lm   UER + LM nats a letter / 4 (default; nearest to the oracle in all languages tried)
+    edits_and_lm   UER + LM nats a letter / 4 (default; nearest to the oracle on average)
     wav2vec_u      ln(LM perplexity a word) * UER
     lm_per_letter  LM nats a letter * UER
     channel        LM nats and nats of the greedy output as a noisy copy, a letter
 
     The choice is the mean of the trials near the best, since the best itself is an accident of the sample. The
-    judging LM is the decoder's own (a LM over letters chose worse); search.judge names another. Guards refuse weights
+    judging LM is the decoder's own (one over letters chose worse on average); search.judge names another. Guards refuse weights
     that leave speech out, whatever the criterion says.
 
     Then the sample is decoded with each of search.beams below decoder.beam; the smallest whose words are nearly

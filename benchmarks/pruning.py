@@ -48,12 +48,12 @@ class Row:
         }
 
 
-def settings(config: DecoderConfig) -> Iterator[dict[str, Any]]:
-    """Yield the unpruned search, a grid of tokens and thresholds, and beams and collapsed blanks at the given ones."""
+def settings(tokens: tuple[int, ...], thresholds: tuple[float, ...]) -> Iterator[dict[str, Any]]:
+    """Yield the unpruned search, a grid of tokens and thresholds, and beams and collapsed blanks at the defaults."""
     yield UNPRUNED
-    for token, threshold in product(TOKENS, THRESHOLDS):
+    for token, threshold in product(tokens, thresholds):
         yield {"beam_token": token, "beam_threshold": threshold}
-    given = {"beam_token": config.beam_token, "beam_threshold": config.beam_threshold}
+    given = {"beam_token": DecoderConfig.beam_token, "beam_threshold": DecoderConfig.beam_threshold}
     for beam in BEAMS:
         yield {**given, "beam": beam}
     for collapse_blank in COLLAPSES:
@@ -70,13 +70,18 @@ def settings(config: DecoderConfig) -> Iterator[dict[str, Any]]:
 @click.option("--word-score", type=float, required=True)
 @click.option("--blank-penalty", type=float, required=True)
 @click.option("--beam", default=500, show_default=True)
+@click.option("--tokens", multiple=True, type=int, default=TOKENS, show_default=True, help="Values of beam_token.")
+@click.option("--thresholds", multiple=True, type=float, default=THRESHOLDS, show_default=True)
 @click.option("--json", "out", type=click.Path(path_type=Path), help="Also write the table here.")
-def main(emissions: Path, references: Path, split: str, out: Path | None, **options: Any) -> None:
+def main(
+    emissions: Path, references: Path, split: str, tokens: tuple[int, ...], thresholds: tuple[float, ...],
+    out: Path | None, **options: Any,
+) -> None:  # fmt: skip
     """Measure what pruning saves and costs on stored log-probs of one split."""
-    config = replace(DecoderConfig(**options), collapse_blank=1.0)
+    config = DecoderConfig(**options)
     stored = Emissions(emissions)
     space = build_search_space(read_lexicon(config.lexicon, stored.units).entries(), stored.units, config.lm)
-    rows = [Row({"beam": config.beam, "collapse_blank": 1.0} | options) for options in settings(config)]
+    rows = [Row({"beam": config.beam, "collapse_blank": 1.0} | options) for options in settings(tokens, thresholds)]
     decoders = [BeamDecoder(replace(config, **row.options), stored.units, space) for row in rows]
     texts = []
     for emission in stored.stream(read_manifest(references, split)):

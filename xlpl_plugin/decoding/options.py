@@ -27,8 +27,8 @@ class DecoderConfig:
     beam: int = 500
     # units tried at each frame, the most probable first
     beam_token: int = 10
-    # hypotheses further than this from the best one (natural log) are dropped
-    beam_threshold: float = 25.0
+    # hypotheses further than this from the best one (natural log) are dropped; larger LM weights want more
+    beam_threshold: float = 18.0
     # hypotheses returned for an utterance
     nbest: int = 1
     # sum the probabilities of a hypothesis's alignments instead of taking the best one

@@ -52,7 +52,8 @@ def row(name: str, values: Column, seconds: Column, words: EditCounts, letters: 
     order = np.argsort(-values, kind="stable")
     audio = np.cumsum(seconds[order]) / seconds.sum()
     kept = {share: order[: int(np.searchsorted(audio, share)) + 1] for share in SHARES}
-    correlation = np.corrcoef(rank(values), rank(letters.errors / letters.length))[0, 1]
+    errors = letters.errors / letters.length
+    correlation = np.corrcoef(rank(values), rank(errors))[0, 1] if np.ptp(values) and np.ptp(errors) else 0.0
     cells = {
         f"{share:.0%}": " / ".join(f"{100 * c.errors[rows].sum() / c.length[rows].sum():.1f}" for c in (words, letters))
         for share, rows in kept.items()

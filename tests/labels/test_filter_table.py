@@ -39,7 +39,7 @@ def test_a_measure_that_knows_the_errors_sorts_them(table: ModuleType, tmp_path:
         for i, words in enumerate((("a", "b"), ("a", "x"), ("y", "x"), ("y", "xx")))
     ]
     write_lines(tmp_path / "labels.jsonl", map(record_line, labels))
-    truth = tuple(Utterance(label.id, f"{label.id}.flac", 32000, "a b", "a | b |") for label in labels)
+    truth = tuple(Utterance(f"{label.id}.flac", 32000, "a b", "a | b |") for label in labels)
     write_manifest(tmp_path / "truth", "train", Manifest(tmp_path, truth))
     result = CliRunner().invoke(table.main, [str(tmp_path), "--references", str(tmp_path / "truth")])
     assert result.exit_code == 0, result.output

@@ -160,8 +160,6 @@ def _compute(
 
 
 def _is_finished(folder: str | Path) -> bool:
-    if (Path(folder) / "index.json").exists():  # transitional: a folder of the last version
-        return True
     if not (Path(folder) / PROVENANCE_FILE).exists():
         return False
     store = ShardStore.existing(folder, suffix=SUFFIX)

@@ -16,7 +16,7 @@ from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.data.manifest import Manifest, Utterance
 from xlpl_plugin.decoding import LogProbs
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import must_exist, read_json
+from xlpl_plugin.files import must_exist
 from xlpl_plugin.labels.shards import ShardStore, Sink
 from xlpl_plugin.labels.sources import Emission, Window
 
@@ -32,11 +32,6 @@ class Emissions:
         am_sha256: hash of the acoustic model's checkpoint.
         units: the columns, the blank first.
     """
-
-    def __new__(cls, folder: str | Path) -> Emissions:
-        if cls is Emissions and (Path(folder) / "index.json").exists():
-            return object.__new__(_OldEmissions)
-        return object.__new__(cls)
 
     def __init__(self, folder: str | Path) -> None:
         """Open a folder that ``emit`` wrote.
@@ -108,29 +103,6 @@ class Emissions:
         """As ``stream``, one shard after the other."""
         for utterances in shards:
             yield from self.stream(Manifest(root, tuple(utterances)))
-
-
-class _OldEmissions(Emissions):
-    """Transitional: folders of the last version; goes when none is measured on any more."""
-
-    def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
-        old = read_json(self.folder / "index.json")
-        self.am_sha256, self.units = old["am_sha256"], tuple(old["units"])
-        markers: list[dict[str, Any]] = []
-        for entry in old["utterances"]:
-            if entry["shard"] == len(markers):
-                markers.append({"ids": [], "frames": [], "samples": [], "windows": {}, "errors": {}})
-            markers[-1]["ids"].append(entry["id"])
-            markers[-1]["frames"].append(entry["frames"])
-            markers[-1]["samples"].append(entry["num_samples"])
-        self._index = _Index(markers)
-
-    def __getitem__(self, utterance_id: str) -> LogProbs:
-        row = self._index.rows[utterance_id]
-        shard = np.load(self.folder / f"emissions-{int(self._index.shards[row]):05d}.npy", mmap_mode="r")
-        start = int(self._index.starts[row])
-        return np.array(shard[start : start + int(self._index.frames[row])])
 
 
 class _Index:

@@ -50,9 +50,6 @@ fi
 if todo "$WORK/it-text/lm/lm.json"; then
   xlpl lm "$WORK/it-text/text.txt" "$WORK/it-text/words.txt" --heldout "$WORK/it-text/heldout.txt" --out "$WORK/it-text/lm"
 fi
-if todo "$WORK/it-text/letters/lm.json"; then
-  xlpl lm "$WORK/it-text/text.txt" --characters --order 6 --prune 0 --out "$WORK/it-text/letters"
-fi
 
 say "source model, labels, rounds ($here/$SETTING.yaml)"
 xlpl iterate "$here/$SETTING.yaml"
@@ -72,13 +69,12 @@ if todo "$topline/done"; then
     optimization.max_update="$updates" "optimization.lr=[0.0005]" >"$XLPL_RUN/topline.log" 2>&1
   touch "$topline/done"
 fi
-decoder=(decoder.lexicon="$WORK/it-text/lexicon.txt" decoder.lm="$WORK/it-text/lm/lm.bin")
+decoder=(decoder.lexicon="$WORK/it-text/lexicon.txt" decoder.lm="$WORK/it-text/lm/lm.bin" decoder.beam=1000)
 topline_am=(am="$topline/checkpoints/checkpoint_last.pt" data="$WORK/it")
 if todo "$topline/labels/labels.jsonl"; then
   # the weights are chosen without labels here too; the last line that tune prints sets them
-  judge=(search.judge="$WORK/it-text/letters/lm.bin" search.judge_level=units search.text="$WORK/it-text/text.txt")
-  weights=$(xlpl tune "${topline_am[@]}" split=train out="$topline/tune" "${decoder[@]}" "${judge[@]}" workers=2 --force |
-    tail -n 1)
+  weights=$(xlpl tune "${topline_am[@]}" split=train out="$topline/tune" "${decoder[@]}" \
+    search.text="$WORK/it-text/text.txt" workers=2 --force | tail -n 1)
   # shellcheck disable=SC2086
   xlpl label "${topline_am[@]}" split=test out="$topline/labels" "${decoder[@]}" $weights workers=2
 fi

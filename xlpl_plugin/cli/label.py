@@ -23,8 +23,9 @@ def command(overrides: tuple[str, ...], config: Path | None, shard: str | None, 
     out           labels.jsonl (every id, with scores and the reason where not kept), and of those kept
                   {split}.tsv/.wrd/.ltr with dict.ltr.txt, ready for fairseq-hydra-train
     emissions     folder of log-probs, read if it is there, else computed once and kept
-    decoder.*     lexicon, lm, lm_weight, word_score, beam, beam_token, beam_threshold, nbest, log_add
-                  (without a lexicon: greedy)
+    decoder.*     lexicon, lm, lm_weight, word_score, blank_penalty, beam, beam_token, beam_threshold,
+                  collapse_blank, nbest, log_add (without a lexicon: by letters if the lm is over letters,
+                  greedy if there is none)
     filter.*      which labels are kept, and what each counts
     shard_size    utterances that are written together
     workers, device, max_seconds (of audio in a batch), window_seconds

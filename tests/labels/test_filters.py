@@ -250,7 +250,7 @@ def test_weights_follow_the_column_and_keep_the_mean() -> None:
     assert weights == pytest.approx([4 / 3, 2 / 3, 1.0])
     squared = chosen(records, FilterConfig(weight_by="agreement", weight_power=2.0)).weights
     assert squared == pytest.approx([1.6, 0.4, 1.0])
-    assert chosen(records, FilterConfig()).weights.tolist() == [1.0, 1.0, 1.0]
+    assert chosen(records, FilterConfig(weight_by="")).weights.tolist() == [1.0, 1.0, 1.0]
 
 
 def test_no_kept_label_loses_all_weight() -> None:

@@ -113,7 +113,7 @@ def test_weights_reach_records_and_manifest(config: LabelConfig) -> None:
     manifest = {utterance.id: utterance.weight for utterance in read_manifest(config.out, "train").utterances}
     assert manifest == pytest.approx(records, rel=1e-5)
     assert len(set(records.values())) > 1
-    config.filter = FilterConfig()
+    config.filter = FilterConfig(weight_by="")
     label(config)
     assert {utterance.weight for utterance in read_manifest(config.out, "train").utterances} == {1.0}
 

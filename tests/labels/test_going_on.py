@@ -147,6 +147,15 @@ def test_other_filters_reuse_what_was_decoded(config: LabelConfig, monkeypatch: 
     assert len(seen) == 4
 
 
+def test_a_filter_whose_file_has_changed_is_applied_anew(config: LabelConfig, tmp_path: Path) -> None:
+    vocabulary = tmp_path / "vocabulary.txt"
+    vocabulary.write_text("Àb\ta b |\nB\tb |\nA\ta |\n", encoding="utf-8")
+    config.filter = FilterConfig(vocabulary=str(vocabulary), max_unknown=0.4)
+    everything = label(config).kept
+    vocabulary.write_text("C\ta |\n", encoding="utf-8")
+    assert label(config).kept < everything
+
+
 def test_results_do_not_depend_on_workers_or_on_the_order_of_completion(
     config: LabelConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.labels.judges import OtherLabels, letter_nats, unknown_share
-from xlpl_plugin.labels.records import LabelRecord
+from xlpl_plugin.labels.records import LABELS_FILE, LabelRecord
 from xlpl_plugin.labels.traits import Column, Measure, Traits
 
 
@@ -81,6 +82,11 @@ class FilterConfig:
             needed = _NEEDS.get(column)
             if needed and not getattr(self, needed):
                 raise XlplError(f"filter.{key} is set, but not filter.{needed}", remedy=f"set filter.{needed}")
+
+    def files(self) -> dict[str, Path]:
+        """Return the files that labels are judged by, by their keys."""
+        named = {key: Path(getattr(self, key)) for key in _NEEDS.values() if getattr(self, key)}
+        return {key: path / LABELS_FILE if path.is_dir() else path for key, path in named.items()}
 
     def alone(self) -> FilterConfig:
         """Return the same without what compares with other labels."""

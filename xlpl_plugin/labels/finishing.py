@@ -15,7 +15,7 @@ import numpy as np
 from xlpl_plugin.data.manifest import Manifest, open_manifest
 from xlpl_plugin.data.units import SPECIAL_SYMBOLS, write_units
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import atomic_open
+from xlpl_plugin.files import atomic_open, sha256
 from xlpl_plugin.labels.filters import Choice, FilterConfig, FilterRow, choose, gather
 from xlpl_plugin.labels.records import LABELS_FILE, LabelRecord, parse_record, record_line
 from xlpl_plugin.labels.shards import ShardStore, shard_order
@@ -42,9 +42,14 @@ def finished(store: ShardStore, split: str, config: FilterConfig) -> LabelSummar
     """Return what ``finish`` returned, if these filters were applied to the store and the results are there."""
     summary: dict[str, Any] | None = store.provenance.get("summary")
     there = all((store.folder / name).exists() for name in (LABELS_FILE, f"{split}.tsv"))
-    if not summary or not there or store.provenance.get("filter") != asdict(config):
+    if not summary or not there or store.provenance.get("filter") != _applied(config):
         return None
     return LabelSummary(**{**summary, "filters": tuple(FilterRow(**row) for row in summary["filters"])})
+
+
+def _applied(config: FilterConfig) -> dict[str, Any]:
+    """Return what decides which labels are kept."""
+    return {**asdict(config), "sha256": {key: sha256(path) for key, path in config.files().items()}}
 
 
 def remove_results(folder: Path, split: str) -> None:
@@ -77,7 +82,7 @@ def finish(
         **about,
         reasons=dict(sorted(Counter(reason.partition(":")[0] for reason in choice.reasons.values()).items())),
         times={key: round(sum(marker[key] for marker in markers), 1) for key in ("seconds", "search_seconds")},
-        filter=asdict(config),
+        filter=_applied(config),
         summary=asdict(summary),
     )
     return summary

@@ -26,9 +26,9 @@ class DecoderConfig:
     # hypotheses kept after each frame
     beam: int = 500
     # units tried at each frame, the most probable first
-    beam_token: int = 10
+    beam_token: int = 15
     # hypotheses further than this from the best one (natural log) are dropped; larger LM weights want more
-    beam_threshold: float = 18.0
+    beam_threshold: float = 15.0
     # hypotheses returned for an utterance
     nbest: int = 1
     # sum the probabilities of a hypothesis's alignments instead of taking the best one

@@ -71,4 +71,3 @@ class CtcGenerator:
             "alignment": None,
             "attention": None,
         }
-

@@ -86,6 +86,7 @@ def _watch(folder: Path, workers: int) -> list[Sample]:
         if process.returncode:
             log.seek(0)
             raise click.ClickException(f"labelling failed:\n{log.read()[-3000:]}")
+    samples.append(Sample(round(time.monotonic() - begin, 2), _finished(folder), {}))
     return samples
 
 

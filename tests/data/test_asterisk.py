@@ -167,6 +167,13 @@ def test_uncertain_transcripts_do_not_judge(package: Path) -> None:
     assert not items["vm-INBOX"]
 
 
+def test_an_archive_that_leaves_its_folder_is_refused(package: Path, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "sounds.tar.xz", "w:xz") as tar:
+        tar.add(package, arcname="../sounds")
+    with pytest.raises(XlplError, match="outside of the folder"):
+        run(tmp_path / "out", "--from", tmp_path / "sounds.tar.xz")
+
+
 def test_tarball_and_debian_archives_give_the_same(package: Path, tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "sounds.tar.xz", "w:xz") as tar:
         tar.add(package, arcname="sounds")

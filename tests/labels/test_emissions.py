@@ -210,7 +210,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path, model: FakeModel
     config = record(tmp_path, [rng.randrange(300, 20_000) for _ in range(24)])
     config.shard_size, config.window_seconds = 2, 1.0
     undisturbed = content(emit(replace(config, out=str(tmp_path / "undisturbed"))).folder)
-    model.pause = 0.003
+    model.pause = 0.03
     kills = 0
     for _ in range(200):
         child = os.fork()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import shutil
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -88,12 +89,25 @@ def _unpack(archive: Path, work: Path) -> Path:
         return extract_deb(archive, target)
     try:
         with tarfile.open(archive) as tar:
-            tar.extractall(target, filter="data")
+            _unpack_files(tar, target)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise XlplError(
             f"cannot be unpacked: {error}", file=archive, expected="a .tar, .tar.gz, .tar.xz or .deb file"
         ) from error
     return target
+
+
+def _unpack_files(tar: tarfile.TarFile, target: Path) -> None:
+    """Unpack regular files that stay below ``target``; Python 3.11.2 has no extraction filter that sees to it."""
+    for member in tar:
+        file = (target / member.name).resolve()
+        if not file.is_relative_to(target.resolve()):
+            raise tarfile.TarError(f"{member.name!r} would be written outside of the folder")
+        content = tar.extractfile(member) if member.isfile() else None
+        if content:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with content, file.open("wb") as stream:
+                shutil.copyfileobj(content, stream)
 
 
 def recordings(language: str, folders: Sequence[Path]) -> Recordings:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import MISSING
 from tqdm import tqdm
@@ -19,6 +19,9 @@ from xlpl_plugin.files import sha256
 from xlpl_plugin.labels.shards import PROVENANCE_FILE, ShardStore, divide
 from xlpl_plugin.labels.sources import Emission, EmissionSource, Window
 from xlpl_plugin.labels.stored import SUFFIX, Emissions, write_shard
+
+if TYPE_CHECKING:
+    from xlpl_plugin.labels.forward import ModelEmissions
 
 __all__ = [
     "Emission",
@@ -75,6 +78,11 @@ class InputConfig:
     # recordings longer than this are cut into windows where they are quietest, when log-probs are computed
     window_seconds: float = 30.0
 
+    def require_source(self) -> None:
+        """Raise ``XlplError`` where there is nothing that log-probs could come from."""
+        if not self.am and not self.emissions:
+            raise XlplError("neither am nor emissions is given", expected="a checkpoint, or a folder of emissions")
+
 
 def open_source(config: InputConfig) -> EmissionSource:
     """Open stored emissions, compute and store them where they are wanted, or open the model that computes them.
@@ -82,15 +90,9 @@ def open_source(config: InputConfig) -> EmissionSource:
     Raises:
         XlplError: neither emissions nor a model, emissions of another model than ``config.am``, or as ``emit``.
     """
-    if not config.am and not config.emissions:
-        raise XlplError("neither am nor emissions is given", expected="a checkpoint, or a folder of emissions")
+    config.require_source()
     if not config.emissions:
-        from xlpl_plugin.labels.forward import ModelEmissions, refuse_unreadable  # stored emissions need no torch
-
-        refuse_unreadable(read_manifest(config.data, config.split, labels=False))
-        return ModelEmissions(
-            config.am, max_seconds=config.max_seconds, window_seconds=config.window_seconds, device=config.device
-        )
+        return _open_model(config, read_manifest(config.data, config.split, labels=False))
     if config.am and not _is_finished(config.emissions):
         wanted = EmitConfig(am=config.am, data=config.data, split=config.split, out=config.emissions)
         wanted.max_seconds, wanted.window_seconds = config.max_seconds, config.window_seconds
@@ -143,12 +145,7 @@ def _settings(config: EmitConfig, manifest: Manifest) -> dict[str, Any]:
 def _compute(
     config: EmitConfig, store: ShardStore, manifest: Manifest, shards: Mapping[int, Sequence[Utterance]]
 ) -> None:
-    from xlpl_plugin.labels.forward import ModelEmissions, refuse_unreadable  # finished emissions need no torch
-
-    refuse_unreadable(manifest)
-    source = ModelEmissions(
-        config.am, max_seconds=config.max_seconds, window_seconds=config.window_seconds, device=config.device
-    )
+    source = _open_model(config, manifest)
     if source.am_sha256 != store.settings["am"]:
         raise XlplError("was replaced while it was in use", file=config.am, remedy="run the same command again")
     store.note(units=list(source.units))
@@ -157,6 +154,15 @@ def _compute(
         emissions = iter(tqdm(stream, total=total, desc="emissions", unit="utt", smoothing=0))
         for number, utterances in shards.items():
             write_shard(store, number, islice(emissions, len(utterances)), len(utterances))
+
+
+def _open_model(config: EmitConfig | InputConfig, manifest: Manifest) -> ModelEmissions:
+    from xlpl_plugin.labels.forward import ModelEmissions, refuse_unreadable  # stored emissions need no torch
+
+    refuse_unreadable(manifest)
+    return ModelEmissions(
+        config.am, max_seconds=config.max_seconds, window_seconds=config.window_seconds, device=config.device
+    )
 
 
 def _is_finished(folder: str | Path) -> bool:

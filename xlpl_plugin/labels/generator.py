@@ -137,8 +137,7 @@ class _Job:
 
 def _of_log_probs(config: LabelConfig, am_sha256: str | None) -> dict[str, Any]:
     """Return what decides the log-probs; stored ones were made with a window_seconds of their own."""
-    if not am_sha256 and not config.emissions:
-        raise XlplError("neither am nor emissions is given", expected="a checkpoint, or a folder of emissions")
+    config.require_source()
     stored = Path(config.emissions) / PROVENANCE_FILE
     if config.emissions and (stored.exists() or not am_sha256):
         made = ShardStore.existing(config.emissions, suffix=SUFFIX).settings

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
@@ -68,7 +67,6 @@ def decode_shards(
         XlplError: an utterance that cannot be decoded, or what writing a shard raises.
     """
     waiting: dict[str, tuple[_Recording, int]] = {}
-    ready: deque[_Recording] = deque()
 
     def tasks(emissions: Iterator[Emission]) -> Iterator[Task]:
         for number, utterances in shards.items():
@@ -76,7 +74,7 @@ def decode_shards(
             for emission in islice(emissions, len(utterances)):
                 recording = _Recording(number, emission)
                 if recording.complete:  # nothing to decode
-                    ready.append(recording)
+                    store(recording)
                 for window, task in recording.tasks(emission):
                     waiting[task.id] = (recording, window)
                     yield task
@@ -87,19 +85,15 @@ def decode_shards(
         tqdm(total=total, desc="label", unit="utt", smoothing=0) as bar,
     ):
 
-        def store() -> None:
-            while ready:
-                recording = ready.popleft()
-                to.add(recording.shard, recording.record(), recording.search_seconds)
-                bar.update()
+        def store(recording: _Recording) -> None:
+            to.add(recording.shard, recording.record(), recording.search_seconds)
+            bar.update()
 
         for decoded in pool.decode(tasks(emissions)):
             recording, window = waiting.pop(decoded.id)
             recording.decoded[window] = decoded
             if recording.complete:
-                ready.append(recording)
-            store()
-        store()
+                store(recording)
 
 
 class _Recording:

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+from machine import about
 
 from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.decoding import DecoderConfig
 from xlpl_plugin.decoding.beam import BeamDecoder
 from xlpl_plugin.decoding.trie import build_search_space
 from xlpl_plugin.evaluation.counting import count_words
+from xlpl_plugin.evaluation.table import render
 from xlpl_plugin.files import write_json
 from xlpl_plugin.labels.emissions import Emissions
 from xlpl_plugin.text.lexicon import read_lexicon
@@ -78,6 +80,8 @@ def main(
     out: Path | None, **options: Any,
 ) -> None:  # fmt: skip
     """Measure what pruning saves and costs on stored log-probs of one split."""
+    machine = about()
+    click.echo("\n".join(f"{name}: {value}" for name, value in machine.items()))
     config = DecoderConfig(**options)
     stored = Emissions(emissions)
     space = build_search_space(read_lexicon(config.lexicon, stored.units).entries(), stored.units, config.lm)
@@ -92,11 +96,12 @@ def main(
     for row, decoder in zip(rows, decoders, strict=True):
         row.seconds = decoder.search_seconds
     table = [row.summary(rows[0], texts) for row in rows]
-    click.echo(" | ".join(table[0]))
-    for line in table:
-        click.echo(" | ".join(map(str, line.values())))
+    columns = {column: None for line in table for column in line}
+    click.echo(render([{column: str(line.get(column, "")) for column in columns} for line in table]))
     if out:
-        write_json(out, {"config": asdict(config), "search_seconds": rows[0].seconds, "rows": table})
+        write_json(
+            out, {"machine": machine, "config": asdict(config), "search_seconds": rows[0].seconds, "rows": table}
+        )
 
 
 if __name__ == "__main__":

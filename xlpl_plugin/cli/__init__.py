@@ -20,7 +20,7 @@ VERBS = {
     "lm": "Estimate a KenLM n-gram language model.",
     "label": "Write pseudo-labels for a manifest.",
     "labels": "Merge the parts of labels that several machines made.",
-    "tune": "Choose LM weight and word score without labels.",
+    "tune": "Choose the decoder's weights and beam without labels.",
     "iterate": "Run rounds of labelling and training.",
     "score": "Compare labels with references (WER, CER, intervals).",
 }

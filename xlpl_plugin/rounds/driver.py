@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 from tqdm import tqdm
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import sha256, write_json, write_text
+from xlpl_plugin.files import PART, sha256, write_json, write_text
 from xlpl_plugin.rounds.actions import ACTIONS, Action, Resources
 from xlpl_plugin.rounds.layout import RunLayout
 from xlpl_plugin.rounds.options import IterateConfig, check
@@ -52,7 +52,9 @@ def iterate(config: IterateConfig, *, force: bool = False, actions: Mapping[type
     plan = make_plan(config)
     marks = fingerprints(plan, cache(sha256))
     with _locked(layout) as lock:
-        for half_written in layout.run.rglob(".*.part"):  # by a process that was killed; the lock says that none lives
+        for half_written in layout.run.rglob(
+            f".*{PART}"
+        ):  # by a process that was killed; the lock says that none lives
             half_written.unlink()
         state = RunState(layout.state)
         _refuse_changes(config, layout, plan, marks, state, force)

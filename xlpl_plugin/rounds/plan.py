@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xlpl_plugin.labels.filters import FilterConfig
-from xlpl_plugin.labels.records import LABELS_FILE
 from xlpl_plugin.rounds.layout import RunLayout
 from xlpl_plugin.rounds.options import PREVIOUS, IterateConfig, TrainingConfig, changes_of
 from xlpl_plugin.rounds.steps import Average, Emit, Gather, Label, Measure, Step, Train, Tune
@@ -171,7 +170,9 @@ def _tune(config: IterateConfig, layout: RunLayout, number: int, model: _Model) 
 
 
 def _label(config: IterateConfig, layout: RunLayout, number: int, model: _Model, split: str, tuned: int) -> Label:
-    compares = number > 0 and config.filter.other == PREVIOUS
+    filters = _filter(config, layout, number, split)
+    in_run = number > 0 and config.filter.other == PREVIOUS
+    outside = filters.alone() if in_run else filters
     return Label(
         name=_label_name(number, split),
         round=number,
@@ -179,15 +180,15 @@ def _label(config: IterateConfig, layout: RunLayout, number: int, model: _Model,
         needs=(
             f"round-{number}/emit/{split}",
             *((f"round-{tuned}/tune",) if config.tuning.enabled else ()),
-            *((_label_name(number - 1, split),) if compares else ()),
+            *((_label_name(number - 1, split),) if in_run else ()),
         ),
-        inputs=(*_decoder_files(config), *_filter_files(config, split)),
+        inputs=(*_decoder_files(config), *map(str, outside.files().values())),
         am=model.checkpoint,
         data=config.target.data,
         split=split,
         emissions=str(layout.emissions(number, split)),
         decoder=config.decoder,
-        filter=_filter(config, layout, number, split),
+        filter=filters,
         tuning=str(layout.tuning(tuned)) if config.tuning.enabled else "",
     )
 
@@ -224,12 +225,6 @@ def _label_name(number: int, split: str) -> str:
 
 def _decoder_files(config: IterateConfig) -> tuple[str, ...]:
     return tuple(path for path in (config.decoder.lexicon, config.decoder.lm) if path)
-
-
-def _filter_files(config: IterateConfig, split: str) -> tuple[str, ...]:
-    filters = config.filter
-    other = str(Path(filters.other) / split / LABELS_FILE) if filters.other not in ("", PREVIOUS) else ""
-    return tuple(path for path in (filters.letters_lm, filters.vocabulary, other) if path)
 
 
 def _judge_files(config: IterateConfig) -> tuple[str, ...]:

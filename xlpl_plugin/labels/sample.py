@@ -18,6 +18,10 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.labels.emissions import EmissionSource
 
 
+class SilentModel(XlplError):
+    """The acoustic model finds no unit in any utterance of a sample."""
+
+
 class Decoding(NamedTuple):
     """The best hypotheses of a sample, in its order, and the CPU seconds that the search took."""
 
@@ -49,7 +53,7 @@ class Sample:
         """Draw ``size`` utterances and choose the penalty, within ``blank_penalty``, of the greedy output.
 
         Raises:
-            XlplError: the model finds no unit in any of them.
+            SilentModel: the model finds no unit in any of them.
         """
         chosen = sorted(np.random.default_rng(seed).permutation(len(manifest.utterances))[:size].tolist())
         part = Manifest(manifest.root, tuple(manifest.utterances[index] for index in chosen))
@@ -71,7 +75,7 @@ class Sample:
         self._log_probs = [self._log_probs[index] for index in heard]
         self.greedy = [paths[index] for index in heard]
         if not self.greedy:
-            raise XlplError(
+            raise SilentModel(
                 f"the acoustic model finds no unit in any of {len(chosen)} utterances",
                 expected="some greedy output to compare with",
                 remedy="train the acoustic model longer, or tune on other audio",

@@ -22,6 +22,7 @@ VERBS = {
     "labels": "Merge the parts of labels that several machines made.",
     "tune": "Choose the decoder's weights and beam without labels.",
     "iterate": "Run rounds of labelling and training.",
+    "report": "Show how a run went: one HTML page, pictures, JSON.",
     "score": "Compare labels with references (WER, CER, intervals).",
 }
 

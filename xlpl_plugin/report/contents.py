@@ -1,0 +1,187 @@
+"""What a report says, as plain data: ``report.json`` is these classes, and the page is drawn from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from xlpl_plugin.decoding import Weights
+from xlpl_plugin.labels.filters import FilterRow
+from xlpl_plugin.labels.signals import Alarm
+from xlpl_plugin.rounds.stopping import Verdict
+from xlpl_plugin.rounds.training_log import TrainingLog
+
+# outdated: done, but a step that it reads was done again, or begun again, after it
+Status = Literal["done", "outdated", "begun", "open"]
+Outcome = Literal["finished", "stopped", "unfinished", "unknown"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A label that became another one: ``edits`` words were replaced, left out or put in."""
+
+    id: str
+    before: str
+    after: str
+    edits: int
+
+
+@dataclass(frozen=True)
+class Example:
+    """A label to look at."""
+
+    id: str
+    text: str
+    greedy: str
+    confidence: float
+    agreement: float
+    seconds: float
+    kept: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class LabelExamples:
+    """Labels of one round: by confidence, most telling first, and those that changed most since ``since``."""
+
+    surest: tuple[Example, ...] = ()
+    least_sure: tuple[Example, ...] = ()
+    changed: tuple[Change, ...] = ()
+    since: int | None = None
+
+
+@dataclass(frozen=True)
+class Filtering:
+    """What the filters of one round did.
+
+    Attributes:
+        reasons: the labels left out, counted by the first word of the reason.
+        won: where several acoustic models were put to the vote: whose label was taken how often.
+    """
+
+    utterances: int
+    kept: int
+    seconds: float
+    kept_seconds: float
+    rows: tuple[FilterRow, ...]
+    reasons: Mapping[str, int]
+    won: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class RoundReport:
+    """One round; what the run has no file of is empty or None.
+
+    Attributes:
+        signals: the numbers of signals.json.
+        perplexity_lm: the configuration's key of the LM whose perplexity is among them.
+        weights: of the decoder.
+        outdated: something of the round is older than what it was made from.
+    """
+
+    number: int
+    signals: Mapping[str, float | None]
+    perplexity_lm: str
+    weights: Mapping[str, float]
+    alarms: tuple[Alarm, ...]
+    filtering: Filtering | None
+    examples: LabelExamples
+    outdated: bool
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training: its folder in the run, the command that ran it, and its curves, where there are any."""
+
+    name: str
+    command: str
+    log: TrainingLog | None
+
+
+@dataclass(frozen=True)
+class Point:
+    """A trial of tuning: the lower the value of the criterion the better; ``refused`` says which guard objects."""
+
+    weights: Weights
+    value: float
+    refused: str
+
+
+@dataclass(frozen=True)
+class TuningReport:
+    """How one round's decoder weights were chosen, without a label; ``trusted`` is false where guards refused all."""
+
+    name: str
+    best: Weights
+    beam: int | None
+    criterion: str
+    trusted: bool
+    trials: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class StepTime:
+    """One step of the plan; ``seconds`` are of the call that finished it."""
+
+    name: str
+    stage: str
+    kind: str
+    status: Status
+    seconds: float
+    finished: str
+
+
+@dataclass(frozen=True)
+class ErrorRate:
+    """A row of ``xlpl score``: fractions with their 95 % intervals (low, high). ``round`` is None for other systems."""
+
+    system: str
+    round: int | None
+    greedy: bool
+    script: str
+    wer: float
+    wer_interval: tuple[float, float]
+    cer: float
+    cer_interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How the run stands.
+
+    Attributes:
+        best: the round to use, chosen without references; None where nothing was measured.
+        model: its weights, inside the run; empty where unknown.
+        reason: why that round, or why the run stopped.
+        note: on what the choice rests where the run itself made none.
+        zero_shot: whether round 0 says that the source AM is any good; None without its signals.
+    """
+
+    outcome: Outcome
+    best: int | None
+    model: str
+    reason: str
+    note: str
+    rounds_planned: int | None
+    steps_done: int
+    steps_planned: int
+    next_step: str
+    zero_shot: Verdict | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that is known of a run."""
+
+    run: str
+    standing: Standing
+    rounds: tuple[RoundReport, ...]
+    trainings: tuple[Training, ...]
+    tunings: tuple[TuningReport, ...]
+    steps: tuple[StepTime, ...]
+    scores: tuple[ErrorRate, ...]
+    scores_file: str
+    config: str
+    # what a reader should know about the run's files themselves
+    remarks: tuple[str, ...]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from xlpl_plugin.decoding.greedy import GreedyDecoder
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.models.acoustic import AcousticModel, load_acoustic_model
-from xlpl_plugin.models.checkpoint import average_checkpoints, read_checkpoint
+from xlpl_plugin.models.checkpoint import read_checkpoint
 
 Save = Callable[..., Path]
 SYMBOLS = ("|", "a", "b", "c")
@@ -131,23 +131,3 @@ def test_wav2vec_loads_without_its_pretrained_file_and_ignores_padding(
     assert [len(emission) for emission in am.emit([WAVES[0], WAVES[0][:399], WAVES[0][:400]])] == [49, 0, 1]
     for waveform, emission in zip(WAVES, am.emit(WAVES), strict=True):
         np.testing.assert_allclose(emission, am.emit([waveform])[0], atol=1e-5)
-
-
-def test_average_is_the_mean_of_the_weights(tmp_path: Path, save: Save) -> None:
-    paths = [save(tmp_path / f"{seed}.pt", SYMBOLS, seed) for seed in (1, 2, 3)]
-    average_checkpoints(paths, tmp_path / "mean.pt")
-    models = [read_checkpoint(path)["model"] for path in (*paths, tmp_path / "mean.pt")]
-    for name, value in models[-1].items():
-        torch.testing.assert_close(value, sum(model[name] for model in models[:3]) / 3)
-    assert load_acoustic_model(tmp_path / "mean.pt").units[4:] == SYMBOLS
-
-
-def test_average_refuses_other_units_and_existing_output(tmp_path: Path, save: Save) -> None:
-    one, other = save(tmp_path / "1.pt", SYMBOLS), save(tmp_path / "2.pt", ("|", "x", "y", "z"))
-    with pytest.raises(XlplError, match=r"2\.pt: another model or other units"):
-        average_checkpoints([one, other], tmp_path / "mean.pt")
-    assert not (tmp_path / "mean.pt").exists()
-    with pytest.raises(XlplError, match="already holds results"):
-        average_checkpoints([one], other)
-    with pytest.raises(XlplError, match="no checkpoints"):
-        average_checkpoints([], tmp_path / "mean.pt")

@@ -8,6 +8,7 @@ from xlpl_plugin.decoding import Weights
 from xlpl_plugin.evaluation.oracle import ORACLE, Oracle
 from xlpl_plugin.evaluation.table import render
 from xlpl_plugin.labels.beams import BeamTrial
+from xlpl_plugin.labels.evidence import Evidence
 from xlpl_plugin.labels.search import Trial
 from xlpl_plugin.labels.tuning import Tuning
 
@@ -20,6 +21,10 @@ def describe_tuning(tuning: Tuning, show: int) -> str:
     ]
     if tuning.beams:
         parts += ["\nbeams; differences are from the largest one", render(_beam_rows(tuning.beams))]
+    parts += [
+        "\nis anything heard? the sample with these weights, and the same audio in reverse",
+        _sides(tuning.evidence),
+    ]
     if not tuning.trusted:
         parts.append("careful: the guards refused every trial; this one is the least bad")
     choice = _overrides(tuning.best)
@@ -60,6 +65,22 @@ def _row(trial: Trial, criterion: str, value: str) -> dict[str, str]:
         "empty": f"{outcome.empty}/{outcome.utterances}",
         "guard": trial.refused,
     }
+
+
+def _sides(evidence: Evidence) -> str:
+    rows = [
+        {
+            "audio": name,
+            "criterion": f"{side.value:.4f}",
+            "UER": f"{side.edits:.3f}",
+            "LM nats/letter": f"{side.nats_per_letter:.3f}",
+            "letters/greedy": f"{side.letters_ratio:.2f}",
+            "confidence": f"{side.confidence:.3f}",
+        }
+        for name, side in (("forwards", evidence.forwards), ("backwards", evidence.backwards))
+    ]
+    error = "" if evidence.error is None else f" (standard error {evidence.error:.3f})"
+    return f"{render(rows)}\nevidence: {evidence.gain:.3f}{error}; 0: nothing of the language is heard"
 
 
 def _beam_rows(trials: Sequence[BeamTrial]) -> list[dict[str, str]]:

@@ -38,7 +38,7 @@ class Outcome:
         greedy_units: units of the greedy output.
         lm_nats: -ln probability of the hypotheses under the judging LM, ends of sentences included.
         lm_tokens: words (or units, of an LM over units) that this LM scored, ends of sentences included.
-        channel_nats: -ln probability of the greedy units given the hypotheses' units; see ``channel_cost``.
+        channel_nats: -ln probability of the greedy units given the hypotheses' units; see ``ChannelTable``.
     """
 
     utterances: int
@@ -89,41 +89,70 @@ class JudgingLM:
         return -float(self._model.score(" ".join(tokens))) * math.log(10), len(tokens) + 1
 
 
-def measure_outcome(hypotheses: Sequence[Hypothesis], greedy: Sequence[Hypothesis], judge: JudgingLM) -> Outcome:
+class OutcomeTally:
+    """Adds up an ``Outcome``, one utterance after the other, none of which is kept."""
+
+    def __init__(self, judge: JudgingLM) -> None:
+        self._judge = judge
+        self._channel = ChannelTable()
+        self._counts: Counter[str] = Counter()
+        self._lm_nats = 0.0
+
+    def add(self, hypothesis: Hypothesis, greedy: Hypothesis) -> None:
+        units, path = hypothesis.units, greedy.units
+        nats, tokens = self._judge.nats(hypothesis)
+        self._lm_nats += nats
+        self._counts.update(
+            utterances=1,
+            empty=not hypothesis.words,
+            words=len(hypothesis.words),
+            letters=count_letters(units),
+            greedy_letters=count_letters(path),
+            edits=Levenshtein.distance(units, path),
+            greedy_units=len(path),
+            lm_tokens=tokens,
+        )
+        self._channel.add(units, path)
+
+    def outcome(self) -> Outcome:
+        """Return the totals of what was added so far."""
+        counts = {name: self._counts[name] for name in _COUNTED}
+        return Outcome(**counts, lm_nats=self._lm_nats, channel_nats=self._channel.nats())
+
+
+_COUNTED = ("utterances", "empty", "words", "letters", "greedy_letters", "edits", "greedy_units", "lm_tokens")
+
+
+def measure_outcome(hypotheses: Iterable[Hypothesis], greedy: Iterable[Hypothesis], judge: JudgingLM) -> Outcome:
     """Measure the hypotheses of a sample against the greedy output of the same utterances."""
-    scores = [judge.nats(hypothesis) for hypothesis in hypotheses]
-    pairs = [(hypothesis.units, path.units) for hypothesis, path in zip(hypotheses, greedy, strict=True)]
-    return Outcome(
-        utterances=len(hypotheses),
-        empty=sum(not hypothesis.words for hypothesis in hypotheses),
-        words=sum(len(hypothesis.words) for hypothesis in hypotheses),
-        letters=sum(map(count_letters, (units for units, _ in pairs))),
-        greedy_letters=sum(map(count_letters, (path for _, path in pairs))),
-        edits=sum(Levenshtein.distance(units, path) for units, path in pairs),
-        greedy_units=sum(len(path) for _, path in pairs),
-        lm_nats=sum(nats for nats, _ in scores),
-        lm_tokens=sum(tokens for _, tokens in scores),
-        channel_nats=channel_cost(pairs),
-    )
+    tally = OutcomeTally(judge)
+    for hypothesis, path in zip(hypotheses, greedy, strict=True):
+        tally.add(hypothesis, path)
+    return tally.outcome()
 
 
-def channel_cost(pairs: Iterable[tuple[Sequence[str], Sequence[str]]]) -> float:
-    """Return -ln probability of the second units of each pair as a noisy copy of the first.
+class ChannelTable:
+    """A table of what each unit becomes in a noisy copy (another unit or nothing), and of what appears from nothing.
 
-    The noise is a table of what each unit becomes (another unit or nothing) and of what appears from nothing,
-    estimated on the alignments of these very pairs. So a mistake that the acoustic model makes regularly, such as
-    a spelling of its own language, costs little, unlike in an edit distance.
+    It is estimated on the alignments of the very pairs that it then judges. So a mistake that the acoustic model makes
+    regularly, such as a spelling of its own language, costs little, unlike in an edit distance.
     """
-    table: dict[str, Counter[str]] = defaultdict(Counter)
-    for heard, path in pairs:
-        for source, target in _aligned(heard, path):
-            table[source][target] += 1
-    symbols = {symbol for targets in table.values() for symbol in targets} | set(table)
-    total = 0.0
-    for targets in table.values():
-        mass = targets.total() + _PSEUDO_COUNT * len(symbols)
-        total -= sum(count * math.log((count + _PSEUDO_COUNT) / mass) for count in targets.values())
-    return total
+
+    def __init__(self) -> None:
+        self._table: dict[str, Counter[str]] = defaultdict(Counter)
+
+    def add(self, units: Sequence[str], copy: Sequence[str]) -> None:
+        for source, target in _aligned(units, copy):
+            self._table[source][target] += 1
+
+    def nats(self) -> float:
+        """Return -ln probability of all copies given what they are copies of."""
+        symbols = {symbol for targets in self._table.values() for symbol in targets} | set(self._table)
+        total = 0.0
+        for targets in self._table.values():
+            mass = targets.total() + _PSEUDO_COUNT * len(symbols)
+            total -= sum(count * math.log((count + _PSEUDO_COUNT) / mass) for count in targets.values())
+        return total
 
 
 def _aligned(heard: Sequence[str], path: Sequence[str]) -> Iterable[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from array import array
 from collections.abc import Callable
@@ -15,9 +14,9 @@ import numpy as np
 from xlpl_plugin.data.units import words_of_units
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
-from xlpl_plugin.labels.records import LABELS_FILE, LabelRecord, agreement
+from xlpl_plugin.labels.records import LABELS_FILE, LabelRecord, agreement, parse_record
 from xlpl_plugin.labels.traits import letters
-from xlpl_plugin.text.lexicon import read_lexicon
+from xlpl_plugin.text.lexicon import Lexicon, read_lexicon
 from xlpl_plugin.text.perplexity import load_lm
 
 
@@ -39,7 +38,7 @@ class OtherLabels:
         offset = 0
         with self.file.open("rb") as stream:
             for number, line in enumerate(stream, start=1):
-                keys.append(_key(_id_and_units(line, self.file, number)[0]))
+                keys.append(_key(parse_record(line, self.file, number).id))
                 offsets.append(offset)
                 offset += len(line)
         order = np.argsort(np.frombuffer(keys, dtype=np.uint64))
@@ -52,37 +51,31 @@ class OtherLabels:
         Raises:
             XlplError: the other labels have none of this id.
         """
-        return agreement(record.units.split(), self._units(record.id))
+        other = self.find(record.id)
+        if other is None:
+            raise XlplError(
+                f"no label of the utterance {record.id!r}",
+                file=self.file,
+                expected="labels of the same utterances, whether kept or not",
+                remedy="give in filter.other what xlpl label wrote for the same data and split",
+            )
+        return agreement(record.units.split(), other.units.split())
 
-    def _units(self, name: str) -> list[str]:
+    def find(self, name: str) -> LabelRecord | None:
+        """Return the other label of the utterance ``name``, if there is one."""
         key = np.uint64(_key(name))
         first, end = np.searchsorted(self._keys, key, "left"), np.searchsorted(self._keys, key, "right")
         with self.file.open("rb") as stream:
             for offset in self._offsets[first:end]:  # one, unless two ids have the same hash
                 stream.seek(int(offset))
-                found, units = _id_and_units(stream.readline(), self.file)
-                if found == name:
-                    return units
-        raise XlplError(
-            f"no label of the utterance {name!r}",
-            file=self.file,
-            expected="labels of the same utterances, whether kept or not",
-            remedy="give in filter.other what xlpl label wrote for the same data and split",
-        )
+                record = parse_record(stream.readline(), self.file)
+                if record.id == name:
+                    return record
+        return None
 
 
 def _key(name: str) -> int:
     return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little")
-
-
-def _id_and_units(line: bytes, file: Path, number: int | None = None) -> tuple[str, list[str]]:
-    try:
-        value = json.loads(line)
-        return value["id"], value["units"].split()
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise XlplError(
-            f"not a label record ({error})", file=file, line=number, expected="a line that xlpl label wrote"
-        ) from error
 
 
 def letter_nats(letters_lm: str | Path) -> Callable[[LabelRecord], float]:
@@ -97,10 +90,15 @@ def letter_nats(letters_lm: str | Path) -> Callable[[LabelRecord], float]:
 
 def unknown_share(lexicon: str | Path) -> Callable[[LabelRecord], float]:
     """Return what gives the share of a label's words, as they are spelled in units, that a lexicon lacks."""
-    known = {"".join(words_of_units(spelling)) for _, spelling in read_lexicon(lexicon).entries()}
+    known = spelled_words(read_lexicon(lexicon))
 
     def share(record: LabelRecord) -> float:
         words = words_of_units(record.units.split())
         return sum(word not in known for word in words) / max(1, len(words))
 
     return share
+
+
+def spelled_words(lexicon: Lexicon) -> frozenset[str]:
+    """Return the words of a lexicon as they are spelled in units."""
+    return frozenset("".join(words_of_units(spelling)) for _, spelling in lexicon.entries())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,10 @@ from xlpl_plugin.decoding.hypothesis import NOTHING
 from xlpl_plugin.decoding.pool import DecoderPool, Task
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.labels.emissions import EmissionSource
+
+
+class SilentModel(XlplError):
+    """The acoustic model finds no unit in any utterance of a sample."""
 
 
 class Decoding(NamedTuple):
@@ -48,7 +53,7 @@ class Sample:
         """Draw ``size`` utterances and choose the penalty, within ``blank_penalty``, of the greedy output.
 
         Raises:
-            XlplError: the model finds no unit in any of them.
+            SilentModel: the model finds no unit in any of them.
         """
         chosen = sorted(np.random.default_rng(seed).permutation(len(manifest.utterances))[:size].tolist())
         part = Manifest(manifest.root, tuple(manifest.utterances[index] for index in chosen))
@@ -62,14 +67,15 @@ class Sample:
         seconds = Manifest(part.root, tuple(utterance for utterance, _ in emissions)).seconds
         self.units_per_second = round(sum(map(expected_units, self._log_probs)) / max(seconds, 1e-9), 3)
         wanted = (units_per_second or self.units_per_second) * seconds
-        paths = self._greedy(penalty_for_length(self._greedy_length, wanted, *blank_penalty))
+        self._penalty = penalty_for_length(self._greedy_length, wanted, *blank_penalty)
+        paths = self._greedy(self._penalty)
         # silence says nothing about weights
         heard = [index for index, path in enumerate(paths) if path.units]
         self.ids = tuple(emissions[index][0].id for index in heard)
         self._log_probs = [self._log_probs[index] for index in heard]
         self.greedy = [paths[index] for index in heard]
         if not self.greedy:
-            raise XlplError(
+            raise SilentModel(
                 f"the acoustic model finds no unit in any of {len(chosen)} utterances",
                 expected="some greedy output to compare with",
                 remedy="train the acoustic model longer, or tune on other audio",
@@ -77,6 +83,13 @@ class Sample:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def backwards(self) -> Sample:
+        """Return the same utterances with their frames in reverse, and the greedy output of that."""
+        other = copy(self)
+        other._log_probs = [np.ascontiguousarray(log_probs[::-1]) for log_probs in self._log_probs]
+        other.greedy = other._greedy(self._penalty)
+        return other
 
     def _greedy(self, blank_penalty: float) -> list[Hypothesis]:
         decoder = GreedyDecoder(self.units, blank_penalty)

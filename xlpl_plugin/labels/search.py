@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from xlpl_plugin.decoding import Hypothesis, Weights
+from xlpl_plugin.decoding import DecoderConfig, Hypothesis, Weights
 from xlpl_plugin.decoding.pool import DecoderPool
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.labels.criteria import CRITERIA, Outcome
+from xlpl_plugin.labels.criteria import CRITERIA, Level, Outcome
 from xlpl_plugin.labels.sample import Sample
 
 # trials that are worse than the best by this share of its value count 1/e of it: about what the sample decides
@@ -86,6 +86,15 @@ class SearchConfig:
             raise XlplError(f"search.beams={self.beams}", expected="whole numbers of at least 1")
         if not 0 <= self.beam_tolerance <= 1:
             raise XlplError(f"search.beam_tolerance={self.beam_tolerance}", expected="a share, 0 to 1")
+
+
+def judging_lm(search: SearchConfig, decoder: DecoderConfig) -> tuple[str, Level]:
+    """Return the file of the LM that judges ('' where there is none), and what it is over.
+
+    The decoder's own, unless another is named; without a lexicon that one is over units.
+    """
+    in_units = search.judge_level == "units" or not (search.judge or decoder.lexicon)
+    return search.judge or decoder.lm, "units" if in_units else "words"
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from xlpl_plugin.files import must_exist, new_output, read_json, write_json
 from xlpl_plugin.labels.beams import BeamTrial, smallest_beam, try_beams
 from xlpl_plugin.labels.criteria import CRITERIA, JudgingLM, Outcome, letters_per_word, measure_outcome
 from xlpl_plugin.labels.emissions import InputConfig, open_source
+from xlpl_plugin.labels.evidence import Evidence, gather_evidence, parse_evidence
 from xlpl_plugin.labels.heatmap import draw_trials
 from xlpl_plugin.labels.sample import Sample
 from xlpl_plugin.labels.search import SearchConfig, Trial, search_weights, steady_choice
@@ -49,6 +50,7 @@ class Tuning:
         best: the weights chosen: a mean of the trials near the best one (``steady_choice``).
         beam: the beam chosen; None where none was sought.
         units_per_second: what the acoustic model expects without a penalty, to be asked of later models.
+        evidence: how much better the sample decodes forwards than backwards, with the weights chosen.
     """
 
     best: Weights
@@ -58,6 +60,7 @@ class Tuning:
     trusted: bool
     trials: tuple[Trial, ...]
     beams: tuple[BeamTrial, ...]
+    evidence: Evidence
 
 
 class Ground:
@@ -77,7 +80,7 @@ class Ground:
         self.search = replace(config.search, word_score=[0.0, 0.0]) if letters_only else config.search
         search = self.search
         in_units = search.judge_level == "units" or (letters_only and not search.judge)
-        self._judge = JudgingLM(search.judge or config.decoder.lm, "units" if in_units else "words")
+        self.lm = JudgingLM(search.judge or config.decoder.lm, "units" if in_units else "words")
         source = open_source(config)
         self.am_sha256 = source.am_sha256
         self._word_length: float | None = None
@@ -95,7 +98,7 @@ class Ground:
 
     def judge(self, weights: Weights, hypotheses: Sequence[Hypothesis]) -> Trial:
         """Measure one decoding of the sample, and apply criterion and guards."""
-        outcome = measure_outcome(hypotheses, self.sample.greedy, self._judge)
+        outcome = measure_outcome(hypotheses, self.sample.greedy, self.lm)
         return judge_trial(weights, outcome, self.search, self._word_length)
 
 
@@ -111,7 +114,8 @@ def tune(config: TuneConfig, *, force: bool = False) -> Tuning:
     search, sample = ground.search, ground.sample
     with DecoderPool(replace(config.decoder, beam=search.beam, nbest=1), sample.units, config.workers) as pool:
         trials = search_weights(pool, sample, search, ground.judge)
-    best = steady_choice(trials)
+        best = steady_choice(trials)
+        evidence = gather_evidence(pool, sample, best, ground.lm, search.criterion)
     beams: tuple[BeamTrial, ...] = ()
     if search.beams:
         beams = try_beams(config.decoder, best, search.beams, sample, config.workers)
@@ -123,6 +127,7 @@ def tune(config: TuneConfig, *, force: bool = False) -> Tuning:
         trusted=not trials[0].refused,
         trials=tuple(trials),
         beams=beams,
+        evidence=evidence,
     )
     if not tuning.trusted:
         logger.warning("the guards refused every trial; the least bad one is taken (%s)", trials[0].refused)
@@ -152,6 +157,16 @@ def read_weights(folder: str | Path) -> Weights:
 def read_units_per_second(folder: str | Path) -> float:
     """Return how many units a second the acoustic model that was tuned in ``folder`` expects."""
     return float(_read_choice(folder, "units_per_second")["units_per_second"])
+
+
+def read_evidence(folder: str | Path) -> Evidence | None:
+    """Return what speaks for the model that was tuned in ``folder``; None where an earlier version tuned it.
+
+    Raises:
+        XlplError: there is no tune.json, or what it holds is no evidence.
+    """
+    found = _read_choice(folder).get("evidence")
+    return None if found is None else parse_evidence(found, Path(folder) / TUNE_FILE)
 
 
 def _read_choice(folder: str | Path, *needed: str) -> dict[str, Any]:

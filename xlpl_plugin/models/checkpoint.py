@@ -1,10 +1,11 @@
-"""fairseq's checkpoint files, read without executing anything that they hold."""
+"""fairseq's checkpoint files, read without executing anything that they hold, and written as weights alone."""
 
 from __future__ import annotations
 
 import pickle
+import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,16 @@ from fairseq.data import Dictionary
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import atomic_open, must_exist, new_output
 
+# torch.load(weights_only=True) accepts no class that is not listed. These two hold plain data; without them fairseq
+# can neither resume nor validate nor generate from its own checkpoints. For good: torch's context manager of the same
+# purpose takes them off the list at its end, and a training that had read its init_from could not be resumed.
+torch.serialization.add_safe_globals([Dictionary, Namespace])
+
 State = dict[str, Any]
+# what of the configuration fairseq needs to load a model
+_SECTIONS = ("model", "task", "criterion")
+# options of task and model that say where a training found its files, and what they are in a file of weights alone
+_PLACES: Mapping[str, Any] = {"data": "", "init_from": "", "mix": [], "mix_weights": [], "finetune_from_model": None}
 
 
 def read_checkpoint(path: str | Path) -> State:
@@ -25,8 +35,7 @@ def read_checkpoint(path: str | Path) -> State:
     """
     path = must_exist(path, "a checkpoint of fairseq")
     try:
-        with torch.serialization.safe_globals([Dictionary, Namespace]):
-            state = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise XlplError(
             f"refused to load: {_reason(error)}",
@@ -64,40 +73,130 @@ def checkpoint_units(path: str | Path, state: State | None = None) -> tuple[str,
     return tuple(dictionary.symbols)
 
 
-def average_checkpoints(paths: Sequence[str | Path], out: str | Path, *, force: bool = False) -> None:
-    """Write a checkpoint whose weights are the mean of others of the same run; it holds no optimizer state.
+def checkpoint_updates(state: State) -> int:
+    """Return after how many updates a checkpoint was saved; 0 where it does not say."""
+    history = state.get("optimizer_history") or [{}]
+    return int(history[-1].get("num_updates", 0))
+
+
+def extract_model(checkpoint: str | Path, out: str | Path, *, ema: bool = False, force: bool = False) -> None:
+    """Write a checkpoint of weights alone: what fairseq needs to load the model, and nothing of its training.
+
+    The same weights give the same bytes, wherever and whenever they were trained. ``task.init_from``, ``xlpl label``,
+    ``fairseq-generate`` and ``fairseq-validate`` take the file; a training cannot be resumed from it.
+
+    Args:
+        checkpoint: of fairseq's training, or one that this function wrote.
+        out: the new file, written atomically.
+        ema: take the moving average of the weights, which a training with ema.store_ema=true keeps.
+        force: overwrite ``out``.
 
     Raises:
-        XlplError: no checkpoint given, different models or units, or ``out`` exists and ``force`` is false.
+        XlplError: as ``read_checkpoint``; no moving average in it; weights that are not numbers; ``out`` exists and
+            ``force`` is false.
+    """
+    out = new_output(out, force=force)
+    state = read_checkpoint(checkpoint)
+    _write_weights(state, _moving_average(checkpoint, state) if ema else state["model"], out, origin=checkpoint)
+
+
+def average_checkpoints(paths: Sequence[str | Path], out: str | Path, *, force: bool = False) -> None:
+    """Write the mean of the weights of several checkpoints of one training, in the form of ``extract_model``.
+
+    Raises:
+        XlplError: no checkpoint given, different models or units, weights that are not numbers, or ``out`` exists and
+            ``force`` is false.
     """
     if not paths:
         raise XlplError("no checkpoints to average", expected="at least one path")
     out = new_output(out, force=force)
-    first = read_checkpoint(paths[0])
-    units = checkpoint_units(paths[0], first)
-    total = {name: _summand(value) for name, value in first["model"].items()}
-    for path in paths[1:]:
+    newest = read_checkpoint(paths[-1])
+    units, shapes = checkpoint_units(paths[-1], newest), _shapes(newest["model"])
+    total = {name: _summand(value) for name, value in newest["model"].items()}
+    for path in paths[:-1]:
         state = read_checkpoint(path)
-        if checkpoint_units(path, state) != units or _shapes(state) != _shapes(first):
-            raise XlplError("another model or other units", file=path, expected=f"a checkpoint like {paths[0]}")
+        if checkpoint_units(path, state) != units or _shapes(state["model"]) != shapes:
+            raise XlplError("another model or other units", file=path, expected=f"a checkpoint like {paths[-1]}")
         for name, value in state["model"].items():
             if value.is_floating_point():
                 total[name] += value
-    first["model"] = {
+    mean = {
         name: (total[name] / len(paths)).to(value.dtype) if value.is_floating_point() else value
-        for name, value in first["model"].items()
+        for name, value in newest["model"].items()
     }
-    first.pop("last_optimizer_state", None)
+    _write_weights(newest, mean, out, origin=paths[-1])
+
+
+def _moving_average(checkpoint: str | Path, state: State) -> Mapping[str, torch.Tensor]:
+    """Return the weights that fairseq's trainer keeps beside the last ones."""
+    average = (state.get("extra_state") or {}).get("ema")
+    if not isinstance(average, dict) or _shapes(average) != _shapes(state["model"]):
+        raise XlplError(
+            "holds no moving average (EMA) of the weights",
+            file=checkpoint,
+            expected="a checkpoint of a training with ema.store_ema=true",
+            remedy="train with ema.store_ema=true, or take the last, the best or the average of checkpoints",
+        )
+    return average
+
+
+def _write_weights(state: State, weights: Mapping[str, torch.Tensor], out: Path, *, origin: str | Path) -> None:
+    broken = [name for name, value in weights.items() if value.is_floating_point() and value.isnan().any()]
+    if broken:
+        raise XlplError(
+            f"{len(broken)} of its {len(weights)} weights hold NaN, {broken[0]} for one",
+            file=origin,
+            expected="weights that are numbers",
+            remedy="train again with a lower optimization.lr, a longer warm-up or optimization.clip_norm=1",
+        )
+    cfg = state.get("cfg")
+    alone = {
+        "args": state.get("args"),
+        "cfg": cfg and {name: _without_places(cfg[name]) for name in _SECTIONS if name in cfg},
+        "model": weights,
+        "optimizer_history": [
+            {"optimizer_name": "", "lr_scheduler_state": {}, "num_updates": checkpoint_updates(state)}
+        ],
+        "task_state": state.get("task_state") or {},
+        "extra_state": {"train_iterator": {"epoch": 1, "iterations_in_epoch": 0}},
+    }
     with atomic_open(out, "wb") as stream:
-        torch.save(first, stream)
+        torch.save(_canonical(alone), stream)
+
+
+def _without_places(section: Any) -> Any:
+    """Return a section of the configuration as it is in any folder."""
+    if not isinstance(section, dict):
+        return section
+    return {key: _PLACES.get(key, value) for key, value in section.items()}
+
+
+def _canonical(value: Any) -> Any:
+    """Copy plain data so that equal values have equal pickles.
+
+    A pickle shows which of its strings are one object, and a tensor may be a view of a larger one.
+    """
+    if isinstance(value, str):
+        return sys.intern(str(value))
+    if isinstance(value, torch.Tensor):
+        return value.detach().clone(memory_format=torch.contiguous_format)
+    if isinstance(value, Mapping):
+        return {_canonical(key): _canonical(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_canonical, value))
+    if isinstance(value, Dictionary | Namespace):
+        copy = object.__new__(type(value))
+        vars(copy).update(_canonical(vars(value)))
+        return copy
+    return value
 
 
 def _summand(value: torch.Tensor) -> torch.Tensor:
     return value.double() if value.is_floating_point() else value
 
 
-def _shapes(state: State) -> dict[str, torch.Size]:
-    return {name: value.shape for name, value in state["model"].items()}
+def _shapes(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in weights.items()}
 
 
 def _reason(error: Exception) -> str:

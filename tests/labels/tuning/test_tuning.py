@@ -18,7 +18,7 @@ from xlpl_plugin.cli.tune import command
 from xlpl_plugin.decoding import DecoderConfig, Hypothesis, Weights
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.labels.beams import BeamTrial, smallest_beam
-from xlpl_plugin.labels.criteria import CRITERIA, JudgingLM, Outcome, channel_cost, letters_per_word, measure_outcome
+from xlpl_plugin.labels.criteria import CRITERIA, ChannelTable, JudgingLM, Outcome, letters_per_word, measure_outcome
 from xlpl_plugin.labels.search import SearchConfig, Trial, steady_choice
 from xlpl_plugin.labels.tuning import TuneConfig, judge_trial, tune, tuned
 
@@ -256,14 +256,21 @@ def test_outcome_counts(config: TuneConfig, heard: Heard) -> None:
     assert outcome.edits == 4
 
 
+def channel_nats(texts: list[list[str]], copies: list[list[str]]) -> float:
+    table = ChannelTable()
+    for text, copy in zip(texts, copies, strict=True):
+        table.add(text, copy)
+    return table.nats()
+
+
 def test_regular_mistakes_cost_less_than_random_ones() -> None:
     rng = np.random.default_rng(0)
     texts = [rng.choice(list("abcdefgh"), 40).tolist() for _ in range(20)]
     regular = [[unit if unit != "c" else "h" for unit in text] for text in texts]
     random = [[unit if rng.random() > 0.125 else str(rng.choice(list("abcdefgh"))) for unit in t] for t in texts]
-    exact = channel_cost(zip(texts, texts, strict=True))
-    assert channel_cost(zip(texts, regular, strict=True)) == pytest.approx(exact)
-    assert channel_cost(zip(texts, random, strict=True)) > 10 * exact
+    exact = channel_nats(texts, texts)
+    assert channel_nats(texts, regular) == pytest.approx(exact)
+    assert channel_nats(texts, random) > 10 * exact
 
 
 def test_word_length_is_that_of_the_text(tmp_path: Path, words: dict[str, str]) -> None:

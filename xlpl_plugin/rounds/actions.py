@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,17 @@ from typing import Any
 from tqdm import tqdm
 
 from xlpl_plugin.decoding import DecoderConfig
-from xlpl_plugin.evaluation.table import render
 from xlpl_plugin.files import read_json, write_json
-from xlpl_plugin.labels.criteria import JudgingLM, Level
-from xlpl_plugin.labels.emissions import Emissions, EmitConfig, emit
+from xlpl_plugin.labels.emissions import EmitConfig, emit
 from xlpl_plugin.labels.generator import LabelConfig, label
-from xlpl_plugin.labels.records import LABELS_FILE, LabelRecord, read_labels
-from xlpl_plugin.labels.signals import Signals, alarms, blank_share, label_free_score, measure
+from xlpl_plugin.labels.measuring import measure_labels
+from xlpl_plugin.labels.search import SearchConfig
+from xlpl_plugin.labels.selecting import SELECT_FILE, SelectConfig, select
+from xlpl_plugin.labels.signals import Signals, alarms, signal_table
 from xlpl_plugin.labels.tuning import TuneConfig, read_units_per_second, tune, tuned
-from xlpl_plugin.rounds.gathering import gather_labels
+from xlpl_plugin.labels.voting import vote
+from xlpl_plugin.rounds.gathering import draw_sample, gather_labels
+from xlpl_plugin.rounds.launchers import LauncherConfig
 from xlpl_plugin.rounds.steps import Emit, Extract, Gather, Label, Measure, Sample, Select, Step, Train, Tune, Vote
 from xlpl_plugin.rounds.training import last_checkpoints, run_training
 
@@ -29,6 +31,7 @@ class Resources:
     """What a run may use of this machine; none of it changes a result."""
 
     trainer: tuple[str, ...]
+    launcher: LauncherConfig
     workers: int
     device: str
     max_seconds: float
@@ -44,7 +47,7 @@ def _gather(step: Gather, resources: Resources) -> None:
 
 
 def _train(step: Train, resources: Resources) -> None:
-    run_training(step, resources.trainer, keep_open=resources.keep_open)
+    run_training(step, resources.trainer, resources.launcher, keep_open=resources.keep_open)
 
 
 def _extract(step: Extract, resources: Resources) -> None:
@@ -59,7 +62,21 @@ def _extract(step: Extract, resources: Resources) -> None:
 
 
 def _select(step: Select, resources: Resources) -> None:
-    raise NotImplementedError
+    folder = Path(step.out).parent
+    config = SelectConfig(
+        checkpoints=[str(path) for path in last_checkpoints(Path(step.checkpoints), step.count)],
+        data=step.data,
+        split=step.split,
+        out=str(folder),
+        model=step.out,
+        decoder=_tuned(step.decoder, step.tuning),
+        search=_held_to_length(step.search, step.tuning),
+        max_seconds=resources.max_seconds,
+        device=resources.device,
+        workers=resources.workers,
+    )
+    best = select(config, force=True).best
+    _say(f"{step.name}: {Path(best.checkpoint).name} labels best, judged without labels ({folder / SELECT_FILE})")
 
 
 def _sample(step: Sample, resources: Resources) -> None:
@@ -79,9 +96,6 @@ def _emit(step: Emit, resources: Resources) -> None:
 
 
 def _tune(step: Tune, resources: Resources) -> None:
-    search = step.search
-    if step.length_from and not search.units_per_second:
-        search = replace(search, units_per_second=read_units_per_second(step.length_from))
     config = TuneConfig(
         am=step.am,
         emissions=step.emissions,
@@ -89,7 +103,7 @@ def _tune(step: Tune, resources: Resources) -> None:
         split=step.split,
         out=step.out,
         decoder=step.decoder,
-        search=search,
+        search=_held_to_length(step.search, step.length_from),
         workers=resources.workers,
     )
     tuning = tune(config, force=True)
@@ -98,6 +112,13 @@ def _tune(step: Tune, resources: Resources) -> None:
         f"{step.name}: LM weight {best.lm_weight}, word score {best.word_score}, blank penalty {best.blank_penalty}"
         + ("" if tuning.trusted else " (no trial passed the guards: this is the least bad one)")
     )
+
+
+def _held_to_length(search: SearchConfig, tuning: str) -> SearchConfig:
+    """Ask for as many units as the acoustic model that was tuned in the folder expected, unless the user said how many."""
+    if not tuning or search.units_per_second:
+        return search
+    return replace(search, units_per_second=read_units_per_second(tuning))
 
 
 def _label(step: Label, resources: Resources) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-from xlpl_plugin.data.manifest import read_manifest
-from xlpl_plugin.errors import XlplError
+from xlpl_plugin.data.manifest import Manifest, read_manifest
 from xlpl_plugin.rounds.state import RunState
 from xlpl_plugin.rounds.steps import Emit, Label, Sample, Step, Train, Tune
+from xlpl_plugin.rounds.timing import Speed
 from xlpl_plugin.rounds.training import max_update
 
 # a forward pass against forward and backward of a training
@@ -22,8 +21,8 @@ _SEARCH, _TRIAL = 80.0, 800.0
 # steps that only read and write files
 _SMALL = 3.0
 
-# training step -> seconds an update and seconds of audio in one
-Probe = Callable[[Train], tuple[float, float]]
+# how fast a training is; None where there is nothing to time it on
+Probe = Callable[[Train], Speed | None]
 
 
 @dataclass(frozen=True)
@@ -38,16 +37,17 @@ class Estimator:
     """Estimates the steps of a plan.
 
     Args:
-        probe: measures the speed of a training on this machine; without it only what is done can tell.
+        probe: measures the speed of a training on this machine.
     """
 
     def __init__(
-        self, plan: Sequence[Step], state: RunState, marks: Mapping[str, str], workers: int, probe: Probe | None
+        self, plan: Sequence[Step], state: RunState, marks: Mapping[str, str], workers: int, probe: Probe
     ) -> None:
         self._plan, self._workers = plan, workers
         self._done = {step.name: step for step in plan if state.is_done(step.name, marks[step.name])}
         self._seconds = {name: entry.seconds for name in self._done if (entry := state[name]) is not None}
-        self._probe = cache(probe) if probe else None
+        self._timed: dict[tuple[str, ...], Speed | None] = {}
+        self._time = probe
 
     def estimate(self, step: Step) -> Estimate:
         if step.name in self._done:
@@ -62,9 +62,15 @@ class Estimator:
             length = max_update(done) if isinstance(done, Train) and _alike(done, step) else None
             if length:
                 return Estimate(self._seconds[done.name] * updates / length, f"like {done.name}")
-        if not self._probe:
-            return Estimate(None, "unknown")
-        return Estimate(updates * self._probe(step)[0], "probed")
+        speed = self._probe(step)
+        return Estimate(updates * speed.update, "probed") if speed else Estimate(None, "unknown")
+
+    def _probe(self, step: Train) -> Speed | None:
+        """Time each kind of training once, however many rounds have it."""
+        kind = (step.config_dir, step.config_name, *(o for o in step.overrides if "optimization." not in o))
+        if kind not in self._timed:
+            self._timed[kind] = self._time(step)
+        return self._timed[kind]
 
     def _other(self, step: Step) -> Estimate:
         task = step.name.partition("/")[2]
@@ -81,10 +87,10 @@ class Estimator:
 
     def _emit(self, step: Emit) -> Estimate:
         training = next((known for known in self._plan if isinstance(known, Train)), None)
-        if training is None or not self._probe:
+        speed = self._probe(training) if training else None
+        if not speed:
             return Estimate(None, "unknown")
-        seconds, audio = self._probe(training)
-        return Estimate(_FORWARD * seconds / audio * self._audio(step.data, step.split), "probed")
+        return Estimate(_FORWARD * speed.update / speed.audio * self._audio(step.data, step.split), "probed")
 
     def _tune(self, step: Tune) -> Estimate:
         search = step.search
@@ -98,12 +104,12 @@ class Estimator:
     def _audio(self, data: str, split: str) -> float:
         return self._manifest(data, split).seconds
 
-    def _manifest(self, data: str, split: str):
+    def _manifest(self, data: str, split: str) -> Manifest:
         drawn = next((s for s in self._plan if isinstance(s, Sample) and s.out == data), None)
         whole = read_manifest(drawn.data if drawn else data, split, labels=False)
         if drawn is None:
             return whole
-        return type(whole)(whole.root, whole.utterances[: math.ceil(drawn.share * len(whole.utterances))])
+        return Manifest(whole.root, whole.utterances[: math.ceil(drawn.share * len(whole.utterances))])
 
 
 def _alike(done: Train, step: Train) -> bool:
@@ -123,14 +129,7 @@ def hours(seconds: float) -> str:
 
 
 def stand_in(plan: Sequence[Step], step: Train) -> str:
-    """Return a labelled folder on which a training can be timed before its own data exist.
-
-    Raises:
-        XlplError: the run has none.
-    """
+    """Return a labelled folder on which a training can be timed before its own data exist; '' if the run has none."""
     trainings = [known for known in plan if isinstance(known, Train)]
     folders = [step.data, *step.mix, *(folder for known in trainings for folder in (known.data, *known.mix))]
-    for folder in folders:
-        if (Path(folder) / "train.ltr").exists():
-            return folder
-    raise XlplError("no labelled data to time a training with", expected="source.data, or student.mix")
+    return next((folder for folder in folders if (Path(folder) / "train.ltr").exists()), "")

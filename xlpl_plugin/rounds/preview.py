@@ -16,7 +16,8 @@ from xlpl_plugin.rounds.plan import make_plan
 from xlpl_plugin.rounds.recipes import recipes
 from xlpl_plugin.rounds.state import RunState
 from xlpl_plugin.rounds.steps import Step, Train, fingerprints
-from xlpl_plugin.rounds.training import find_trainer, max_update, time_training, training_command
+from xlpl_plugin.rounds.timing import Speed, time_training
+from xlpl_plugin.rounds.training import find_trainer, max_update, training_command
 
 
 def describe(config: IterateConfig, *, probe: bool = True) -> str:
@@ -33,10 +34,11 @@ def describe(config: IterateConfig, *, probe: bool = True) -> str:
     plan, state = make_plan(config), RunState(RunLayout(config.out).state)
     marks = fingerprints(plan, cache(sha256))
 
-    def timed(step: Train) -> tuple[float, float]:
-        return time_training(step, trainer, data=stand_in(plan, step))
+    def timed(step: Train) -> Speed | None:
+        data = stand_in(plan, step) if probe else ""
+        return time_training(step, trainer, config.launcher, data) if data else None
 
-    estimator = Estimator(plan, state, marks, config.workers, timed if probe else None)
+    estimator = Estimator(plan, state, marks, config.workers, timed)
     estimates = [estimator.estimate(step) for step in plan]
     commands = [
         f"{step.name}:\n  {shlex.join(training_command(step, trainer, config.launcher))}"

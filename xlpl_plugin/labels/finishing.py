@@ -22,6 +22,8 @@ from xlpl_plugin.labels.shards import ShardStore, shard_order
 
 logger = logging.getLogger(__name__)
 
+# what markers of shards may tell about the work on them
+_TIMES = ("seconds", "search_seconds")
 # files that are open at a time while records are read in the manifest's order
 _OPEN_FILES = 128
 
@@ -81,7 +83,7 @@ def finish(
     store.note(
         **about,
         reasons=dict(sorted(Counter(reason.partition(":")[0] for reason in choice.reasons.values()).items())),
-        times={key: round(sum(marker[key] for marker in markers), 1) for key in ("seconds", "search_seconds")},
+        times={key: round(sum(marker.get(key, 0.0) for marker in markers), 1) for key in _TIMES},
         filter=_applied(config),
         summary=asdict(summary),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 import sys
 from argparse import Namespace
@@ -77,6 +78,15 @@ def checkpoint_updates(state: State) -> int:
     """Return after how many updates a checkpoint was saved; 0 where it does not say."""
     history = state.get("optimizer_history") or [{}]
     return int(history[-1].get("num_updates", 0))
+
+
+def weights_digest(state: State) -> str:
+    """Return a hash of a checkpoint's weights, whatever else is in it."""
+    digest = hashlib.sha256()
+    for name, value in state["model"].items():
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def extract_model(checkpoint: str | Path, out: str | Path, *, ema: bool = False, force: bool = False) -> None:

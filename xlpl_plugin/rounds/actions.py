@@ -19,7 +19,7 @@ from xlpl_plugin.labels.search import SearchConfig
 from xlpl_plugin.labels.selecting import SELECT_FILE, SelectConfig, select
 from xlpl_plugin.labels.signals import Signals, alarms, signal_table
 from xlpl_plugin.labels.tuning import TuneConfig, read_units_per_second, tune, tuned
-from xlpl_plugin.labels.voting import vote
+from xlpl_plugin.labels.voting import VoteConfig, vote
 from xlpl_plugin.rounds.gathering import draw_sample, gather_labels
 from xlpl_plugin.rounds.launchers import LauncherConfig
 from xlpl_plugin.rounds.steps import Emit, Extract, Gather, Label, Measure, Sample, Select, Step, Train, Tune, Vote
@@ -70,7 +70,7 @@ def _select(step: Select, resources: Resources) -> None:
         out=str(folder),
         model=step.out,
         decoder=_tuned(step.decoder, step.tuning),
-        search=_held_to_length(step.search, step.tuning),
+        search=_held_to_length(step.search, step.length_from),
         max_seconds=resources.max_seconds,
         device=resources.device,
         workers=resources.workers,
@@ -115,7 +115,7 @@ def _tune(step: Tune, resources: Resources) -> None:
 
 
 def _held_to_length(search: SearchConfig, tuning: str) -> SearchConfig:
-    """Ask for as many units as the acoustic model that was tuned in the folder expected, unless the user said how many."""
+    """Ask for as many units as the acoustic model tuned in that folder expected, unless the user said how many."""
     if not tuning or search.units_per_second:
         return search
     return replace(search, units_per_second=read_units_per_second(tuning))
@@ -142,7 +142,8 @@ def _tuned(decoder: DecoderConfig, tuning: str) -> DecoderConfig:
 
 
 def _vote(step: Vote, resources: Resources) -> None:
-    summary = vote(step.labels, step.out, data=step.data, split=step.split, filter=step.filter)
+    config = VoteConfig(voters=list(step.labels), data=step.data, split=step.split, out=step.out, filter=step.filter)
+    summary = vote(config)
     _say(f"{step.name}: kept {summary.kept} of {summary.utterances} labels, {summary.words} words")
 
 

@@ -8,8 +8,8 @@ from omegaconf import MISSING
 
 from xlpl_plugin.decoding.options import DecoderConfig
 from xlpl_plugin.labels.filters import FilterConfig
-from xlpl_plugin.labels.signals import SignalsConfig
 from xlpl_plugin.labels.search import SearchConfig
+from xlpl_plugin.labels.signals import SignalsConfig
 from xlpl_plugin.rounds.launchers import LauncherConfig
 from xlpl_plugin.rounds.pruning import KeepConfig
 from xlpl_plugin.rounds.stopping import StopConfig

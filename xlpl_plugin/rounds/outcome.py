@@ -59,7 +59,7 @@ def judge(config: IterateConfig, number: int) -> Outcome:
 
 
 def refuse_hopeless(config: IterateConfig, outcome: Outcome) -> None:
-    """Raise ``XlplError`` where round 0 says that the source AM hears nothing of the target, unless that is accepted."""
+    """Raise ``XlplError`` where round 0 says that the source AM hears nothing of the target and that is not accepted."""
     if outcome.rounds == 0 and outcome.stopped:
         raise XlplError(
             f"the source AM is no good for this target: {outcome.verdict.reason}",

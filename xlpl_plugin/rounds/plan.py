@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from xlpl_plugin.labels.filters import FilterConfig
 from xlpl_plugin.rounds.layout import RunLayout
@@ -23,6 +24,13 @@ from xlpl_plugin.rounds.steps import (
     Tune,
     Vote,
 )
+
+
+class _Audio(NamedTuple):
+    """A prepared folder, and the step that makes it ('' where it was given)."""
+
+    folder: str
+    step: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,10 +59,11 @@ class _Planner:
     def __init__(self, config: IterateConfig) -> None:
         self.config = config
         self.layout = RunLayout(config.out)
+        self.recipes = recipes(config)
         self.steps: list[Step] = []
 
     def plan(self) -> list[Step]:
-        first, *others = recipes(self.config)
+        first, *others = self.recipes
         source = teacher = self._source(self.config.source, 1)
         voters = [self._source(voter, number) for number, voter in enumerate(self.config.voters, start=2)]
         self._labelling(first, source, voters)
@@ -117,11 +126,11 @@ class _Planner:
             mix_weights=recipe.mix_weights,
         )
         self.steps.append(train)
-        before = recipes(self.config)[recipe.round - 1].tuned
+        before = self.recipes[recipe.round - 1].tuned
         return self._model(train, recipe.checkpoint, recipe.average, before)
 
     def _model(self, train: Train, how: str, count: int, tuned: int | None) -> _Model:
-        """Add the step that makes model.pt of a training; ``tuned`` is the round whose weights a selection decodes with."""
+        """Add the step that makes model.pt; a selection among checkpoints decodes with the weights of round ``tuned``."""
         config, folder = self.config, Path(train.out).parent
         name, out, log = f"{folder.name}/model", str(folder / "model.pt"), str(Path(train.out) / "train.log")
         if how == "label_free":
@@ -131,8 +140,12 @@ class _Planner:
                     name=name,
                     round=train.round,
                     out=out,
-                    needs=(train.name, *self._tuning_needs(tuned)),
-                    inputs=(str(Path(config.target.data) / f"{split}.tsv"), *self._decoder_files(), *self._judge_files()),
+                    needs=(train.name, *sorted({*self._tuning_needs(tuned), *self._length_needs(train.round)})),
+                    inputs=(
+                        str(Path(config.target.data) / f"{split}.tsv"),
+                        *self._decoder_files(),
+                        *self._judge_files(),
+                    ),
                     checkpoints=str(train.checkpoints),
                     count=count,
                     data=config.target.data,
@@ -140,6 +153,7 @@ class _Planner:
                     decoder=config.decoder,
                     search=config.tuning.search,
                     tuning=self._tuning(tuned),
+                    length_from=self._length(train.round),
                 )
             )
         else:
@@ -158,23 +172,23 @@ class _Planner:
 
     def _labelling(self, recipe: Recipe, model: _Model, voters: list[_Model] | None = None) -> None:
         number, splits = recipe.round, self._splits()
-        data = dict.fromkeys(splits, (self.config.target.data, ""))
+        data = dict.fromkeys(splits, _Audio(self.config.target.data))
         if recipe.share < 1:
             data[splits[0]] = self._sample(recipe)
         place = self.layout.round(number)
         for split in splits:
-            self._emit(number, f"round-{number}", place, model, split, *data[split])
+            self._emit(number, f"round-{number}", place, model, split, data[split])
         if recipe.tuned == number:
-            self._tune(number, f"round-{number}", place, model, *data[splits[0]])
+            self._tune(number, f"round-{number}", place, model, data[splits[0]])
         if voters:
             self._ballot(recipe, [model, *voters], data)
         else:
             for split in splits:
                 filters = self._filter(number, split)
-                self._label(recipe, f"round-{number}", place, place, model, split, data[split][0], filters)
+                self._label(recipe, f"round-{number}", place, place, model, split, data[split].folder, filters)
         self._measure(recipe, model)
 
-    def _ballot(self, recipe: Recipe, models: list[_Model], data: dict[str, tuple[str, str]]) -> None:
+    def _ballot(self, recipe: Recipe, models: list[_Model], data: dict[str, _Audio]) -> None:
         """Let each source AM label alone and unfiltered, then vote."""
         first, splits = self.layout.round(0), self._splits()
         places = [first / f"voter-{number}" for number in range(1, len(models) + 1)]
@@ -182,11 +196,11 @@ class _Planner:
             title, heard = f"round-0/{place.name}", first if model is models[0] else place
             if heard is place:
                 for split in splits:
-                    self._emit(0, title, place, model, split, *data[split])
+                    self._emit(0, title, place, model, split, data[split])
                 if recipe.tuned == 0:
-                    self._tune(0, title, place, model, *data[splits[0]])
+                    self._tune(0, title, place, model, data[splits[0]])
             for split in splits:
-                self._label(recipe, title, place, heard, model, split, data[split][0], FilterConfig())
+                self._label(recipe, title, place, heard, model, split, data[split].folder, FilterConfig())
         for split in splits:
             filters = self._filter(0, split)
             self.steps.append(
@@ -197,14 +211,14 @@ class _Planner:
                     needs=tuple(f"round-0/{place.name}/label/{split}" for place in places),
                     inputs=tuple(map(str, filters.files().values())),
                     labels=tuple(str(place / "labels" / split) for place in places),
-                    data=data[split][0],
+                    data=data[split].folder,
                     split=split,
                     filter=filters,
                 )
             )
 
-    def _sample(self, recipe: Recipe) -> tuple[str, str]:
-        """Add the step that draws a share of the train split; return (its folder, its name)."""
+    def _sample(self, recipe: Recipe) -> _Audio:
+        """Add the step that draws a share of the train split."""
         split = self.config.target.train_split
         sample = Sample(
             name=f"round-{recipe.round}/sample",
@@ -216,41 +230,38 @@ class _Planner:
             share=recipe.share,
         )
         self.steps.append(sample)
-        return sample.out, sample.name
+        return _Audio(sample.out, sample.name)
 
-    def _emit(self, number: int, title: str, place: Path, model: _Model, split: str, data: str, sample: str) -> None:
-        """Add the step; ``sample`` is the step that makes the folder ``data``, '' where that was given."""
+    def _emit(self, number: int, title: str, place: Path, model: _Model, split: str, data: _Audio) -> None:
         self.steps.append(
             Emit(
                 name=f"{title}/emit/{split}",
                 round=number,
                 out=str(place / "emissions" / split),
-                needs=(*model.needs, *((sample,) if sample else ())),
-                inputs=(*model.inputs, *(() if sample else (str(Path(data) / f"{split}.tsv"),))),
+                needs=(*model.needs, *((data.step,) if data.step else ())),
+                inputs=(*model.inputs, *(() if data.step else (str(Path(data.folder) / f"{split}.tsv"),))),
                 am=model.checkpoint,
-                data=data,
+                data=data.folder,
                 split=split,
             )
         )
 
-    def _tune(self, number: int, title: str, place: Path, model: _Model, data: str, _sample: str) -> None:
+    def _tune(self, number: int, title: str, place: Path, model: _Model, data: _Audio) -> None:
         split = self.config.target.train_split
-        # students are held to the length that the source AM expected
-        length = self._tuning(0) if number and recipes(self.config)[0].tuned == 0 else ""
         self.steps.append(
             Tune(
                 name=f"{title}/tune",
                 round=number,
                 out=str(place / "tuning"),
-                needs=(f"{title}/emit/{split}", *(("round-0/tune",) if length else ())),
+                needs=(f"{title}/emit/{split}", *self._length_needs(number)),
                 inputs=(*self._decoder_files(), *self._judge_files()),
                 am=model.checkpoint,
-                data=data,
+                data=data.folder,
                 split=split,
                 emissions=str(place / "emissions" / split),
                 decoder=self.config.decoder,
                 search=self.config.tuning.search,
-                length_from=length,
+                length_from=self._length(number),
             )
         )
 
@@ -347,6 +358,13 @@ class _Planner:
     @staticmethod
     def _tuning_needs(number: int | None) -> tuple[str, ...]:
         return () if number is None else (f"round-{number}/tune",)
+
+    def _length(self, number: int) -> str:
+        """Return the tuning that says how long output should be: students are held to what the source AM expected."""
+        return self._tuning(0) if self._length_needs(number) else ""
+
+    def _length_needs(self, number: int) -> tuple[str, ...]:
+        return ("round-0/tune",) if number > 0 and self.recipes[0].tuned == 0 else ()
 
     def _decoder_files(self) -> tuple[str, ...]:
         return tuple(path for path in (self.config.decoder.lexicon, self.config.decoder.lm) if path)

@@ -14,9 +14,8 @@ from pathlib import Path
 
 from xlpl_plugin.decoding.options import DecoderConfig
 from xlpl_plugin.labels.filters import FilterConfig
-from xlpl_plugin.labels.signals import SignalsConfig
 from xlpl_plugin.labels.search import SearchConfig
-
+from xlpl_plugin.labels.signals import SignalsConfig
 
 # the "round" of the steps that make source acoustic models, before round 0
 SOURCE = -1
@@ -84,7 +83,7 @@ class Extract(Step):
 class Select(Step):
     """Write the weights alone of that of a training's last ``count`` checkpoints which hears the target best.
 
-    Judged without labels, on a sample of the target's train split; ``tuning`` gives weights and length, as in Label.
+    Judged without labels, on a sample of the target's train split, with weights as in Label and a length as in Tune.
     """
 
     checkpoints: str
@@ -94,6 +93,7 @@ class Select(Step):
     decoder: DecoderConfig
     search: SearchConfig
     tuning: str
+    length_from: str
 
 
 @dataclass(frozen=True, kw_only=True)

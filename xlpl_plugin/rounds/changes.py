@@ -17,7 +17,7 @@ from xlpl_plugin.rounds.steps import Step
 
 # where and how fast a run is computed, how far it goes and what it leaves on the disk, but not what its steps give:
 # these may change between two calls
-_FREE_KEYS = ("workers", "device", "max_seconds", "train_command", "launcher", "stop", "keep")
+_FREE_KEYS = ("workers", "device", "max_seconds", "train_command", "launcher", "stop", "delete_checkpoints")
 
 
 def frozen_yaml(config: IterateConfig) -> str:

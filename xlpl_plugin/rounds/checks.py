@@ -8,6 +8,7 @@ from pathlib import Path
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
 from xlpl_plugin.rounds.options import PREVIOUS, IterateConfig, SourceConfig, TargetConfig, TrainingConfig
+from xlpl_plugin.rounds.pruning import POLICIES
 
 INITS = ("source", "previous", "scratch")
 CHECKPOINTS = ("last", "best", "average", "ema", "label_free")
@@ -39,7 +40,7 @@ def check(config: IterateConfig) -> None:
     config.filter.check()
     config.tuning.search.check()
     config.stop.check()
-    config.keep.check()
+    _one_of("delete_checkpoints", config.delete_checkpoints, POLICIES)
     config.launcher.check()
     files = {
         "a lexicon": config.decoder.lexicon,

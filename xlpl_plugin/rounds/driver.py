@@ -120,9 +120,9 @@ def _prune(
     """Delete old checkpoints; a round counts as finished when it has been measured, also in an earlier call."""
     measured = [step for step in plan if isinstance(step, Measure)]
     finished = [step.round for step in measured if state.is_done(step.name, marks[step.name])]
-    freed = prune(RunLayout(config.out), finished, outcome.best, config.keep)
+    freed = prune(RunLayout(config.out), finished, outcome.best, config.delete_checkpoints)
     if freed:
-        _say(f"old checkpoints deleted: {freed / 1e6:.0f} MB (keep.checkpoints={config.keep.checkpoints})")
+        _say(f"old checkpoints deleted: {freed / 1e6:.0f} MB")
 
 
 def _sweep(layout: RunLayout) -> None:

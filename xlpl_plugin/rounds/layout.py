@@ -33,10 +33,11 @@ class RunLayout:
         self.state = self.run / "state.json"
         self.lock = self.run / "run.lock"
         self.result = self.run / "result.json"
+        self.source = self.run / "source"
 
     def source_of(self, number: int) -> Path:
         """Return the folder of a source acoustic model; the first is the one that students start from."""
-        return self.run / ("source" if number == 1 else f"source-{number}")
+        return self.source if number == 1 else self.source.with_name(f"{self.source.name}-{number}")
 
     def round(self, number: int) -> Path:
         return self.run / f"round-{number}"

@@ -11,7 +11,6 @@ from xlpl_plugin.labels.filters import FilterConfig
 from xlpl_plugin.labels.search import SearchConfig
 from xlpl_plugin.labels.signals import SignalsConfig
 from xlpl_plugin.rounds.launchers import LauncherConfig
-from xlpl_plugin.rounds.pruning import KeepConfig
 from xlpl_plugin.rounds.stopping import StopConfig
 
 # value of filter.other: the labels of the round before
@@ -146,8 +145,9 @@ class IterateConfig:
     signals: SignalsConfig = field(default_factory=SignalsConfig)
     # when a run ends before its last round
     stop: StopConfig = field(default_factory=StopConfig)
-    # which checkpoints of finished trainings stay on the disk
-    keep: KeepConfig = field(default_factory=KeepConfig)
+    # checkpoints that are deleted once model.pt stands beside them, as a round is finished: old (all but those of the
+    # newest and of the best round), all, none
+    delete_checkpoints: str = "old"
     # what trainings run on: this machine, several processes, a cluster
     launcher: LauncherConfig = field(default_factory=LauncherConfig)
     # decoding processes

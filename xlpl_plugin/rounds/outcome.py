@@ -41,10 +41,8 @@ def judge(config: IterateConfig, number: int) -> Outcome:
     layout = RunLayout(config.out)
     measured = [read_json(layout.signals(k)) for k in range(number + 1)]
     history = [Signals(**entry["signals"]) for entry in measured]
-    verdict = go_no_go(history[0], config.stop)
-    hopeless = number == 0 and verdict.go is False and config.stop.zero_shot == "stop"
     decision = decide(history, config.stop)
-    stopped = verdict.reason if hopeless else decision.reason if decision.stop and number < config.rounds else ""
+    stopped = decision.reason if decision.stop and number < config.rounds else ""
     outcome = Outcome(
         rounds=number,
         best=decision.best,
@@ -52,14 +50,14 @@ def judge(config: IterateConfig, number: int) -> Outcome:
         weights=measured[decision.best]["weights"],
         finished=bool(stopped) or number == config.rounds,
         stopped=stopped,
-        verdict=verdict,
+        verdict=go_no_go(history[0], config.stop),
     )
     write_json(layout.result, outcome)
     return outcome
 
 
 def refuse_hopeless(config: IterateConfig, outcome: Outcome) -> None:
-    """Raise ``XlplError`` where round 0 says that the source AM hears nothing of the target and that is not accepted."""
+    """Raise ``XlplError`` where round 0 ended the run, since the source AM hears nothing of the target."""
     if outcome.rounds == 0 and outcome.stopped:
         raise XlplError(
             f"the source AM is no good for this target: {outcome.verdict.reason}",

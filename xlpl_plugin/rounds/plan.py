@@ -130,7 +130,7 @@ class _Planner:
         return self._model(train, recipe.checkpoint, recipe.average, before)
 
     def _model(self, train: Train, how: str, count: int, tuned: int | None) -> _Model:
-        """Add the step that makes model.pt; a selection among checkpoints decodes with the weights of round ``tuned``."""
+        """Add the step that makes model.pt; selecting among checkpoints decodes with the weights of round ``tuned``."""
         config, folder = self.config, Path(train.out).parent
         name, out, log = f"{folder.name}/model", str(folder / "model.pt"), str(Path(train.out) / "train.log")
         if how == "label_free":

@@ -1,4 +1,4 @@
-"""Training as a child process: the command that a person could type, its log, its progress, its failure."""
+"""Training as a child process: the command that a person could type, its environment, its end."""
 
 from __future__ import annotations
 
@@ -10,28 +10,40 @@ import shutil
 import signal
 import subprocess
 import sys
-import zipfile
-from collections import deque
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from omegaconf import OmegaConf
 from tqdm import tqdm
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import atomic_open, must_exist, write_text
+from xlpl_plugin.files import must_exist, write_text
+from xlpl_plugin.rounds.following import Followed, GrowingFile, follow
+from xlpl_plugin.rounds.jobs import end_jobs, running_jobs
+from xlpl_plugin.rounds.launchers import SLURM, LauncherConfig, arguments, job_name, refuse_sweeps, starter
+from xlpl_plugin.rounds.resuming import is_finished, mend_checkpoint
 from xlpl_plugin.rounds.steps import Train
 
-_LINES_SHOWN = 15
 # fairseq opens manifests without naming an encoding
 _UTF8 = {"PYTHONUTF8": "1"}
 # glibc gives the memory of every large tensor back to the kernel and asks for it again at the next step; on a CPU
 # the page faults of that took more time than the training itself
 _KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "-1", "MALLOC_TOP_PAD_": str(1 << 28)}
+# what changes sums in their last bits: the command run by hand must find it as it was
+_ARITHMETIC = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "CUDA_VISIBLE_DEVICES",
+    "CUBLAS_WORKSPACE_CONFIG",
+    "NVIDIA_TF32_OVERRIDE",
+)
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-# fairseq's log lines, with log_format json ("num_updates": "100") or simple (num_updates=100)
-_FIELD = re.compile(r"""\b(num_updates|train_loss|valid_loss|loss)["']?\s*[:=]\s*["']?([-+.\w]+)""")
+_BLINK, _ASK_AGAIN = 0.1, {SLURM: 10.0}  # seconds between two looks at a process, at a queue
+_END_PATIENCE = 60.0  # seconds for a trainer to end its own children
 
 
 def find_trainer() -> tuple[str, ...]:
@@ -51,11 +63,17 @@ def find_trainer() -> tuple[str, ...]:
     return (str(trainer),)
 
 
-def training_command(step: Train, trainer: Sequence[str]) -> list[str]:
+def training_command(step: Train, trainer: Sequence[str], launcher: LauncherConfig | None = None) -> list[str]:
     """Return the argument list that trains ``step``; it means the same from any working directory.
 
-    ``++`` sets a key whether or not the YAML file lists it.
+    ``++`` sets a key whether or not the YAML file lists it. Without a launcher it is the local one.
+
+    Raises:
+        XlplError: an override that a queue's launcher would take for several trainings.
     """
+    launcher = launcher or LauncherConfig()
+    if launcher.queued:
+        refuse_sweeps(step.overrides)
     folder = Path(step.out).absolute()
     keys: dict[str, object] = {
         "common.user_dir": Path(__file__).parent.parent,
@@ -68,12 +86,13 @@ def training_command(step: Train, trainer: Sequence[str]) -> list[str]:
         "checkpoint.save_dir": folder / "checkpoints",
     }
     return [
+        *starter(launcher, folder),
         *trainer,
         "--config-dir",
         str(Path(step.config_dir).absolute()),
         "--config-name",
         step.config_name,
-        f"hydra.run.dir={_hydra(folder / 'hydra')}",
+        *arguments(launcher, folder, _hydra(folder / "hydra")),
         "hydra.job.chdir=False",
         *(f"++{key}={_hydra(value)}" for key, value in keys.items()),
         *step.overrides,
@@ -92,71 +111,160 @@ def _hydra(value: object) -> str:
     return f"'{text}'"
 
 
-def run_training(step: Train, trainer: Sequence[str], *, keep_open: Sequence[int] = ()) -> None:
-    """Run the child to its end, its output appended to ``out``/train.log. A half-done training resumes.
+def run_training(
+    step: Train, trainer: Sequence[str], launcher: LauncherConfig | None = None, *, keep_open: Sequence[int] = ()
+) -> None:
+    """Train to the end, with the log in ``out``/train.log. A half-done training resumes; a done one is left alone.
+
+    A job in a queue outlives this process. The next call finds it and waits for it before anything else.
 
     Args:
         keep_open: file descriptors that the child holds too, so that a lock outlives a killed driver.
 
     Raises:
-        XlplError: the child failed; the error shows the end of its log.
+        XlplError: the training failed (the error shows the end of its log) or computes nan; a queue does not answer.
     """
+    launcher = launcher or LauncherConfig()
     folder = Path(step.out)
     folder.mkdir(parents=True, exist_ok=True)
-    command = training_command(step, trainer)
+    command, settings = training_command(step, trainer, launcher), _settings(step)
     printed = shlex.join(command)
-    settings = " ".join(f"{name}={value}" for name, value in {**_KEEP_MEMORY, **_UTF8}.items())
-    write_text(folder / "command.txt", f"{settings} {printed}\n")
+    write_text(folder / "command.txt", f"{' '.join(f'{k}={shlex.quote(v)}' for k, v in settings.items())} {printed}\n")
     tqdm.write(f"{step.name}: {printed}", file=sys.stderr)
-    log = folder / "train.log"
-    _mend_checkpoint(step.checkpoints)
-    try:
-        child = _start(command, keep_open)
-    except OSError as error:
-        raise XlplError(f"cannot start the trainer: {error}", file=command[0], expected="an executable") from error
-    try:
-        assert child.stdout is not None
-        tail = _follow(child.stdout, log, step.name, _max_update(step))
-        code = child.wait()
-    finally:
-        if child.poll() is None:
-            child.terminate()
-            child.wait()
-    if code != 0:
-        raise _failure(step, code, log, tail)
+    _await_former_job(step, launcher)
+    mend_checkpoint(step.checkpoints)
+    if is_finished(_record(folder), step.checkpoints, _max_update(step)):
+        tqdm.write(f"{step.name}: had come to its end before", file=sys.stderr)
+    else:
+        _run(step, command, settings, launcher, keep_open)
     must_exist(step.model, f"the model that {step.name} should have saved (checkpoint.* in {step.config_name}.yaml)")
 
 
-def _mend_checkpoint(folder: Path) -> None:
-    """Put the newest whole checkpoint in the place of a checkpoint_last.pt that a kill cut off.
+def _settings(step: Train) -> dict[str, str]:
+    """Return the environment variables that the command needs, or whose values change its result."""
+    folder = Path(step.out).absolute()
+    ours = dict(_KEEP_MEMORY)
+    if _option(step, "common.wandb_project") not in ("", "null", "None"):
+        # fairseq would name every run after its folder, 'checkpoints', and write to where the command was typed
+        ours |= {"WANDB_NAME": "/".join(folder.parts[-3:-1]), "WANDB_DIR": str(folder)}
+    ours = {name: os.environ.get(name, value) for name, value in ours.items()}
+    return {**ours, **{name: os.environ[name] for name in _ARITHMETIC if name in os.environ}, **_UTF8}
 
-    fairseq writes the first file of a save atomically, and copies it to the other names, the last one last.
-    """
-    last = folder / "checkpoint_last.pt"
-    if not last.exists() or zipfile.is_zipfile(last):  # a cut file lacks the directory at a zip's end
+
+def _option(step: Train, key: str) -> str:
+    """Return what an override or the YAML file says of a key, as text; '' where neither does."""
+    for override in reversed(step.overrides):
+        name, _, value = override.partition("=")
+        if name.lstrip("+") == key:
+            return value.strip("'\"")
+    value = OmegaConf.select(OmegaConf.load(Path(step.config_dir) / f"{step.config_name}.yaml"), key)
+    return "" if value is None else str(value)
+
+
+def _max_update(step: Train) -> int | None:
+    """Return the length of the training in updates where the configuration tells it."""
+    text = _option(step, "optimization.max_update")
+    return int(text) if text.isdigit() and int(text) > 0 else None
+
+
+def _await_former_job(step: Train, launcher: LauncherConfig) -> None:
+    folder = Path(step.out)
+    jobs = running_jobs(launcher, folder)
+    if not jobs:
         return
-    last.unlink()
-    whole = [file for file in folder.glob("checkpoint*.pt") if zipfile.is_zipfile(file)]
-    if whole:
-        newest = max(whole, key=lambda file: file.stat().st_mtime)
-        with atomic_open(last, "wb") as stream, newest.open("rb") as source:
-            shutil.copyfileobj(source, stream)
+    tqdm.write(f"{step.name}: job {', '.join(jobs)} of a former call is training; waiting for it", file=sys.stderr)
+
+    def ended() -> bool:
+        time.sleep(_ASK_AGAIN.get(launcher.kind, _BLINK))
+        return not running_jobs(launcher, folder)
+
+    with _job_logs(folder) as (logs, copy):
+        told = follow(logs, ended, title=step.name, max_update=_max_update(step), copy=copy)
+    if told.diverged:
+        end_jobs(launcher, folder)
+        raise _divergence(step, told)
 
 
-def _start(command: Sequence[str], keep_open: Sequence[int]) -> subprocess.Popen[str]:
-    environment = {**_KEEP_MEMORY, **os.environ, **_UTF8, "PYTHONUNBUFFERED": "1"}
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        env=environment,
-        pass_fds=tuple(keep_open),
-        preexec_fn=_die_with_parent if _LIBC else None,
-    )
+def _record(folder: Path) -> Path:
+    """Return the log that hydra writes in the training's own process."""
+    return folder / "hydra" / "hydra_train.log"
+
+
+def _run(
+    step: Train, command: Sequence[str], settings: Mapping[str, str], launcher: LauncherConfig, keep_open: Sequence[int]
+) -> None:
+    folder = Path(step.out)
+    with (_job_logs if launcher.queued else _child_log)(folder) as (logs, copy):
+        child = _start(command, settings, logs[0].path, keep_open)
+
+        def ended() -> bool:
+            try:
+                child.wait(_BLINK)
+            except subprocess.TimeoutExpired:
+                return False
+            return True
+
+        try:
+            told = follow(logs, ended, title=step.name, max_update=_max_update(step), copy=copy)
+        except KeyboardInterrupt:
+            if launcher.queued:
+                tqdm.write(
+                    f"{step.name}: the job {job_name(folder)} goes on; the same command finds it", file=sys.stderr
+                )
+            raise
+        finally:
+            _end(child)
+    if told.diverged:
+        end_jobs(launcher, folder)
+        raise _divergence(step, told)
+    if child.returncode != 0:
+        raise _failure(step, child.returncode, told)
+
+
+_Logs = tuple[list[GrowingFile], TextIO | None]
+
+
+@contextmanager
+def _child_log(folder: Path) -> Iterator[_Logs]:
+    """The log that a child writes itself, from where former children left it."""
+    log = folder / "train.log"
+    yield [GrowingFile(log, _size(log))], None
+
+
+@contextmanager
+def _job_logs(folder: Path) -> Iterator[_Logs]:
+    """The logs of a queue's child and of the job, copied to train.log after what former jobs wrote."""
+    launched, record = folder / "launcher.log", _record(folder)
+    with (folder / "train.log").open("wb") as copy:
+        if record.exists():
+            with record.open("rb") as stream:
+                shutil.copyfileobj(stream, copy)
+        position = copy.tell()
+    with (folder / "train.log").open("a", encoding="utf-8") as lines:
+        yield [GrowingFile(launched, _size(launched)), GrowingFile(record, position)], lines
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
+
+
+def _start(
+    command: Sequence[str], settings: Mapping[str, str], log: Path, keep_open: Sequence[int]
+) -> subprocess.Popen[bytes]:
+    # written by the child itself: processes that it leaves behind cannot make us wait for the end of a pipe
+    with log.open("ab") as output:
+        try:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **settings, "PYTHONUNBUFFERED": "1"},
+                pass_fds=tuple(keep_open),
+                preexec_fn=_die_with_parent if _LIBC else None,
+            )
+        except OSError as error:
+            raise XlplError(f"cannot start the trainer: {error}", file=command[0], expected="an executable") from error
 
 
 def _die_with_parent() -> None:
@@ -165,34 +273,15 @@ def _die_with_parent() -> None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _follow(lines: Iterable[str], log: Path, title: str, max_update: int | None) -> list[str]:
-    """Copy lines to the log, show the last loss in a progress bar, return the last lines."""
-    tail: deque[str] = deque(maxlen=_LINES_SHOWN)
-    losses: dict[str, str] = {}
-    with log.open("a", encoding="utf-8") as stream, tqdm(total=max_update, desc=title, unit="update") as bar:
-        for line in lines:
-            stream.write(line)
-            stream.flush()
-            tail.append(line.rstrip("\n"))
-            found = dict(_FIELD.findall(line))
-            updates = found.pop("num_updates", "")
-            if found:
-                losses.update(found)
-                bar.set_postfix(losses, refresh=False)
-            if updates.isdigit():
-                bar.update(int(updates) - bar.n)
-    return list(tail)
-
-
-def _max_update(step: Train) -> int | None:
-    """Return the length of the training if the YAML file or an override says it; only the progress bar needs it."""
-    for override in reversed(step.overrides):
-        key, _, value = override.partition("=")
-        if key.lstrip("+") == "optimization.max_update" and value.isdigit():
-            return int(value)
-    config = OmegaConf.load(Path(step.config_dir) / f"{step.config_name}.yaml")
-    updates = OmegaConf.select(config, "optimization.max_update")
-    return updates if isinstance(updates, int) and updates > 0 else None
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End a child that still runs."""
+    if child.poll() is None:
+        child.terminate()
+        try:
+            child.wait(_END_PATIENCE)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
 
 
 def last_checkpoints(folder: Path, count: int) -> list[Path]:
@@ -214,19 +303,33 @@ def last_checkpoints(folder: Path, count: int) -> list[Path]:
     )
 
 
-def _failure(step: Train, code: int, log: Path, tail: Sequence[str]) -> XlplError:
+def _divergence(step: Train, told: Followed) -> XlplError:
+    return XlplError(
+        f"{step.name}: the training computes nan or inf and cannot recover; the log ends with\n    {_lines(told)}",
+        file=Path(step.out) / "train.log",
+        expected="finite losses and gradients",
+        remedy="lower optimization.lr, lengthen the warm-up (the first number of lr_scheduler.phase_ratio) or set "
+        "optimization.clip_norm=1; on a GPU use common.bf16=true or neither rather than common.fp16=true; then give "
+        "the command with --force",
+    )
+
+
+def _failure(step: Train, code: int, told: Followed) -> XlplError:
     if code < 0:
         name = signal.Signals(-code).name
         remedy = "the machine may be out of memory: lower dataset.max_tokens" if name == "SIGKILL" else None
         problem = f"{step.name}: the training was ended by {name}"
     else:
         problem, remedy = f"{step.name}: the training failed with exit status {code}", None
-    end = "\n    ".join(tail)
     return XlplError(
-        f"{problem}; the log ends with\n    {end}",
-        file=log,
+        f"{problem}; the log ends with\n    {_lines(told)}",
+        file=Path(step.out) / "train.log",
         expected="a training that ends with exit status 0",
         remedy=remedy
         or f"mend what the log names, then give the same command again; {step.name} goes on from its last checkpoint "
         "(command.txt beside the log runs the training alone)",
     )
+
+
+def _lines(told: Followed) -> str:
+    return "\n    ".join(told.end)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import tempfile
@@ -14,7 +15,7 @@ from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.rounds.launchers import LauncherConfig
 from xlpl_plugin.rounds.steps import Train
-from xlpl_plugin.rounds.training import training_command, training_environment
+from xlpl_plugin.rounds.training import training_command, training_settings
 
 # the first updates wait for memory and for the readers of audio
 _UPDATES, _WARM_UP = 6, 2
@@ -52,7 +53,7 @@ def time_training(step: Train, trainer: Sequence[str], launcher: LauncherConfig,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             errors="replace",
-            env=training_environment(),
+            env={**os.environ, **training_settings(short)},
             check=False,
         )
     updates = [line for line in map(_parse, done.stdout.splitlines()) if "ups" in line][_WARM_UP:]

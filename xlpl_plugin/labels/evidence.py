@@ -24,6 +24,9 @@ from xlpl_plugin.labels.sample import Sample
 
 # the jackknife leaves out one of so many groups of utterances at a time
 _GROUPS = 20
+# a gain above this is speech of the language; one below this many standard errors may be chance
+CLEAR_GAIN = 0.15
+ERRORS = 3.0
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,13 @@ def gather_evidence(pool: DecoderPool, sample: Sample, weights: Weights, judge: 
             ahead, behind = (side.direction(left).value for side in sides)
             gains.append(behind - ahead)
     return Evidence(forwards, backwards, backwards.value - forwards.value, _jackknife(gains))
+
+
+def hears(gain: float, error: float | None) -> bool | None:
+    """Tell whether a gain speaks for a model that hears the target; None where that is doubtful."""
+    if gain >= CLEAR_GAIN:
+        return True
+    return None if error is None or gain > ERRORS * error else False
 
 
 class _Side:

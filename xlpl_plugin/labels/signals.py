@@ -78,7 +78,8 @@ class Signals:
         nonword_share: share of the greedy output's words that no word of the lexicon is spelled like.
         train_loss, valid_loss, valid_uer: the last ones of the training of this round's model; the latter two on
             held-out pseudo-labels.
-        evidence: how much better the audio decodes forwards than backwards; see ``labels.evidence``.
+        evidence, evidence_error: by how much the audio decodes better forwards than backwards, and its standard
+            error; see ``labels.evidence``.
     """
 
     utterances: int
@@ -104,6 +105,7 @@ class Signals:
     valid_loss: float | None = None
     valid_uer: float | None = None
     evidence: float | None = None
+    evidence_error: float | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,12 +34,20 @@ def emit(step: Emit, resources: Resources) -> None:
 
 
 def extract(step: Extract, resources: Resources) -> None:
-    write(Path(step.out), digest(Path(step.checkpoints) / "checkpoint_last.pt") + step.how)
+    write_model(Path(step.out), digest(Path(step.checkpoints) / "checkpoint_last.pt") + step.how)
 
 
 def select(step: Select, resources: Resources) -> None:
     weights = Path(step.tuning) / "weights.txt"
-    write(Path(step.out), digest(Path(step.checkpoints) / "checkpoint_last.pt", *([weights] if step.tuning else [])))
+    write_model(
+        Path(step.out), digest(Path(step.checkpoints) / "checkpoint_last.pt", *([weights] if step.tuning else []))
+    )
+
+
+def write_model(path: Path, weights: str) -> None:
+    """Checkpoints are zip files; the same weights make the same bytes."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("weights"), weights)
 
 
 def vote(step: Vote, resources: Resources) -> None:

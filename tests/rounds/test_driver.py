@@ -283,6 +283,6 @@ def test_damaged_state_is_named(configure: Configure, project: Path, fake_run: M
 def test_dry_run_prints_steps_and_commands_and_writes_nothing(project: Path) -> None:
     result = CliRunner().invoke(command, [str(project / "run.yaml"), "rounds=1", "--dry-run"], catch_exceptions=False)
     assert result.exit_code == 0
-    assert "[ ] round-1/train\n" in result.output
+    assert "round-1/train:\n" in result.output
     assert "fake_trainer.py --config-dir" in result.output
     assert not (project / "run").exists()

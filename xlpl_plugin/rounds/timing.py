@@ -40,6 +40,8 @@ def time_training(step: Train, trainer: Sequence[str], launcher: LauncherConfig,
         f"++optimization.max_update={_UPDATES}",
         "++common.log_interval=1",
         "++common.log_format=json",
+        # fairseq opens a validation part even where it does not validate
+        "++dataset.valid_subset=train",
         "++dataset.disable_validation=true",
         "++checkpoint.no_save=true",
     )

@@ -32,7 +32,7 @@ def test_model_file_holds_every_option_with_its_default() -> None:
 
 def test_sizes_hold_known_options_only() -> None:
     known = {item.name for item in dataclasses.fields(EncoderConfig)}
-    for name in ("tiny", "small", "base", "paper"):
+    for name in ("mini", "tiny", "small", "base", "paper"):
         assert set(read(f"model/{name}.yaml")) - {"defaults", "_name"} <= known, name
 
 

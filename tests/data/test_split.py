@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xlpl_plugin.data.split import split_by_sentence
+from xlpl_plugin.data.split import draw_part, split_by_sentence
+from xlpl_plugin.errors import XlplError
 
 WORDS = st.sampled_from([f"sentence {n}" for n in range(12)])
 CORPORA = st.lists(st.lists(WORDS, min_size=1, max_size=3), min_size=1, max_size=30)
@@ -30,8 +31,21 @@ def test_no_sentence_is_in_two_parts(corpus: list[list[str]], seed: int) -> None
 def test_uncertain_utterances_draw_their_sentences_into_train() -> None:
     sentences = {"sure": ["thank you", "goodbye"], "unsure": ["goodbye"], "other": ["hello"]}
     for seed in range(20):
-        parts = split_by_sentence(sentences, valid=0.0, test=0.99, seed=seed, train_only={"unsure"})
+        parts = split_by_sentence(sentences, valid=0.0, test=0.99, seed=seed, fixed={"unsure": "train"})
         assert (parts["sure"], parts["unsure"], parts["other"]) == ("train", "train", "test")
+
+
+def test_a_sentence_cannot_be_fixed_to_two_parts() -> None:
+    with pytest.raises(XlplError, match="fixed to test"):
+        split_by_sentence(
+            {"a": ["hello"], "b": ["hello"]}, valid=0.0, test=0.5, seed=1, fixed={"a": "train", "b": "test"}
+        )
+
+
+def test_the_part_of_a_lone_sentence_is_known_beforehand() -> None:
+    parts = split_by_sentence({str(n): [f"text {n}"] for n in range(50)}, valid=0.2, test=0.3, seed=4)
+    assert parts == {str(n): draw_part(f"text {n}", valid=0.2, test=0.3, seed=4) for n in range(50)}
+    assert set(parts.values()) == {"train", "valid", "test"}
 
 
 def test_the_division_stays_when_utterances_are_added() -> None:

@@ -87,7 +87,7 @@ def test_rounds_that_got_better_raise_nothing() -> None:
         ("plateau", {"label_free": 0.798}),
     ],
 )
-def test_each_failure_is_named_with_advice(name: str, now: dict[str, float]) -> None:
+def test_each_failure_is_named_with_advice(name: str, now: dict[str, Any]) -> None:
     first = signals(label_free=0.8, nonword_share=0.7)
     better = signals(label_free=0.7, nonword_share=0.5)
     (alarm,) = alarms([first, replace(better, **now)])
@@ -181,7 +181,7 @@ def test_absurd_word_score(provoked: Provoked) -> None:
 def test_model_that_says_blank(
     provoked: Provoked, listener: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    class Silent(listener):  # type: ignore[misc]
+    class Silent(listener):
         def hear(self, waveform: np.ndarray) -> np.ndarray:
             probs = np.exp(super().hear(waveform))
             probs[:, 0] *= 60  # the blank wins where another unit had 0.9
@@ -199,7 +199,7 @@ def test_model_that_says_blank(
 def test_model_that_writes_non_words(
     provoked: Provoked, listener: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    class Boundless(listener):  # type: ignore[misc]
+    class Boundless(listener):
         def hear(self, waveform: np.ndarray) -> np.ndarray:
             return np.ascontiguousarray(super().hear(waveform)[:, [0, 1, 2, 3, 6, 5, 4]])  # | and b exchanged
 

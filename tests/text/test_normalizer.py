@@ -87,8 +87,16 @@ TABLE = {
     ],
     # no rules of its own, but num2words knows it
     "de": [("Straße Nr. 12 & mehr", "straße nr zwölf mehr")],
+    # rules of its own, but num2words does not know it
+    "sw": [
+        ("Ng'ombe 5, 'ndiyo'", "ng'ombe ndiyo"),
+        ("Bw. Juma na Dkt. Asha n.k.", "bwana juma na daktari asha na kadhalika"),
+        ("k.m. ng’ambo; NYAMA-choma", "kwa mfano ng'ambo nyama choma"),
+        ("Maji & chai + uji, TV", "maji na chai jumlisha uji te ve"),
+        ("Дом A", "a"),
+    ],
     # neither
-    "sw": [("Ng'ombe 5, 'ndiyo'", "ng'ombe ndiyo")],
+    "ha": [("Ina 5, 'kwana'", "ina kwana")],
 }  # fmt: skip
 
 

@@ -130,7 +130,7 @@ def recordings(language: str, folders: Sequence[Path]) -> Recordings:
         else:
             text = texts.get(name, lowered.get(name.lower(), ""))
             uncertain = _matches(name, rules.uncertain) or bool(_OPTIONAL_WORDS.search(text))
-            items.append(Item(name, path, text, train_only=uncertain))
+            items.append(Item(name, path, text, part="train" if uncertain else ""))
     return Recordings(items, skipped)
 
 

@@ -35,8 +35,8 @@ class Item:
     id: str
     audio: Path
     text: str | None = None
-    # the transcript is not certain enough to judge by, so the utterance never goes to valid or test
-    train_only: bool = False
+    # the part it must go to, where that is decided already: a transcript too uncertain to judge by is for train only
+    part: str = ""
 
 
 @dataclass
@@ -216,10 +216,8 @@ def _parts(
     kept: Sequence[tuple[Item, int]], labels: dict[str, Labels], out: Path, options: PrepareOptions
 ) -> dict[str, Manifest]:
     sentences = {item.id: labels[item.id].sentences or (item.id,) for item, _ in kept}
-    uncertain = {item.id for item, _ in kept if item.train_only}
-    part_of = split_by_sentence(
-        sentences, valid=options.valid, test=options.test, seed=options.seed, train_only=uncertain
-    )
+    fixed = {item.id: item.part for item, _ in kept if item.part}
+    part_of = split_by_sentence(sentences, valid=options.valid, test=options.test, seed=options.seed, fixed=fixed)
     rows: dict[str, list[Utterance]] = {part: [] for part in PARTS}
     for item, samples in sorted(kept, key=lambda pair: pair[0].id):
         label = labels[item.id]

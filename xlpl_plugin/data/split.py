@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from types import MappingProxyType
+
+from xlpl_plugin.errors import XlplError
 
 PARTS = ("train", "valid", "test")
 
@@ -15,7 +17,7 @@ def split_by_sentence(
     valid: float,
     test: float,
     seed: int,
-    train_only: AbstractSet[str] = frozenset(),
+    fixed: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, str]:
     """Assign each id a part; ids that share a sentence, directly or through others, get the same one.
 
@@ -24,18 +26,25 @@ def split_by_sentence(
     Args:
         sentences: id -> its sentences (its own id where there is no text).
         valid, test: expected shares, each >= 0, together < 1.
-        train_only: ids that, with all that share a sentence with them, go to train.
+        fixed: id -> the part that it, and all that share a sentence with it, must go to.
+
+    Raises:
+        XlplError: ids that share a sentence are fixed to different parts.
     """
     groups = _connected(sentences)
-    forced = {groups[name] for name in train_only if name in groups}
-    return {
-        name: "train" if key in forced else _draw(key, valid=valid, test=test, seed=seed)
-        for name, key in groups.items()
-    }
+    forced: dict[str, str] = {}
+    for name, part in fixed.items():
+        if forced.setdefault(groups[name], part) != part:
+            raise XlplError(
+                f"{name}: fixed to {part}, and what shares a sentence with it to {forced[groups[name]]}",
+                expected="one part for all that share a sentence",
+            )
+    return {name: forced.get(key) or draw_part(key, valid=valid, test=test, seed=seed) for name, key in groups.items()}
 
 
-def _draw(key: str, *, valid: float, test: float, seed: int) -> str:
-    digest = hashlib.sha256(f"{seed}\t{key}".encode()).digest()
+def draw_part(sentence: str, *, valid: float, test: float, seed: int) -> str:
+    """Return the part of a sentence that stands alone, by its hash."""
+    digest = hashlib.sha256(f"{seed}\t{sentence}".encode()).digest()
     position = int.from_bytes(digest[:8], "big") / 2**64
     if position < test:
         return "test"

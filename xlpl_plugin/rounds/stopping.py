@@ -6,9 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.labels.alarms import collapsed
+from xlpl_plugin.labels.evidence import hears
 from xlpl_plugin.labels.signals import Signals
 
 ZERO_SHOT = ("stop", "warn", "off")
+
+_LOOK = "Look at some labels of round 0 before you spend hours on students, and compare sources with xlpl rank."
+_OTHER_SOURCE = (
+    "Students would learn noise. Train the source AM longer or on more languages, take sources that sound like the "
+    "target (xlpl rank compares them), check that lexicon and LM are the target's and in the units of the AM, and "
+    "listen to some recordings. stop.zero_shot=warn goes on all the same."
+)
 
 
 @dataclass
@@ -17,7 +26,8 @@ class StopConfig:
 
     # false: all rounds are run
     enabled: bool = True
-    # the run ends when the labels changed by less than this word error rate since the round before
+    # the run ends when the labels changed by less than this word error rate since the round before: their true word
+    # error rate cannot have changed by more
     change: float = 0.03
     # ... or after this many rounds in a row without a better label-free score
     patience: int = 2
@@ -56,10 +66,51 @@ class Verdict:
 
 
 def decide(history: Sequence[Signals], config: StopConfig) -> Decision:
-    """Judge the rounds of ``history``, round 0 first."""
-    return Decision(stop=False, best=len(history) - 1, reason="")
+    """Judge the rounds of ``history``, round 0 first.
+
+    The best round is that of the lowest label-free score among those without an alarm of a collapse, the last one of
+    those where there is no LM to score with.
+    """
+    best = best_round(history)
+    reason = _reason(history, best, config) if config.enabled else ""
+    return Decision(bool(reason), best, reason)
+
+
+def best_round(history: Sequence[Signals]) -> int:
+    """Return the round whose labels, and so whose model, are the best as far as can be told without references."""
+    rounds = range(len(history))
+    sound = [number for number in rounds if not collapsed(history[: number + 1])] or list(rounds)
+    scored = [(score, number) for number in sound if (score := history[number].label_free) is not None]
+    return min(scored)[1] if scored else sound[-1]
+
+
+def _reason(history: Sequence[Signals], best: int, config: StopConfig) -> str:
+    now = len(history) - 1
+    if now == 0:
+        verdict = go_no_go(history[0], config) if config.zero_shot == "stop" else None
+        return verdict.reason if verdict and verdict.go is False else ""
+    if now < config.min_rounds:
+        return ""
+    change = history[now].change
+    if change is not None and change < config.change:
+        return f"the labels changed by {change:.1%} since round {now - 1}, less than stop.change={config.change:.1%}"
+    if now - best >= config.patience:
+        return f"no round after round {best} was better (stop.patience={config.patience})"
+    return ""
 
 
 def go_no_go(first: Signals, config: StopConfig) -> Verdict:
-    """Judge the source AM by its labelling, round 0."""
-    return Verdict(None, "", "")
+    """Judge the source AM by its labelling, round 0: does it hear anything of the target?"""
+    if config.zero_shot == "off":
+        return Verdict(None, "stop.zero_shot=off", "")
+    if first.evidence is None:
+        return Verdict(None, "nothing is known: no tuning compared the audio with itself played backwards", _LOOK)
+    figures = f"the label-free score is {first.evidence:.3f} better forwards than backwards"
+    if first.evidence_error is not None:
+        figures += f" (standard error {first.evidence_error:.3f})"
+    heard = hears(first.evidence, first.evidence_error)
+    if heard:
+        return Verdict(True, f"the source AM hears the target: {figures}", "")
+    if heard is None:
+        return Verdict(None, f"it is doubtful whether the source AM hears the target: {figures}", _LOOK)
+    return Verdict(False, f"the source AM hears nothing of the target: {figures}", _OTHER_SOURCE)

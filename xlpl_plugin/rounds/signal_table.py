@@ -1,0 +1,62 @@
+"""The signals of all rounds as a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from xlpl_plugin.evaluation.table import render
+from xlpl_plugin.labels.signals import Signals
+
+# key of weights or signals -> title and form; shares are shown in per cent
+_WEIGHTS = {
+    "lm_weight": ("LM weight", "{:.2f}"),
+    "word_score": ("word score", "{:.2f}"),
+    "blank_penalty": ("blank penalty", "{:.2f}"),
+    "beam": ("beam", "{}"),
+}
+_SIGNALS = {
+    "label_free": ("label-free", "{:.3f}"),
+    "change": ("changed %", "{:.1%}"),
+    "evidence": ("evidence", "{:.3f}"),
+    "agreement": ("agreement %", "{:.1%}"),
+    "confidence": ("confidence", "{:.3f}"),
+    "lm_perplexity": ("perplexity", "{:.1f}"),
+    "letters_per_second": ("letters/s", "{:.1f}"),
+    "greedy_letters_per_second": ("greedy letters/s", "{:.1f}"),
+    "length_ratio": ("length ratio", "{:.2f}"),
+    "blank_share": ("blank %", "{:.1%}"),
+    "empty_share": ("empty %", "{:.1%}"),
+    "kept_share": ("kept %", "{:.1%}"),
+    "vocabulary": ("vocabulary", "{}"),
+    "top_word_share": ("top word %", "{:.1%}"),
+    "nonword_share": ("greedy non-words %", "{:.1%}"),
+    "histogram_distance": ("from text", "{:.3f}"),
+    "greedy_histogram_distance": ("greedy from text", "{:.3f}"),
+    "source_distance": ("greedy from source", "{:.3f}"),
+    "train_loss": ("train loss", "{:.2f}"),
+    "valid_loss": ("valid loss", "{:.2f}"),
+    "valid_uer": ("valid UER %", "{:.1%}"),
+}
+
+
+def signal_table(history: Sequence[Signals], weights: Sequence[Mapping[str, Any]]) -> str:
+    """Draw one row a round; what no round knows has no column.
+
+    Args:
+        history: signals of the rounds, round 0 first.
+        weights: the decoder's of each of them: lm_weight, word_score, blank_penalty and beam, if known.
+    """
+    rounds = [{**chosen, **vars(signals)} for chosen, signals in zip(weights, history, strict=True)]
+    columns = {
+        key: column for key, column in {**_WEIGHTS, **_SIGNALS}.items() if any(r.get(key) is not None for r in rounds)
+    }
+    rows = [
+        {"round": str(number), **{title: _cell(values.get(key), form) for key, (title, form) in columns.items()}}
+        for number, values in enumerate(rounds)
+    ]
+    return render(rows)
+
+
+def _cell(value: Any, form: str) -> str:
+    return "" if value is None else form.format(value).removesuffix("%")

@@ -151,7 +151,7 @@ def test_keeps_the_best_round(configure: Configure, project: Path, fake_run: Mod
 def test_a_hopeless_source_ends_the_run_where_that_is_asked_for(
     configure: Configure, project: Path, fake_run: ModuleType
 ) -> None:
-    deaf = measuring(fake_run, evidence=lambda number: 0.0)
+    deaf = measuring(fake_run, evidence=lambda number: -0.1, evidence_error=lambda number: 0.01)
     with pytest.raises(XlplError, match=r"no good for this target(.|\n)*stop\.zero_shot=warn"):
         iterate(configure("stop.zero_shot=stop"), actions=deaf)
     assert outcome(project)["verdict"]["go"] is False

@@ -13,7 +13,7 @@ from xlpl_plugin.rounds.options import IterateConfig
 @click.command("iterate")
 @click.argument("config", type=click.Path(path_type=Path))
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--dry-run", is_flag=True, help="Print rounds, steps, commands and the hours they need; run none of them.")
+@click.option("--dry-run", is_flag=True, help="Print rounds, steps, commands and the hours they need; run nothing.")
 @click.option("--no-probe", is_flag=True, help="With --dry-run: do not time a few updates of each kind of training.")
 @click.option("--from-round", type=int, metavar="K", help="Do round K and all later ones again.")
 @click.option("--until-round", type=int, metavar="K", help="End after round K; without it a later call goes on.")

@@ -19,14 +19,14 @@ from xlpl_plugin.labels.measuring import measure_labels
 from xlpl_plugin.labels.search import SearchConfig
 from xlpl_plugin.labels.selecting import SELECT_FILE, SelectConfig, select
 from xlpl_plugin.labels.signals import Signals
-from xlpl_plugin.labels.tuning import TuneConfig, read_evidence, read_units_per_second, tune, tuned
+from xlpl_plugin.labels.tuning import TuneConfig, read_units_per_second, tune, tuned
 from xlpl_plugin.labels.voting import VoteConfig, vote
+from xlpl_plugin.rounds.completing import complete_signals
 from xlpl_plugin.rounds.gathering import draw_sample, gather_labels
 from xlpl_plugin.rounds.launchers import LauncherConfig
 from xlpl_plugin.rounds.signal_table import signal_table
 from xlpl_plugin.rounds.steps import Emit, Extract, Gather, Label, Measure, Sample, Select, Step, Train, Tune, Vote
 from xlpl_plugin.rounds.training import last_checkpoints, run_training
-from xlpl_plugin.rounds.training_log import read_training_log
 
 
 @dataclass(frozen=True)
@@ -144,23 +144,6 @@ def _tuned(decoder: DecoderConfig, tuning: str) -> DecoderConfig:
     return tuned(decoder, tuning) if tuning else decoder
 
 
-def _of_training(step: Measure) -> dict[str, Any]:
-    """Return the last losses of the acoustic model that labelled, where its training logged some."""
-    if not step.training_log:
-        return {}
-    log = read_training_log(step.training_log)
-    train = log.train[-1][1] if log.train else None
-    valid, errors = log.valid[-1][1:] if log.valid else (None, None)
-    return {"train_loss": train, "valid_loss": valid, "valid_uer": errors}
-
-
-def _of_tuning(step: Measure) -> dict[str, Any]:
-    """Return the evidence for the acoustic model that labelled; weights kept from an earlier round say nothing."""
-    own = step.tuning and Path(step.tuning).parent == Path(step.out).parent
-    evidence = read_evidence(step.tuning) if own else None
-    return {"evidence": evidence.gain, "evidence_error": evidence.error} if evidence else {}
-
-
 def _vote(step: Vote, resources: Resources) -> None:
     config = VoteConfig(voters=list(step.labels), data=step.data, split=step.split, out=step.out, filter=step.filter)
     summary = vote(config)
@@ -178,7 +161,9 @@ def _measure(step: Measure, resources: Resources) -> None:
         previous=step.previous or None,
         sources=step.sources,
     )
-    now = replace(now, **_of_training(step), **_of_tuning(step))
+    # weights that were kept from an earlier round say nothing of the acoustic model of this one
+    own = step.tuning if Path(step.tuning).parent == Path(step.out).parent else None
+    now = complete_signals(now, log=step.training_log or None, tuning=own)
     before = [read_json(file) for file in step.history]
     history = [*(Signals(**entry["signals"]) for entry in before), now]
     raised = alarms(history)

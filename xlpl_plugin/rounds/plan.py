@@ -335,7 +335,7 @@ class _Planner:
                 search=config.tuning.search,
                 signals=config.signals,
                 sources=sources,
-                training_log=model.log,
+                training_log=model.log if number else "",
                 history=tuple(str(self.layout.signals(k)) for k in before),
                 previous=str(self.layout.labels(number - 1, split)) if number else "",
             )

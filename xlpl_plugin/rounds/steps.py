@@ -167,7 +167,7 @@ class Measure(Step):
     signals: SignalsConfig
     # labelled folders of the source languages
     sources: tuple[str, ...]
-    # train.log of the acoustic model that labelled ('' where it was given)
+    # train.log of the student that labelled ('' in round 0, whose model learnt from no pseudo-labels)
     training_log: str
     # signals.json of round 0 to the one before; the labels of that one ('' in round 0)
     history: tuple[str, ...]

@@ -77,7 +77,8 @@ def label(step: Label, resources: Resources) -> None:
 def measure(step: Measure, resources: Resources) -> None:
     assert all(Path(file).exists() for file in step.history)
     heard = int(digest(Path(step.labels) / "labels.jsonl")[:4], 16)
-    signals = Signals(**HEALTHY, vocabulary=700 + heard % 50, change=0.5 if step.round else None, label_free=1 / (1 + step.round))
+    change = 0.5 if step.round else None
+    signals = Signals(**HEALTHY, vocabulary=700 + heard % 50, change=change, label_free=1 / (1 + step.round))
     write(Path(step.out), json.dumps({"round": step.round, "weights": {}, "signals": asdict(signals), "alarms": []}))
 
 

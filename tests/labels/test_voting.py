@@ -118,7 +118,11 @@ def test_most_voices_win_and_records_come_through_unchanged(voters: Callable[...
     assert read_manifest(config.out, "train").ids == ["one", "three", "five"]
     provenance = json.loads((Path(config.out) / "provenance.json").read_text())
     # the two of the same ears are equally near; of equals the first is taken
-    assert list(provenance["won"].values()) == [2, 3, 0]
+    assert [voter["won"] for voter in provenance["voters"].values()] == [2, 3, 0]
+    assert list(provenance["voters"]) == config.voters
+    assert provenance["voters"][config.voters[1]]["trust"] == pytest.approx(
+        sum(record.confidence for record in read_labels(Path(config.voters[1]) / "labels.jsonl")) / 5, abs=1e-6
+    )
     assert provenance["summary"]["kept"] == 3
     assert (Path(config.out) / "dict.ltr.txt").read_text() == (Path(config.voters[1]) / "dict.ltr.txt").read_text()
 
@@ -153,34 +157,36 @@ def test_a_killed_vote_goes_on_to_the_same_bytes(voters: Callable[..., VoteConfi
     vote(config)
     assert [sha256(file) for file in files] == before
     assert not list(Path(config.out).rglob("*.part"))
-    assert json.loads((Path(config.out) / "provenance.json").read_text())["won"] == provenance["won"]
+    assert json.loads((Path(config.out) / "provenance.json").read_text())["voters"] == provenance["voters"]
 
 
 @pytest.mark.parametrize(
-    ("records", "winner"),
+    ("records", "trust", "winner"),
     [
         # of two the surer one
-        ([record("a b |", 0.3), record("b b |", 0.4)], 1),
+        ([record("a b |", 0.3), record("b b |", 0.4)], [1, 1], 1),
+        # unless its voter is less sure of all else: 0.3 * 0.5 against 0.4 * 0.3
+        ([record("a b |", 0.3), record("b b |", 0.4)], [0.5, 0.3], 0),
         # two that are alike outvote a surer one
-        ([record("a b a b |", 0.6), record("b b b b |", 0.9), record("a b a b |", 0.5)], 0),
-        # unless it is surer than both together: 0.9 + 0.2 * 2/5 against 0.4 + 0.9 * 2/5
-        ([record("a a a b |", 0.2), record("b b b b |", 0.9), record("a a a b |", 0.2)], 1),
+        ([record("a b a b |", 0.6), record("b b b b |", 0.9), record("a b a b |", 0.5)], [1, 1, 1], 0),
+        # unless it is surer than both together: 0.9 + 0.4 * 2/5 against 0.4 + 0.9 * 2/5
+        ([record("a a a b |", 0.2), record("b b b b |", 0.9), record("a a a b |", 0.2)], [1, 1, 1], 1),
         # the one in the middle: 0.5 * (4 + 5 + 4) / 5 against 0.5 * (5 + 4 + 3) / 5
-        ([record("a a a a |", 0.5), record("a a a b |", 0.5), record("a a b b |", 0.5)], 1),
+        ([record("a a a a |", 0.5), record("a a a b |", 0.5), record("a a b b |", 0.5)], [1, 1, 1], 1),
         # no words: only where there is nothing else
-        ([record("", 0.0), record("a |", 0.01), record("", 0.0)], 1),
-        ([record("", 0.0, "unreadable"), record("", 0.0)], 1),
-        ([record("", 0.0, "unreadable"), record("", 0.0, "unreadable")], 0),
+        ([record("", 0.0), record("a |", 0.01), record("", 0.0)], [1, 0, 1], 1),
+        ([record("", 0.0, "unreadable"), record("", 0.0)], [1, 1], 1),
+        ([record("", 0.0, "unreadable"), record("", 0.0, "unreadable")], [0, 0], 0),
     ],
 )
-def test_whose_label_is_taken(records: list[LabelRecord], winner: int) -> None:
-    assert elect(records) == winner
+def test_whose_label_is_taken(records: list[LabelRecord], trust: list[float], winner: int) -> None:
+    assert elect(records, trust) == winner
 
 
 @given(st.lists(st.tuples(st.text("ab|", max_size=6), st.floats(0.001, 1)), min_size=1, max_size=5))
 def test_another_voice_for_the_winner_leaves_it_the_winner(labels: list[tuple[str, float]]) -> None:
     records = [record(" ".join(units), confidence) for units, confidence in labels]
-    winner = records[elect(records)]
+    winner = records[elect(records, [1.0] * len(records))]
     assert bool(winner.words) == any(other.words for other in records)
     again = [winner, *records] if len(labels) % 2 else [*records, winner]
-    assert again[elect(again)].units == winner.units
+    assert again[elect(again, [1.0] * len(again))].units == winner.units

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -19,8 +18,6 @@ from xlpl_plugin.labels.filters import FilterConfig
 from xlpl_plugin.labels.finishing import LabelSummary, StoredRecords, finish, finished, remove_results
 from xlpl_plugin.labels.records import LabelRecord, agreement, record_line
 from xlpl_plugin.labels.shards import ShardStore, Sink, divide
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -45,7 +42,7 @@ def vote(config: VoteConfig, *, force: bool = False) -> LabelSummary:
     """Choose a label for every utterance; the files and what is returned are those of ``label``.
 
     A chosen label is the unchanged record of one voter, so its times and scores are of one acoustic model.
-    provenance.json says who was chosen how often (``won``).
+    provenance.json says under ``voters`` who was chosen how often.
 
     Raises:
         XlplError: fewer than two voters; labels that are unfinished, of other utterances or in other units; the folder
@@ -62,6 +59,7 @@ def vote(config: VoteConfig, *, force: bool = False) -> LabelSummary:
         remove_results(store.folder, config.split)
     if done := finished(store, config.split, config.filter):
         return done
+    trust = [_mean_confidence(voter, manifest) for voter in voters]
     if missing := set(store.missing()):
         store.sweep()
         store.note(units=voters[0].provenance["units"])
@@ -69,30 +67,29 @@ def vote(config: VoteConfig, *, force: bool = False) -> LabelSummary:
         for number, shard in enumerate(shards):
             block = list(islice(ballots, len(shard)))
             if number in missing:
-                _write(store, number, block)
-    won: Counter[int] = Counter()
-    for number in range(store.shards):
-        won.update({int(voter): count for voter, count in store.marker(number)["won"].items()})
-    about = {"config": asdict(config), "won": {path: won[voter] for voter, path in enumerate(config.voters)}}
+                _write(store, number, block, trust)
+    about = {"config": asdict(config), "voters": _turnout(store, config.voters, trust)}
     return finish(store, manifest, config.split, config.filter, about)
 
 
-def elect(records: Sequence[LabelRecord]) -> int:
+def elect(records: Sequence[LabelRecord], trust: Sequence[float]) -> int:
     """Return which of several labels of one utterance is nearest to all of them, those that are surer counting more.
 
-    Minimum Bayes risk over acoustic models: the label with the highest sum, over all labels with words, of confidence
-    times similarity (1 - edits of units / the longer length), its own included. So of two the surer one is chosen. A
-    label without words is chosen only where there is no other.
+    Minimum Bayes risk over acoustic models: the label with the highest sum of similarities (1 - edits of units / the
+    longer length) to all labels with words, its own included. Each counts as much as its confidence times ``trust``,
+    the mean confidence of its voter, so that hopeless models do not outvote a good one. Of two labels the one that
+    counts more is chosen. A label without words is chosen only where there is no other.
     """
     candidates = [number for number, record in enumerate(records) if record.words]
     if not candidates:
         return next((number for number, record in enumerate(records) if not record.error), 0)
     units = {number: records[number].units.split() for number in candidates}
+    counts = {number: records[number].confidence * trust[number] for number in candidates}
 
     def support(number: int) -> float:
-        return sum(records[other].confidence * agreement(units[number], units[other]) for other in candidates)
+        return sum(counts[other] * agreement(units[number], units[other]) for other in candidates)
 
-    return max(candidates, key=lambda number: (support(number), records[number].confidence))
+    return max(candidates, key=lambda number: (support(number), counts[number]))
 
 
 def _open_voters(config: VoteConfig, manifest: Manifest) -> list[ShardStore]:
@@ -145,8 +142,22 @@ def _ballots(voters: Sequence[ShardStore], manifest: Manifest) -> Iterator[tuple
     return zip(*(iter(StoredRecords(voter, manifest)) for voter in voters), strict=True)
 
 
-def _write(store: ShardStore, number: int, block: Sequence[Sequence[LabelRecord]]) -> None:
-    won = [elect(records) for records in block]
+def _mean_confidence(voter: ShardStore, manifest: Manifest) -> float:
+    """Return the mean over all utterances; those without words have none."""
+    total = sum(record.confidence for record in StoredRecords(voter, manifest))
+    return round(total / max(1, len(manifest.utterances)), 6)
+
+
+def _turnout(store: ShardStore, voters: Sequence[str], trust: Sequence[float]) -> dict[str, dict[str, float]]:
+    """Return for each voter how often it was chosen, and what its labels counted."""
+    won: Counter[int] = Counter()
+    for number in range(store.shards):
+        won.update({int(voter): count for voter, count in store.marker(number)["won"].items()})
+    return {path: {"won": won[voter], "trust": trust[voter]} for voter, path in enumerate(voters)}
+
+
+def _write(store: ShardStore, number: int, block: Sequence[Sequence[LabelRecord]], trust: Sequence[float]) -> None:
+    won = [elect(records, trust) for records in block]
 
     def payload(sink: Sink) -> None:
         for voter, records in zip(won, block, strict=True):

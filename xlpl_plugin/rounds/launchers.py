@@ -28,8 +28,8 @@ class LauncherConfig:
     processes: int = 1
     # torchrun, slurm: machines
     nodes: int = 1
-    # slurm, submitit_local: hydra.launcher.KEY=VALUE, such as hydra.launcher.timeout_min=2880 (slurm needs that one)
-    # or hydra.launcher.partition=gpu; torchrun: options of torch.distributed.run; with nodes the first machine's
+    # slurm, submitit_local: hydra.launcher.KEY=VALUE, such as hydra.launcher.timeout_min=2880 (needed) or
+    # hydra.launcher.partition=gpu; torchrun: options of torch.distributed.run; with nodes the first machine's
     # --rdzv-endpoint=HOST:PORT, and the printed command is started on the other machines by hand
     options: list[str] = field(default_factory=list)
 
@@ -70,9 +70,9 @@ class LauncherConfig:
                     f"launcher.options: {option!r} is none of {self.kind}",
                     expected=f"{_LAUNCHER}KEY=VALUE" if self.queued else "an option of torch.distributed.run",
                 )
-        if self.kind == SLURM and not self._has("timeout_min"):
+        if self.queued and not any(option.startswith(f"{_LAUNCHER}timeout_min=") for option in self.options):
             raise XlplError(
-                "launcher.kind=slurm has no time limit, and submitit would end the training after an hour",
+                f"launcher.kind={self.kind} has no time limit, and submitit would end the training after an hour",
                 expected="a time limit among launcher.options",
                 remedy="add hydra.launcher.timeout_min=MINUTES",
             )
@@ -82,9 +82,6 @@ class LauncherConfig:
                 expected="--rdzv-endpoint=HOST:PORT among launcher.options",
                 remedy="name the first machine and a free port of it",
             )
-
-    def _has(self, key: str) -> bool:
-        return any(option.startswith(f"{_LAUNCHER}{key}=") for option in self.options)
 
 
 def job_name(folder: Path) -> str:

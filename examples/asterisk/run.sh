@@ -50,12 +50,16 @@ fi
 if todo "$WORK/it-text/lm/lm.json"; then
   xlpl lm "$WORK/it-text/text.txt" "$WORK/it-text/words.txt" --heldout "$WORK/it-text/heldout.txt" --out "$WORK/it-text/lm"
 fi
+if todo "$WORK/it-text/letters/lm.json"; then
+  # a second opinion on each round's labels: over letters, from other counts than the words that decode
+  xlpl lm "$WORK/it-text/text.txt" --characters --order 6 --prune 0 --heldout "$WORK/it-text/heldout.txt" --out "$WORK/it-text/letters"
+fi
 
 say "source model, labels, rounds ($here/$SETTING.yaml)"
 xlpl iterate "$here/$SETTING.yaml"
 
 say "yardsticks: the source languages' own test parts, and the same model fine-tuned on the target's labels"
-source_am=$XLPL_RUN/source/training/checkpoints/checkpoint_last.pt
+source_am=$XLPL_RUN/source/model.pt
 for language in en es fr ru; do
   if todo "$XLPL_RUN/source/labels/$language/labels.jsonl"; then
     xlpl label am="$source_am" data="$WORK/$language" split=test out="$XLPL_RUN/source/labels/$language"
@@ -86,3 +90,4 @@ for language in en es fr ru; do
 done
 xlpl score --run "$XLPL_RUN" "topline=$topline/labels" --references "$WORK/it-references" --markdown \
   --json "$XLPL_RUN/score.json" --force
+xlpl report "$XLPL_RUN"

@@ -19,11 +19,12 @@ folder.mkdir(parents=True, exist_ok=True)
 assert os.environ["PYTHONUTF8"] == "1"
 
 place = folder / "updates"
+told = {"epoch": 1, "loss": "3.25", "ups": keys.get("fake.ups", "20"), "bsz": "2"}
 start = int(place.read_text()) if place.exists() else 0
 print(f"starting at update {start}")
 for update in range(start + 1, 11):
     time.sleep(float(keys.get("fake.seconds", 0)))
-    print(f"[train_inner][INFO] - {json.dumps({'epoch': 1, 'loss': '3.25', 'num_updates': str(update)})}")
+    print(f"[train_inner][INFO] - {json.dumps({**told, 'num_updates': str(update)})}")
     (folder / "updates.new").write_text(str(update))
     (folder / "updates.new").replace(place)
     if keys.get("fake.fail_at") == str(update):

@@ -30,7 +30,7 @@ from xlpl_plugin.rounds.training import run_training
 
 Configure = Callable[..., IterateConfig]
 Results = Callable[[Path], dict[str, Any]]
-STEPS = 28  # of two rounds with one eval split; the test of the plan counts them one by one
+STEPS = 30  # of two rounds with one eval split; the test of the plan counts them one by one
 
 
 class Counting:
@@ -264,7 +264,7 @@ def test_labels_without_a_word_cannot_teach(configure: Configure, project: Path,
 def test_two_drivers_do_not_share_a_run(
     configure: Configure, project: Path, fake_run: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("xlpl_plugin.rounds.driver._LOCK_PATIENCE", 0.0)
+    monkeypatch.setattr("xlpl_plugin.rounds.lock._PATIENCE", 0.0)
 
     def second(step: Any, resources: Any) -> None:
         iterate(configure(), actions=fake_run.FAKES)
@@ -283,6 +283,6 @@ def test_damaged_state_is_named(configure: Configure, project: Path, fake_run: M
 def test_dry_run_prints_steps_and_commands_and_writes_nothing(project: Path) -> None:
     result = CliRunner().invoke(command, [str(project / "run.yaml"), "rounds=1", "--dry-run"], catch_exceptions=False)
     assert result.exit_code == 0
-    assert "[ ] round-1/train\n" in result.output
+    assert "round-1/train:\n" in result.output
     assert "fake_trainer.py --config-dir" in result.output
     assert not (project / "run").exists()

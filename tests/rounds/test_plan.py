@@ -66,6 +66,7 @@ def test_order_of_steps(configure: Configure) -> None:
         *(f"round-0/{name}" for name in labelling),
         "round-1/gather",
         "round-1/train",
+        "round-1/model",
         *(f"round-1/{name}" for name in labelling),
     ]
 
@@ -87,7 +88,7 @@ def test_every_step_needs_only_earlier_ones_and_owns_its_output(configure: Confi
     for step in plan:
         assert set(step.needs) <= seen, step.name
         seen.add(step.name)
-    assert [step.name for step in plan[:2]] == ["source/train", "source/average"]
+    assert [step.name for step in plan[:2]] == ["source/train", "source/model"]
     assert sum(step.name.endswith("/tune") for step in plan) == 1
     outs = [Path(step.out) for step in plan]
     assert not any(a in b.parents or a == b for a in outs for b in outs if a is not b)
@@ -107,7 +108,7 @@ def test_students_start_where_the_configuration_says(configure: Configure, proje
     )
     assert first.init_from == f"{project}/source.pt"
     assert second.init_from == ""
-    assert third.init_from == str(second.checkpoints / "checkpoint_last.pt")
+    assert third.init_from == f"{project}/run/round-2/model.pt"
 
 
 def test_changes_of_a_round_come_after_the_students(configure: Configure) -> None:
@@ -120,7 +121,7 @@ def test_changes_of_a_round_come_after_the_students(configure: Configure) -> Non
     )
     assert first.overrides == ("a.b=1",)
     assert second.overrides == ("a.b=1", "a.b=2")
-    assert second.init_from.endswith("round-1/training/checkpoints/checkpoint_best.pt")
+    assert second.init_from.endswith("round-1/model.pt")
 
 
 def test_tuning_switched_off_leaves_the_decoders_weights(configure: Configure) -> None:

@@ -7,21 +7,34 @@ from pathlib import Path
 import click
 
 from xlpl_plugin.config import load_config
-from xlpl_plugin.rounds.driver import describe, iterate
 from xlpl_plugin.rounds.options import IterateConfig
 
 
 @click.command("iterate")
 @click.argument("config", type=click.Path(path_type=Path))
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--dry-run", is_flag=True, help="Print the steps and the training commands; write nothing.")
+@click.option("--dry-run", is_flag=True, help="Print rounds, steps, commands and the hours they need; run nothing.")
+@click.option("--no-probe", is_flag=True, help="With --dry-run: do not time a few updates of each kind of training.")
+@click.option("--from-round", type=int, metavar="K", help="Do round K and all later ones again.")
+@click.option("--until-round", type=int, metavar="K", help="End after round K; without it a later call goes on.")
 @click.option("--force", is_flag=True, help="Accept a changed configuration: do again what the change touches.")
-def command(config: Path, overrides: tuple[str, ...], dry_run: bool, force: bool) -> None:
+def command(
+    config: Path,
+    overrides: tuple[str, ...],
+    dry_run: bool,
+    no_probe: bool,
+    from_round: int | None,
+    until_round: int | None,
+    force: bool,
+) -> None:
     """Run rounds: the source AM labels the target's audio, a student learns from that and labels it, and so on.
 
-    CONFIG is a YAML file. The same command goes on where an earlier one stopped. Each training is a
-    fairseq-hydra-train command, printed and stored as round-K/training/command.txt. No key takes references: score
-    afterwards, with 'xlpl score --run'.
+    CONFIG is a YAML file. The same command goes on where an earlier one stopped or was killed. Each training is a
+    fairseq-hydra-train command, printed and stored as round-K/training/command.txt; typed by hand it gives the same
+    model. No key takes references: score afterwards, with 'xlpl score --run'.
+
+    After each round result.json in the run directory names the round whose labels look best, and its model. The run
+    ends early when labels hardly change any more or look worse (stop.*). Look at it with 'xlpl report'.
 
     \b
     out: runs/it
@@ -31,21 +44,31 @@ def command(config: Path, overrides: tuple[str, ...], dry_run: bool, force: bool
     decoder: {lexicon: data/it/lexicon.txt, lm: data/it/lm.bin}
     student:
       config_dir: config
-      config_name: student
-      init: source
-      mix: [data/en]
+      config_name: train
+      init: source            # or previous, scratch
+      checkpoint: last        # the next teacher: or best, average, ema, label_free
+      max_update: 4000
+      lr: 0.0005
+      mix: [data/en]          # labelled speech of the source, half of it in each epoch
       mix_weights: [0.5]
-    changes:
-      - {round: 1, overrides: [optimization.max_update=2000]}
+    changes:                  # exceptions for single rounds
+      - {round: 1, max_update: 2000, tune: false, share: 0.5}
+    launcher: {kind: torchrun, processes: 4}   # or local, slurm
 
     \b
     xlpl iterate it.yaml --dry-run
     xlpl iterate it.yaml
     xlpl iterate it.yaml rounds=5 --force
-    xlpl score --run runs/it --references data/it
+    xlpl iterate it.yaml --from-round 3
+    xlpl score --run runs/it --references data/it-references --json runs/it/score.json
+    xlpl report runs/it
     """
     options = load_config(IterateConfig, config, overrides)
     if dry_run:
-        click.echo("\n".join(describe(options)))
+        from xlpl_plugin.rounds.preview import describe
+
+        click.echo(describe(options, probe=not no_probe))
     else:
-        iterate(options, force=force)
+        from xlpl_plugin.rounds.driver import iterate
+
+        iterate(options, force=force, from_round=from_round, until_round=until_round)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,21 @@ from typing import Any
 from tqdm import tqdm
 
 from xlpl_plugin.decoding import DecoderConfig
-from xlpl_plugin.evaluation.table import render
 from xlpl_plugin.files import read_json, write_json
-from xlpl_plugin.labels.criteria import JudgingLM, Level
-from xlpl_plugin.labels.emissions import Emissions, EmitConfig, emit
+from xlpl_plugin.labels.alarms import alarms
+from xlpl_plugin.labels.emissions import EmitConfig, emit
 from xlpl_plugin.labels.generator import LabelConfig, label
-from xlpl_plugin.labels.records import LABELS_FILE, LabelRecord, read_labels
-from xlpl_plugin.labels.signals import Signals, alarms, blank_share, label_free_score, measure
+from xlpl_plugin.labels.measuring import measure_labels
+from xlpl_plugin.labels.search import SearchConfig
+from xlpl_plugin.labels.selecting import SELECT_FILE, SelectConfig, select
+from xlpl_plugin.labels.signals import Signals
 from xlpl_plugin.labels.tuning import TuneConfig, read_units_per_second, tune, tuned
-from xlpl_plugin.rounds.gathering import gather_labels
-from xlpl_plugin.rounds.steps import Average, Emit, Gather, Label, Measure, Step, Train, Tune
+from xlpl_plugin.labels.voting import VoteConfig, vote
+from xlpl_plugin.rounds.completing import complete_signals
+from xlpl_plugin.rounds.gathering import draw_sample, gather_labels
+from xlpl_plugin.rounds.launchers import LauncherConfig
+from xlpl_plugin.rounds.signal_table import signal_table
+from xlpl_plugin.rounds.steps import Emit, Extract, Gather, Label, Measure, Sample, Select, Step, Train, Tune, Vote
 from xlpl_plugin.rounds.training import last_checkpoints, run_training
 
 
@@ -29,6 +34,7 @@ class Resources:
     """What a run may use of this machine; none of it changes a result."""
 
     trainer: tuple[str, ...]
+    launcher: LauncherConfig
     workers: int
     device: str
     max_seconds: float
@@ -44,13 +50,40 @@ def _gather(step: Gather, resources: Resources) -> None:
 
 
 def _train(step: Train, resources: Resources) -> None:
-    run_training(step, resources.trainer, keep_open=resources.keep_open)
+    run_training(step, resources.trainer, resources.launcher, keep_open=resources.keep_open)
 
 
-def _average(step: Average, resources: Resources) -> None:
-    from xlpl_plugin.models.checkpoint import average_checkpoints  # torch, which most steps do without
+def _extract(step: Extract, resources: Resources) -> None:
+    from xlpl_plugin.models.checkpoint import average_checkpoints, extract_model  # torch, which most steps do without
 
-    average_checkpoints(last_checkpoints(Path(step.checkpoints), step.count), step.out, force=True)
+    folder = Path(step.checkpoints)
+    if step.how == "average":
+        average_checkpoints(last_checkpoints(folder, step.count), step.out, force=True)
+    else:
+        name = "best" if step.how == "best" else "last"
+        extract_model(folder / f"checkpoint_{name}.pt", step.out, ema=step.how == "ema", force=True)
+
+
+def _select(step: Select, resources: Resources) -> None:
+    folder = Path(step.out).parent
+    config = SelectConfig(
+        checkpoints=[str(path) for path in last_checkpoints(Path(step.checkpoints), step.count)],
+        data=step.data,
+        split=step.split,
+        out=str(folder),
+        model=step.out,
+        decoder=_tuned(step.decoder, step.tuning),
+        search=_held_to_length(step.search, step.length_from),
+        max_seconds=resources.max_seconds,
+        device=resources.device,
+        workers=resources.workers,
+    )
+    best = select(config, force=True).best
+    _say(f"{step.name}: {Path(best.checkpoint).name} labels best, judged without labels ({folder / SELECT_FILE})")
+
+
+def _sample(step: Sample, resources: Resources) -> None:
+    draw_sample(step)
 
 
 def _emit(step: Emit, resources: Resources) -> None:
@@ -66,9 +99,6 @@ def _emit(step: Emit, resources: Resources) -> None:
 
 
 def _tune(step: Tune, resources: Resources) -> None:
-    search = step.search
-    if step.length_from and not search.units_per_second:
-        search = replace(search, units_per_second=read_units_per_second(step.length_from))
     config = TuneConfig(
         am=step.am,
         emissions=step.emissions,
@@ -76,7 +106,7 @@ def _tune(step: Tune, resources: Resources) -> None:
         split=step.split,
         out=step.out,
         decoder=step.decoder,
-        search=search,
+        search=_held_to_length(step.search, step.length_from),
         workers=resources.workers,
     )
     tuning = tune(config, force=True)
@@ -85,6 +115,13 @@ def _tune(step: Tune, resources: Resources) -> None:
         f"{step.name}: LM weight {best.lm_weight}, word score {best.word_score}, blank penalty {best.blank_penalty}"
         + ("" if tuning.trusted else " (no trial passed the guards: this is the least bad one)")
     )
+
+
+def _held_to_length(search: SearchConfig, tuning: str) -> SearchConfig:
+    """Ask for as many units as the acoustic model tuned in that folder expected, unless the user said how many."""
+    if not tuning or search.units_per_second:
+        return search
+    return replace(search, units_per_second=read_units_per_second(tuning))
 
 
 def _label(step: Label, resources: Resources) -> None:
@@ -107,63 +144,36 @@ def _tuned(decoder: DecoderConfig, tuning: str) -> DecoderConfig:
     return tuned(decoder, tuning) if tuning else decoder
 
 
+def _vote(step: Vote, resources: Resources) -> None:
+    config = VoteConfig(voters=list(step.labels), data=step.data, split=step.split, out=step.out, filter=step.filter)
+    summary = vote(config)
+    _say(f"{step.name}: kept {summary.kept} of {summary.utterances} labels, {summary.words} words")
+
+
 def _measure(step: Measure, resources: Resources) -> None:
     """Write signals.json and print the signals of all rounds so far, with alarms."""
-    emissions = Emissions(step.emissions)
-    labels = read_labels(Path(step.labels) / LABELS_FILE)
-    now = measure(
-        labels,
-        blank_share(emissions[key] for key in emissions.ids),
-        previous=read_labels(Path(step.previous) / LABELS_FILE) if step.previous else None,
-        label_free=_label_free(step, labels),
+    now = measure_labels(
+        step.labels,
+        emissions=step.emissions,
+        decoder=step.decoder,
+        search=step.search,
+        config=step.signals,
+        previous=step.previous or None,
+        sources=step.sources,
     )
+    # weights that were kept from an earlier round say nothing of the acoustic model of this one
+    own = step.tuning if Path(step.tuning).parent == Path(step.out).parent else None
+    now = complete_signals(now, log=step.training_log or None, tuning=own)
     before = [read_json(file) for file in step.history]
     history = [*(Signals(**entry["signals"]) for entry in before), now]
     raised = alarms(history)
     decoder = _tuned(step.decoder, step.tuning)
-    weights = {
-        "lm_weight": decoder.lm_weight,
-        "word_score": decoder.word_score,
-        "blank_penalty": decoder.blank_penalty,
-    }
+    weights = {key: getattr(decoder, key) for key in ("lm_weight", "word_score", "blank_penalty", "beam")}
     write_json(step.out, {"round": step.round, "weights": weights, "signals": asdict(now), "alarms": raised})
     table = signal_table(history, [*(entry["weights"] for entry in before), weights])
     _say(f"what the labels of the train split tell (no references):\n{table}")
     for alarm in raised:
         _say(f"ALARM, round {step.round}: {alarm.name}. {alarm.message}\n  to do: {alarm.advice}")
-
-
-def _label_free(step: Measure, labels: Sequence[LabelRecord]) -> float | None:
-    judge = step.search.judge or step.decoder.lm
-    if not judge:
-        return None
-    level: Level = "units" if step.search.judge_level == "units" else "words"
-    return label_free_score(labels, JudgingLM(judge, level), step.search.criterion)
-
-
-def signal_table(history: Sequence[Signals], weights: Sequence[Mapping[str, float]]) -> str:
-    """Draw one row a round."""
-    rows = [
-        {
-            "round": str(number),
-            "LM weight": f"{chosen['lm_weight']:.2f}",
-            "word score": f"{chosen['word_score']:.2f}",
-            "blank penalty": f"{chosen['blank_penalty']:.2f}",
-            "letters/s": f"{signals.letters_per_second:.1f}",
-            "greedy letters/s": f"{signals.greedy_letters_per_second:.1f}",
-            "blank %": f"{100 * signals.blank_share:.1f}",
-            "empty %": f"{100 * signals.empty_share:.1f}",
-            "kept %": f"{100 * signals.kept_share:.1f}",
-            "vocabulary": str(signals.vocabulary),
-            "top word %": f"{100 * signals.top_word_share:.1f}",
-            "agreement %": f"{100 * signals.agreement:.1f}",
-            "confidence": f"{signals.confidence:.3f}",
-            "label-free": "" if signals.label_free is None else f"{signals.label_free:.3f}",
-            "changed %": "" if signals.change is None else f"{100 * signals.change:.1f}",
-        }
-        for number, (signals, chosen) in enumerate(zip(history, weights, strict=True))
-    ]
-    return render(rows)
 
 
 def _say(text: str) -> None:
@@ -173,9 +183,12 @@ def _say(text: str) -> None:
 ACTIONS: Mapping[type[Step], Action] = {
     Gather: _gather,
     Train: _train,
-    Average: _average,
+    Extract: _extract,
+    Select: _select,
+    Sample: _sample,
     Emit: _emit,
     Tune: _tune,
     Label: _label,
+    Vote: _vote,
     Measure: _measure,
 }

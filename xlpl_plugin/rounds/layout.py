@@ -2,10 +2,15 @@
 
     RUN/config.yaml              the frozen configuration
         plan.json, state.json    the steps, and which of them are done
-        source/                  training of the source acoustic model, where the run trains it
+        result.json              the best round so far, its model, and why the run ended, if it has
+        source/                  training/ and model.pt of the source acoustic model, where the run trains it;
+                                 source-2/ and on are the voters'
         round-K/data/            what the student of round K learns from: the labels of round K-1
         round-K/training/        its checkpoints/, command.txt, train.log and hydra's record
+        round-K/model.pt         its weights alone, which all later steps read
         round-K/emissions/SPLIT, round-K/tuning, round-K/labels/SPLIT, round-K/signals.json
+        round-K/sample/          the recordings that round K labels, where that is only a share
+        round-0/voter-K/         what each voter heard, where several source models vote
 
 Round 0 has no training: it is the source acoustic model's labelling.
 """
@@ -27,7 +32,12 @@ class RunLayout:
         self.plan = self.run / "plan.json"
         self.state = self.run / "state.json"
         self.lock = self.run / "run.lock"
+        self.result = self.run / "result.json"
         self.source = self.run / "source"
+
+    def source_of(self, number: int) -> Path:
+        """Return the folder of a source acoustic model; the first is the one that students start from."""
+        return self.source if number == 1 else self.source.with_name(f"{self.source.name}-{number}")
 
     def round(self, number: int) -> Path:
         return self.run / f"round-{number}"
@@ -37,6 +47,12 @@ class RunLayout:
 
     def training(self, number: int) -> Path:
         return self.round(number) / "training"
+
+    def model(self, number: int) -> Path:
+        return self.round(number) / "model.pt"
+
+    def sample(self, number: int) -> Path:
+        return self.round(number) / "sample"
 
     def emissions(self, number: int, split: str) -> Path:
         return self.round(number) / "emissions" / split

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from omegaconf import MISSING
 
 from xlpl_plugin.decoding.options import DecoderConfig
-from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import must_exist
 from xlpl_plugin.labels.filters import FilterConfig
 from xlpl_plugin.labels.search import SearchConfig
+from xlpl_plugin.labels.signals import SignalsConfig
+from xlpl_plugin.rounds.launchers import LauncherConfig
+from xlpl_plugin.rounds.stopping import StopConfig
 
-INITS = ("source", "previous", "scratch")
-CHECKPOINTS = ("last", "best", "average")
 # value of filter.other: the labels of the round before
 PREVIOUS = "previous"
-# set by the driver for every training; a user's override of them would be lost or break the run
-_OWNED = (
-    "common.user_dir",
-    "task.data",
-    "task.init_from",
-    "task.mix",
-    "task.mix_weights",
-    "checkpoint.save_dir",
-    "dataset.train_subset",
-    "dataset.valid_subset",
-)
 
 
 @dataclass
@@ -39,15 +25,21 @@ class TrainingConfig:
     config_dir: str = ""
     # name of the YAML file, without .yaml
     config_name: str = ""
-    # key=value as for fairseq-hydra-train, such as optimization.max_update=4000
+    # key=value as for fairseq-hydra-train, such as optimizer.weight_decay=0.1
     overrides: list[str] = field(default_factory=list)
+    # peak learning rate; 0: the YAML file's or the overrides'
+    lr: float = 0.0
+    # length in updates; 0: the YAML file's or the overrides'
+    max_update: int = 0
     # labelled prepared folders whose train split is mixed in (task.mix), usually the sources
     mix: list[str] = field(default_factory=list)
     # for each of them the share of it drawn each epoch: 0.5 half of its rows, 2.0 each row twice
     mix_weights: list[float] = field(default_factory=list)
-    # the trained model is: last (checkpoint), best (by the loss on held-out labels), average (of the last ones)
+    # the trained model is: last (checkpoint), best (by the error rate on held-out labels), average (of the last
+    # ones), ema (fairseq's moving average of the weights), label_free (the best of the last ones on the target's
+    # audio, by the criterion of tuning.search)
     checkpoint: str = "last"
-    # with checkpoint=average: how many of the last saved checkpoints
+    # with checkpoint=average or label_free: how many of the last saved checkpoints
     average: int = 5
 
 
@@ -61,7 +53,7 @@ class StudentConfig(TrainingConfig):
 
 @dataclass
 class RoundChanges:
-    """What one round does otherwise than `student` says."""
+    """What one round does otherwise than `student`, `target` and `tuning` say."""
 
     # the round meant, from 1
     round: int = MISSING
@@ -69,8 +61,19 @@ class RoundChanges:
     init: str = ""
     # added after the student's
     overrides: list[str] = field(default_factory=list)
+    # as in student; 0: no change
+    lr: float = 0.0
+    # as in student; 0: no change
+    max_update: int = 0
     # replace the student's; empty: no change
     mix_weights: list[float] = field(default_factory=list)
+    # as in student; empty: no change
+    checkpoint: str = ""
+    # share of the target's train split that this round labels; 0: as in target
+    share: float = 0.0
+    # whether the decoder's weights are sought anew in this round, or kept from the last round that sought them;
+    # null: as in tuning
+    tune: bool | None = None
 
 
 @dataclass
@@ -95,6 +98,8 @@ class TargetConfig:
     train_split: str = "train"
     # labelled as well, and used for the validation loss alone
     valid_split: str = "valid"
+    # share of the train split that each round labels, drawn anew in each
+    share: float = 1.0
     # labelled after each round for a later 'xlpl score'; they decide nothing
     eval_splits: list[str] = field(default_factory=list)
 
@@ -121,6 +126,8 @@ class IterateConfig:
     rounds: int = 3
     # the acoustic model that labels first
     source: SourceConfig = field(default_factory=SourceConfig)
+    # more source AMs: what they and `source` hear in round 0 is put to the vote; students start from `source`
+    voters: list[SourceConfig] = field(default_factory=list)
     # what is labelled
     target: TargetConfig = field(default_factory=TargetConfig)
     # lexicon, LM and beam; the weights here are used where tuning is off
@@ -134,6 +141,15 @@ class IterateConfig:
     student: StudentConfig = field(default_factory=StudentConfig)
     # exceptions for single rounds
     changes: list[RoundChanges] = field(default_factory=list)
+    # what is measured after each round, without references
+    signals: SignalsConfig = field(default_factory=SignalsConfig)
+    # when a run ends before its last round
+    stop: StopConfig = field(default_factory=StopConfig)
+    # checkpoints that are deleted once model.pt stands beside them, as a round is finished: old (all but those of the
+    # newest and of the best round), all, none
+    delete_checkpoints: str = "old"
+    # what trainings run on: this machine, several processes, a cluster
+    launcher: LauncherConfig = field(default_factory=LauncherConfig)
     # decoding processes
     workers: int = 1
     # seconds of audio the acoustic model takes at a time when it labels
@@ -142,131 +158,3 @@ class IterateConfig:
     device: str = "cpu"
     # how the trainer is started; empty: the fairseq-hydra-train beside this Python
     train_command: list[str] = field(default_factory=list)
-
-
-def check(config: IterateConfig) -> None:
-    """Refuse what cannot run before anything is written.
-
-    Raises:
-        XlplError: values that do not fit together, or a file that is missing.
-    """
-    config.decoder.check()
-    _at_least("rounds", config.rounds, 0)
-    _at_least("workers", config.workers, 1)
-    _check_source(config.source)
-    _check_target(config.target)
-    config.filter.check()
-    config.tuning.search.check()
-    files = {
-        "a lexicon": config.decoder.lexicon,
-        "a KenLM model": config.decoder.lm,
-        "a KenLM model that judges": config.tuning.search.judge,
-        "normalised text of the target": config.tuning.search.text,
-        "an n-gram model over units": config.filter.letters_lm,
-        "a lexicon of known words": config.filter.vocabulary,
-    }
-    for what, path in files.items():
-        if path:
-            must_exist(path, what)
-    if config.filter.other not in ("", PREVIOUS):
-        for split in _splits(config.target):
-            must_exist(Path(config.filter.other) / split, "other labels, a folder for each split")
-    if config.tuning.enabled and not config.decoder.lm:
-        raise XlplError(
-            "tuning is on, but there is no LM whose weight could be tuned",
-            expected="decoder.lexicon and decoder.lm",
-            remedy="set them, or set tuning.enabled=false",
-        )
-    if config.rounds:
-        _check_training("student", config.student)
-        _one_of("student.init", config.student.init, INITS)
-        _check_changes(config)
-
-
-def _check_source(source: SourceConfig) -> None:
-    if bool(source.checkpoint) == bool(source.data):
-        raise XlplError(
-            "the source AM is given twice" if source.data else "no source AM",
-            expected="either source.checkpoint, or source.data and source.training",
-        )
-    if source.checkpoint:
-        must_exist(source.checkpoint, "the source AM's checkpoint")
-        return
-    for split in ("train", "valid"):
-        for suffix in ("tsv", "ltr"):
-            must_exist(Path(source.data) / f"{split}.{suffix}", "labelled source data prepared by 'xlpl prepare'")
-    _check_training("source.training", source.training)
-
-
-def _check_target(target: TargetConfig) -> None:
-    splits = _splits(target)
-    if len(set(splits)) != len(splits):
-        raise XlplError(
-            f"a split stands twice among {', '.join(splits)}",
-            expected="train_split, valid_split and eval_splits all different",
-            remedy="audio that is scored later must not be trained on",
-        )
-    for split in splits:
-        must_exist(Path(target.data) / f"{split}.tsv", "a manifest of the target's audio")
-
-
-def _splits(target: TargetConfig) -> list[str]:
-    return [target.train_split, target.valid_split, *target.eval_splits]
-
-
-def _check_training(key: str, training: TrainingConfig) -> None:
-    if not training.config_dir or not training.config_name:
-        raise XlplError(
-            f"{key} does not say how to train",
-            expected=f"{key}.config_dir and {key}.config_name, a YAML file of fairseq-hydra-train",
-        )
-    must_exist(Path(training.config_dir) / f"{training.config_name}.yaml", f"the YAML file of {key}")
-    _one_of(f"{key}.checkpoint", training.checkpoint, CHECKPOINTS)
-    _at_least(f"{key}.average", training.average, 1)
-    _check_overrides(f"{key}.overrides", training.overrides)
-    _check_weights(f"{key}.mix_weights", training.mix_weights, len(training.mix))
-    for folder in training.mix:
-        must_exist(Path(folder) / "train.ltr", f"a labelled prepared folder for {key}.mix")
-
-
-def _check_changes(config: IterateConfig) -> None:
-    numbers = [change.round for change in config.changes]
-    for change in config.changes:
-        key = f"changes (round {change.round})"
-        if not 1 <= change.round <= config.rounds or numbers.count(change.round) > 1:
-            raise XlplError(f"{key} cannot be used", expected=f"each round from 1 to {config.rounds} at most once")
-        if change.init:
-            _one_of(f"{key}: init", change.init, INITS)
-        _check_overrides(f"{key}: overrides", change.overrides)
-        if change.mix_weights:
-            _check_weights(f"{key}: mix_weights", change.mix_weights, len(config.student.mix))
-
-
-def _check_overrides(key: str, overrides: Iterable[str]) -> None:
-    for override in overrides:
-        name = override.partition("=")[0].lstrip("+~")
-        if "=" not in override and not override.startswith("~"):
-            raise XlplError(
-                f"{key}: {override!r} has no '='", expected="key=value, such as optimization.max_update=4000"
-            )
-        if name in _OWNED:
-            raise XlplError(f"{key}: {name} is set by the driver", expected="another key", remedy="leave it out")
-
-
-def _check_weights(key: str, weights: list[float], folders: int) -> None:
-    if len(weights) != folders or any(not 0 < weight < float("inf") for weight in weights):
-        raise XlplError(f"{key}={weights}", expected=f"one number above 0 for each of the {folders} folders of mix")
-
-
-def _one_of(key: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise XlplError(f"{key}={value!r}", expected=f"one of {', '.join(known)}")
-
-
-def _at_least(key: str, value: int, least: int) -> None:
-    if value < least:
-        raise XlplError(f"{key}={value}", expected=f"a whole number of at least {least}")
-
-
-def changes_of(config: IterateConfig, number: int) -> RoundChanges:
-    return next((change for change in config.changes if change.round == number), RoundChanges(round=number))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import read_json, write_json
+from xlpl_plugin.rounds.steps import Step
 
 
 @dataclass(frozen=True)
@@ -27,9 +29,12 @@ class RunState:
     def __init__(self, file: str | Path) -> None:
         self.file = Path(file)
         self._steps: dict[str, Progress] = {}
+        self._redo_from: int | None = None
         if self.file.exists():
             try:
-                self._steps = {name: Progress(**entry) for name, entry in read_json(self.file)["steps"].items()}
+                stored = read_json(self.file)
+                self._steps = {name: Progress(**entry) for name, entry in stored["steps"].items()}
+                self._redo_from = stored.get("redo_from")
             except (KeyError, TypeError, AttributeError) as error:
                 raise XlplError(
                     f"not the state of a run ({error})",
@@ -50,6 +55,26 @@ class RunState:
         progress = self._steps.get(name)
         return progress is not None and progress.fingerprint != fingerprint
 
+    def redo(self, plan: Sequence[Step], number: int) -> None:
+        """Forget that the steps of round ``number`` and later ones were done, so that they are begun anew.
+
+        Does nothing where that has been asked for and the run has not come to its end since: then the same command
+        goes on.
+        """
+        if self._redo_from == number:
+            return
+        self._redo_from = number
+        for step in plan:
+            if step.round >= number:
+                self._steps.pop(step.name, None)
+        self._write()
+
+    def end(self) -> None:
+        """Note that the run has come to its end."""
+        if self._redo_from is not None:
+            self._redo_from = None
+            self._write()
+
     def begin(self, name: str, fingerprint: str) -> None:
         self._set(name, Progress(fingerprint, done=False))
 
@@ -59,4 +84,8 @@ class RunState:
 
     def _set(self, name: str, progress: Progress) -> None:
         self._steps[name] = progress
-        write_json(self.file, {"steps": {key: asdict(value) for key, value in self._steps.items()}})
+        self._write()
+
+    def _write(self) -> None:
+        steps = {key: asdict(value) for key, value in self._steps.items()}
+        write_json(self.file, {"steps": steps, "redo_from": self._redo_from})

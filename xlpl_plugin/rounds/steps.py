@@ -15,6 +15,10 @@ from pathlib import Path
 from xlpl_plugin.decoding.options import DecoderConfig
 from xlpl_plugin.labels.filters import FilterConfig
 from xlpl_plugin.labels.search import SearchConfig
+from xlpl_plugin.labels.signals import SignalsConfig
+
+# the "round" of the steps that make source acoustic models, before round 0
+SOURCE = -1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +46,7 @@ class Gather(Step):
 class Train(Step):
     """Train an acoustic model on ``data`` in a child process; its checkpoints go to ``out``/checkpoints.
 
-    ``makes`` is the checkpoint there that the next steps read ('' where they average several).
+    ``makes`` is the checkpoint there that the next step reads ('' where it reads several).
     """
 
     data: str
@@ -64,11 +68,41 @@ class Train(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Average(Step):
-    """Average the weights of the last ``count`` checkpoints of a training."""
+class Extract(Step):
+    """Write the weights alone of a training's model, or of the mean of its last ``count`` checkpoints.
+
+    ``how`` is last, best, average or ema. What later steps read is this file; the checkpoints may be pruned then.
+    """
+
+    checkpoints: str
+    how: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Select(Step):
+    """Write the weights alone of that of a training's last ``count`` checkpoints which hears the target best.
+
+    Judged without labels, on a sample of the target's train split, with weights as in Label and a length as in Tune.
+    """
 
     checkpoints: str
     count: int
+    data: str
+    split: str
+    decoder: DecoderConfig
+    search: SearchConfig
+    tuning: str
+    length_from: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample(Step):
+    """Draw a share of a split's recordings; ``out`` is a folder with their manifest."""
+
+    data: str
+    split: str
+    share: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +144,16 @@ class Label(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Vote(Step):
+    """Put labels of the same split by several acoustic models to the vote; filters see the outcome."""
+
+    labels: tuple[str, ...]
+    data: str
+    split: str
+    filter: FilterConfig
+
+
+@dataclass(frozen=True, kw_only=True)
 class Measure(Step):
     """Measure how the labelling of the train split went, without references, and compare with the rounds before."""
 
@@ -120,6 +164,11 @@ class Measure(Step):
     tuning: str
     # criterion and judging LM of the label-free score
     search: SearchConfig
+    signals: SignalsConfig
+    # labelled folders of the source languages
+    sources: tuple[str, ...]
+    # train.log of the student that labelled ('' in round 0, whose model learnt from no pseudo-labels)
+    training_log: str
     # signals.json of round 0 to the one before; the labels of that one ('' in round 0)
     history: tuple[str, ...]
     previous: str

@@ -127,20 +127,20 @@ def run_training(
     launcher = launcher or LauncherConfig()
     folder = Path(step.out)
     folder.mkdir(parents=True, exist_ok=True)
-    command, settings = training_command(step, trainer, launcher), _settings(step)
+    command, settings = training_command(step, trainer, launcher), training_settings(step)
     printed = shlex.join(command)
     write_text(folder / "command.txt", f"{' '.join(f'{k}={shlex.quote(v)}' for k, v in settings.items())} {printed}\n")
     tqdm.write(f"{step.name}: {printed}", file=sys.stderr)
     _await_former_job(step, launcher)
     mend_checkpoint(step.checkpoints)
-    if is_finished(_record(folder), step.checkpoints, _max_update(step)):
+    if is_finished(_record(folder), step.checkpoints, max_update(step)):
         tqdm.write(f"{step.name}: had come to its end before", file=sys.stderr)
     else:
         _run(step, command, settings, launcher, keep_open)
     must_exist(step.model, f"the model that {step.name} should have saved (checkpoint.* in {step.config_name}.yaml)")
 
 
-def _settings(step: Train) -> dict[str, str]:
+def training_settings(step: Train) -> dict[str, str]:
     """Return the environment variables that the command needs, or whose values change its result."""
     folder = Path(step.out).absolute()
     ours = dict(_KEEP_MEMORY)
@@ -161,7 +161,7 @@ def _option(step: Train, key: str) -> str:
     return "" if value is None else str(value)
 
 
-def _max_update(step: Train) -> int | None:
+def max_update(step: Train) -> int | None:
     """Return the length of the training in updates where the configuration tells it."""
     text = _option(step, "optimization.max_update")
     return int(text) if text.isdigit() and int(text) > 0 else None
@@ -179,7 +179,7 @@ def _await_former_job(step: Train, launcher: LauncherConfig) -> None:
         return not running_jobs(launcher, folder)
 
     with _job_logs(folder) as (logs, copy):
-        told = follow(logs, ended, title=step.name, max_update=_max_update(step), copy=copy)
+        told = follow(logs, ended, title=step.name, max_update=max_update(step), copy=copy)
     if told.diverged:
         end_jobs(launcher, folder)
         raise _divergence(step, told)
@@ -205,7 +205,7 @@ def _run(
             return True
 
         try:
-            told = follow(logs, ended, title=step.name, max_update=_max_update(step), copy=copy)
+            told = follow(logs, ended, title=step.name, max_update=max_update(step), copy=copy)
         except KeyboardInterrupt:
             if launcher.queued:
                 tqdm.write(

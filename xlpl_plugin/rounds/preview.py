@@ -1,0 +1,92 @@
+"""What a run would do: its rounds, its steps with the time that they should take, and the trainings' commands."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from functools import cache
+
+from xlpl_plugin.evaluation.table import render
+from xlpl_plugin.files import sha256
+from xlpl_plugin.rounds.checks import check
+from xlpl_plugin.rounds.estimate import Estimate, Estimator, hours, stand_in
+from xlpl_plugin.rounds.layout import RunLayout
+from xlpl_plugin.rounds.options import IterateConfig
+from xlpl_plugin.rounds.plan import make_plan
+from xlpl_plugin.rounds.recipes import recipes
+from xlpl_plugin.rounds.state import RunState
+from xlpl_plugin.rounds.steps import Step, Train, fingerprints
+from xlpl_plugin.rounds.timing import Speed, time_training
+from xlpl_plugin.rounds.training import find_trainer, max_update, training_command
+
+
+def describe(config: IterateConfig, *, probe: bool = True) -> str:
+    """Return tables of rounds and steps, the training commands, and the time that is left. Writes nothing in the run.
+
+    Args:
+        probe: time a few updates of the trainings of which none has been done yet.
+
+    Raises:
+        XlplError: a configuration that cannot run, or a training that does not start.
+    """
+    check(config)
+    trainer = tuple(config.train_command) or find_trainer()
+    plan, state = make_plan(config), RunState(RunLayout(config.out).state)
+    marks = fingerprints(plan, cache(sha256))
+
+    def timed(step: Train) -> Speed | None:
+        data = stand_in(plan, step) if probe else ""
+        return time_training(step, trainer, config.launcher, data) if data else None
+
+    estimator = Estimator(plan, state, marks, config.workers, timed)
+    estimates = [estimator.estimate(step) for step in plan]
+    commands = [
+        f"{step.name}:\n  {shlex.join(training_command(step, trainer, config.launcher))}"
+        for step in plan
+        if isinstance(step, Train)
+    ]
+    return "\n\n".join([_rounds(config, plan), _steps(plan, estimates), *commands, _left(estimates)])
+
+
+def _rounds(config: IterateConfig, plan: Sequence[Step]) -> str:
+    lengths = {step.round: max_update(step) for step in plan if isinstance(step, Train)}
+    rows = [
+        {
+            "round": str(recipe.round),
+            "student starts from": recipe.init if recipe.round else "",
+            "updates": str(lengths.get(recipe.round) or "") if recipe.round else "",
+            "source speech mixed in": " ".join(map(str, recipe.mix_weights)) if recipe.round else "",
+            "teacher": recipe.checkpoint if recipe.round else "source AM" + " and voters" * bool(config.voters),
+            "labels": f"{recipe.share:.0%}",
+            "decoder's weights": _weights(recipe.round, recipe.tuned),
+        }
+        for recipe in recipes(config)
+    ]
+    return render(rows)
+
+
+def _weights(number: int, tuned: int | None) -> str:
+    if tuned is None:
+        return "as configured"
+    return "tuned" if tuned == number else f"of round {tuned}"
+
+
+def _steps(plan: Sequence[Step], estimates: Sequence[Estimate]) -> str:
+    rows = [
+        {
+            "step": step.name,
+            "done": "x" if estimate.basis == "done" else "",
+            "time": "?" if estimate.seconds is None else hours(estimate.seconds),
+            "known from": estimate.basis,
+        }
+        for step, estimate in zip(plan, estimates, strict=True)
+    ]
+    return render(rows)
+
+
+def _left(estimates: Sequence[Estimate]) -> str:
+    left = [estimate.seconds for estimate in estimates if estimate.basis != "done"]
+    unknown = sum(seconds is None for seconds in left)
+    total = sum(seconds for seconds in left if seconds is not None)
+    text = f"left: about {total / 3600:.2f} hours" if left else "left: nothing"
+    return f"{text}, and {unknown} steps of unknown length" if unknown else text

@@ -135,6 +135,13 @@ def test_a_label_with_words_beats_silence(voters: Callable[..., VoteConfig]) -> 
     assert found["four"].reason == "failed: too short for a frame"
 
 
+def test_an_empty_split_gives_an_empty_vote(voters: Callable[..., VoteConfig], tmp_path: Path) -> None:
+    write_manifest(tmp_path / "data", "train", Manifest(tmp_path, ()))
+    config = voters("right", "confused")
+    assert vote(config).utterances == 0
+    assert read_labels(Path(config.out) / "labels.jsonl") == []
+
+
 def test_filters_apply_to_what_was_chosen(voters: Callable[..., VoteConfig]) -> None:
     config = voters("right", "confused", "right")
     vote(config)

@@ -60,7 +60,8 @@ def vote(config: VoteConfig, *, force: bool = False) -> LabelSummary:
     if done := finished(store, config.split, config.filter):
         return done
     trust = [_mean_confidence(voter, manifest) for voter in voters]
-    if missing := set(store.missing()):
+    missing = set(store.missing())
+    if missing or "units" not in store.provenance:
         store.sweep()
         store.note(units=voters[0].provenance["units"])
         ballots = _ballots(voters, manifest)

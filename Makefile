@@ -1,5 +1,6 @@
-# make test        set up, lint, types, tests
+# make quickstart  set up, then a first result on synthetic speech in ten minutes (examples/quickstart)
 # make asterisk    set up, then the whole way on real speech (examples/asterisk)
+# make test        set up, lint, types, tests
 # PYTHON=...       the interpreter of the virtual environment (3.11 or 3.12); VENV=... where it is
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -9,7 +10,7 @@ PYTEST_ARGS ?=
 
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: venv lint test asterisk clean
+.PHONY: venv lint test quickstart asterisk clean
 .DEFAULT_GOAL := venv
 
 venv: $(STAMP)
@@ -26,6 +27,9 @@ lint: $(STAMP)
 
 test: lint
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+quickstart: $(STAMP)
+	bash examples/quickstart/run.sh
 
 asterisk: $(STAMP)
 	bash examples/asterisk/run.sh

@@ -15,6 +15,8 @@ REQUIRES = [
     # fairseq imports these two and does not declare them
     "tensorboardX>=2.6,<3",
     "editdistance>=0.8,<0.9",
+    # launcher.kind=slurm
+    "hydra-submitit-launcher>=1.2,<2",
     # decoding and language models
     "flashlight-text==0.0.7",
     "kenlm>=0.3,<0.4",
@@ -42,6 +44,7 @@ REQUIRES = [
     "rich>=13.9,<16",
     "tabulate>=0.9,<0.11",
     "matplotlib>=3.9,<4",
+    "jinja2>=3.1.4,<4",
 ]
 
 DEV = [
@@ -68,7 +71,7 @@ setup(
     description="Unsupervised speech recognition by cross-lingual pseudo-labelling, for fairseq",
     python_requires=">=3.11,<3.13",
     packages=find_namespace_packages(include=["xlpl_plugin", "xlpl_plugin.*"]),
-    package_data={"": ["*.yaml"]},
+    package_data={"": ["*.yaml", "*.j2"]},
     data_files=SHARED,
     install_requires=REQUIRES,
     # scripts/build_kenlm.sh takes cmake from here when the machine has none

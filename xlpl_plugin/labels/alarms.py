@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
-from xlpl_plugin.labels.signals import Signals
+from xlpl_plugin.labels.signals import Alarm, Signals
 
 MOST_EMPTY = 0.20
 RISE_OF_EMPTY = 0.10
@@ -48,15 +47,6 @@ COLLAPSES = frozenset(
         "non-words",
     )
 )
-
-
-@dataclass(frozen=True)
-class Alarm:
-    """Something that a person should look at: what was seen, and what to do about it."""
-
-    name: str
-    message: str
-    advice: str
 
 
 def alarms(history: Sequence[Signals]) -> list[Alarm]:

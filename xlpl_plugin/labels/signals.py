@@ -1,29 +1,11 @@
-"""How a labelling went, told from the labels alone, and alarms when rounds go wrong. Pure functions."""
+"""What is told of a labelling without references: the numbers, and what they are measured with."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
-from rapidfuzz.distance import Levenshtein
-
-from xlpl_plugin.data.units import BLANK_INDEX
-from xlpl_plugin.decoding import Hypothesis, LogProbs
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
-from xlpl_plugin.labels.criteria import CRITERIA, JudgingLM, count_letters, measure_outcome
-from xlpl_plugin.labels.records import LabelRecord
-
-# an alarm is raised beyond these; they are far from what healthy rounds show
-FALL_OF_LETTERS = 0.25
-FALL_OF_VOCABULARY = 0.30
-FALL_OF_AGREEMENT = 0.15
-MOST_EMPTY = 0.20
-RISE_OF_EMPTY = 0.10
-MOST_BLANK = 0.97
-MOST_OF_ONE_WORD = 0.25
 
 
 @dataclass
@@ -45,10 +27,6 @@ class SignalsConfig:
         for file, what in ((self.lm, "a KenLM model"), (self.text, "normalised text of the target")):
             if file:
                 must_exist(file, what)
-
-    def files(self) -> tuple[str, ...]:
-        """Return the files named here: what is measured depends on their content."""
-        return tuple(file for file in (self.lm, self.text) if file)
 
 
 @dataclass(frozen=True)
@@ -115,153 +93,3 @@ class Alarm:
     name: str
     message: str
     advice: str
-
-
-def measure(
-    labels: Sequence[LabelRecord],
-    blank_share: float,
-    *,
-    previous: Sequence[LabelRecord] | None = None,
-    label_free: float | None = None,
-) -> Signals:
-    """Measure one labelling, of at least one utterance.
-
-    Args:
-        previous: labels of the same utterances by the round before.
-    """
-    words = Counter(word for label in labels for word in label.words)
-    seconds = sum(label.seconds for label in labels)
-    return Signals(
-        utterances=len(labels),
-        blank_share=blank_share,
-        empty_share=fmean(not label.words for label in labels),
-        kept_share=fmean(label.kept for label in labels),
-        letters_per_second=_letters(label.units for label in labels) / seconds,
-        greedy_letters_per_second=_letters(label.greedy for label in labels) / seconds,
-        vocabulary=len(words),
-        top_word_share=max(words.values(), default=0) / max(1, words.total()),
-        agreement=fmean(label.agreement for label in labels),
-        confidence=fmean(label.confidence for label in labels),
-        change=None if previous is None else change(previous, labels),
-        label_free=label_free,
-    )
-
-
-def label_free_score(labels: Sequence[LabelRecord], judge: JudgingLM, criterion: str) -> float:
-    """Return the value of one of tuning's ``CRITERIA`` for these labels against their greedy output."""
-    hypotheses = [_hypothesis(label.words, label.units) for label in labels]
-    return CRITERIA[criterion](measure_outcome(hypotheses, [_hypothesis((), label.greedy) for label in labels], judge))
-
-
-def _hypothesis(words: tuple[str, ...], units: str) -> Hypothesis:
-    return Hypothesis(words, tuple(units.split()), am_score=0.0, lm_score=0.0, score=0.0, frames=())
-
-
-def change(previous: Sequence[LabelRecord], labels: Sequence[LabelRecord]) -> float:
-    """Return the word error rate of ``labels`` with the round before as the reference, matched by id.
-
-    Where that round had no word at all it is 1, or 0 if there is still none.
-    """
-    before: Mapping[str, Sequence[str]] = {label.id: label.words for label in previous}
-    edits = sum(Levenshtein.distance(before.get(label.id, ()), label.words) for label in labels)
-    length = sum(map(len, before.values()))
-    return edits / length if length else float(edits > 0)
-
-
-def blank_share(emissions: Iterable[LogProbs]) -> float:
-    """Return the share of frames, of all (T, C) log-probs together, whose most probable unit is the blank."""
-    blank = frames = 0
-    for log_probs in emissions:
-        blank += int((log_probs.argmax(axis=1) == BLANK_INDEX).sum())
-        frames += len(log_probs)
-    return blank / max(1, frames)
-
-
-def _letters(lines: Iterable[str]) -> int:
-    return sum(count_letters(line.split()) for line in lines)
-
-
-def alarms(history: Sequence[Signals]) -> list[Alarm]:
-    """Judge the last labelling of ``history`` (round 0 first) by itself and against the rounds before."""
-    now = history[-1]
-    checks = (
-        _empty(history),
-        _blank(now),
-        _one_word(now),
-        _shorter(history),
-        _vocabulary(history),
-        _agreement(history),
-    )
-    return [alarm for alarm in checks if alarm]
-
-
-def _empty(history: Sequence[Signals]) -> Alarm | None:
-    now = history[-1]
-    if now.empty_share <= MOST_EMPTY and now.empty_share <= history[0].empty_share + RISE_OF_EMPTY:
-        return None
-    return Alarm(
-        "empty labels",
-        f"{now.empty_share:.0%} of the utterances got no word (round 0: {history[0].empty_share:.0%}).",
-        "The model falls silent. Lower decoder.lm_weight or raise decoder.word_score, and start students from the "
-        "source AM (student.init=source) with labelled source data mixed in (student.mix).",
-    )
-
-
-def _blank(now: Signals) -> Alarm | None:
-    if now.blank_share <= MOST_BLANK:
-        return None
-    return Alarm(
-        "blank",
-        f"The blank is the most probable unit in {now.blank_share:.1%} of the frames.",
-        "The acoustic model has collapsed to the blank or was hardly trained. Train it longer, check its train.log "
-        "for a falling loss, or raise the learning rate's warm-up.",
-    )
-
-
-def _one_word(now: Signals) -> Alarm | None:
-    if now.top_word_share <= MOST_OF_ONE_WORD:
-        return None
-    return Alarm(
-        "few words",
-        f"One word makes up {now.top_word_share:.0%} of all words ({now.vocabulary} different ones).",
-        "The labels repeat themselves. Lower decoder.lm_weight, or filter labels by their agreement with greedy.",
-    )
-
-
-def _shorter(history: Sequence[Signals]) -> Alarm | None:
-    for key, what in (("letters_per_second", "with LM"), ("greedy_letters_per_second", "greedy")):
-        first, now = getattr(history[0], key), getattr(history[-1], key)
-        if now < (1 - FALL_OF_LETTERS) * first:
-            return Alarm(
-                "shorter output",
-                f"Output {what} has {now:.1f} letters a second; in round 0 it had {first:.1f} "
-                f"({(first - now) / first:.0%} less).",
-                "Rounds teach each other to leave words out. Raise decoder.word_score or lower decoder.lm_weight (or "
-                "tune every round), mix labelled source data in (student.mix), start from the source AM "
-                "(student.init=source), and keep the labels of the round before this fall.",
-            )
-    return None
-
-
-def _vocabulary(history: Sequence[Signals]) -> Alarm | None:
-    most = max(signals.vocabulary for signals in history)
-    now = history[-1].vocabulary
-    if now >= (1 - FALL_OF_VOCABULARY) * most:
-        return None
-    return Alarm(
-        "vocabulary",
-        f"The labels use {now} different words; an earlier round used {most}.",
-        "The LM's frequent words take over. Lower decoder.lm_weight, widen decoder.beam, or filter by agreement.",
-    )
-
-
-def _agreement(history: Sequence[Signals]) -> Alarm | None:
-    best = max(signals.agreement for signals in history)
-    now = history[-1].agreement
-    if now >= best - FALL_OF_AGREEMENT:
-        return None
-    return Alarm(
-        "agreement",
-        f"Greedy output and labels agree on {now:.0%} of the units; an earlier round reached {best:.0%}.",
-        "The student did not learn what it was taught: train it longer, lower its regularisation, or filter labels.",
-    )

@@ -16,7 +16,7 @@ _LOOK = "Look at some labels of round 0 before you spend hours on students, and 
 _OTHER_SOURCE = (
     "Students would learn noise. Train the source AM longer or on more languages, take sources that sound like the "
     "target (xlpl rank compares them), check that lexicon and LM are the target's and in the units of the AM, and "
-    "listen to some recordings. stop.zero_shot=warn goes on all the same."
+    "listen to some recordings."
 )
 
 

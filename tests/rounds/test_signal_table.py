@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -39,7 +40,7 @@ def test_a_row_a_round_and_no_column_that_all_leave_empty() -> None:
     assert "%" not in first
 
 
-def test_losses_of_the_last_update_and_evidence(tmp_path: Path) -> None:
+def test_losses_of_the_last_update_and_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = tmp_path / "train.log"
     log.write_text(
         '[train_inner][INFO] - {"epoch": 1, "loss": "3.5", "num_updates": "20"}\n'
@@ -47,9 +48,8 @@ def test_losses_of_the_last_update_and_evidence(tmp_path: Path) -> None:
         '[train_inner][INFO] - {"epoch": 1, "loss": "1.5", "num_updates": "40"}\n'
         '[valid][INFO] - {"epoch": 1, "valid_loss": "0.5", "valid_uer": "12.5", "valid_num_updates": "40"}\n'
     )
-    direction = dict.fromkeys(("value", "edits", "nats_per_letter", "letters_ratio", "confidence", "score"), 1.0)
-    evidence = {"forwards": direction, "backwards": direction, "gain": 0.25, "error": 0.02}
-    write_json(tmp_path / "tune.json", {"evidence": evidence})
+    found = SimpleNamespace(gain=0.25, error=0.02)
+    monkeypatch.setattr("xlpl_plugin.rounds.completing.read_evidence", {tmp_path: found}.get)
     signals = complete_signals(HEALTHY, log=log, tuning=tmp_path)
     assert (signals.train_loss, signals.valid_loss, signals.valid_uer) == (1.5, 0.5, 0.125)
     assert (signals.evidence, signals.evidence_error) == (0.25, 0.02)

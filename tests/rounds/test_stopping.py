@@ -102,7 +102,7 @@ def first(evidence: float | None, error: float | None = 0.01) -> Signals:
     return replace(HEALTHY, label_free=0.8, evidence=evidence, evidence_error=error)
 
 
-@pytest.mark.parametrize(("evidence", "go"), [(0.5, True), (-0.01, False), (0.0, False), (None, None)])
+@pytest.mark.parametrize(("evidence", "go"), [(5.0, True), (-0.01, False), (0.0, False), (None, None)])
 def test_evidence_decides_whether_a_source_is_good_for_a_target(evidence: float | None, go: bool | None) -> None:
     verdict = go_no_go(first(evidence), StopConfig())
     assert verdict.go is go
@@ -126,7 +126,7 @@ def test_a_source_that_hears_nothing_ends_the_run_only_if_asked_to() -> None:
         StopConfig(zero_shot="stop", enabled=False),
     ):
         assert not decide([first(0.0)], config).stop
-    assert not decide([first(0.5)], StopConfig(zero_shot="stop")).stop
+    assert not decide([first(5.0)], StopConfig(zero_shot="stop")).stop
     assert go_no_go(first(0.0), StopConfig(zero_shot="off")).go is None
 
 

@@ -56,8 +56,8 @@ class Signals:
         nonword_share: share of the greedy output's words that no word of the lexicon is spelled like.
         train_loss, valid_loss, valid_uer: the last ones of the training of this round's model; the latter two on
             held-out pseudo-labels.
-        evidence, evidence_error: by how much the audio decodes better forwards than backwards, and its standard
-            error; see ``labels.evidence``.
+        evidence, evidence_error: by how much better the audio decodes than a null that holds no words, and the
+            standard error of that; see ``labels.evidence``.
     """
 
     utterances: int

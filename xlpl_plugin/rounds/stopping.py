@@ -104,8 +104,8 @@ def go_no_go(first: Signals, config: StopConfig) -> Verdict:
     if config.zero_shot == "off":
         return Verdict(None, "stop.zero_shot=off", "")
     if first.evidence is None:
-        return Verdict(None, "nothing is known: no tuning compared the audio with itself played backwards", _LOOK)
-    figures = f"the label-free score is {first.evidence:.3f} better forwards than backwards"
+        return Verdict(None, "it is not known whether the source AM hears the target: round 0 was not tuned", _LOOK)
+    figures = f"its decoding is better than that of the null, which holds no words, by {first.evidence:.3f}"
     if first.evidence_error is not None:
         figures += f" (standard error {first.evidence_error:.3f})"
     heard = hears(first.evidence, first.evidence_error)

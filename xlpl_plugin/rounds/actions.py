@@ -26,7 +26,7 @@ from xlpl_plugin.rounds.gathering import draw_sample, gather_labels
 from xlpl_plugin.rounds.launchers import LauncherConfig
 from xlpl_plugin.rounds.signal_table import signal_table
 from xlpl_plugin.rounds.steps import Emit, Extract, Gather, Label, Measure, Sample, Select, Step, Train, Tune, Vote
-from xlpl_plugin.rounds.training import last_checkpoints, run_training
+from xlpl_plugin.rounds.training import candidates, last_checkpoints, run_training
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def _extract(step: Extract, resources: Resources) -> None:
 def _select(step: Select, resources: Resources) -> None:
     folder = Path(step.out).parent
     config = SelectConfig(
-        checkpoints=[str(path) for path in last_checkpoints(Path(step.checkpoints), step.count)],
+        checkpoints=[str(path) for path in candidates(Path(step.checkpoints), step.count)],
         data=step.data,
         split=step.split,
         out=str(folder),

@@ -284,16 +284,24 @@ def _end(child: subprocess.Popen[bytes]) -> None:
             child.wait()
 
 
+def candidates(folder: Path, count: int) -> list[Path]:
+    """Return the last ``count`` checkpoints that a training kept, the oldest first, and after them its best and last.
+
+    Raises:
+        XlplError: it kept none at all.
+    """
+    named = [file for name in ("best", "last") if (file := folder / f"checkpoint_{name}.pt").exists()]
+    return [*_numbered(folder)[-count:], *named] or last_checkpoints(folder, count)
+
+
 def last_checkpoints(folder: Path, count: int) -> list[Path]:
     """Return the last ``count`` checkpoints that a training kept: checkpoint_EPOCH_UPDATE.pt, or checkpointEPOCH.pt.
 
     Raises:
         XlplError: it kept none.
     """
-    for pattern in (r"checkpoint_\d+_(\d+)\.pt", r"checkpoint(\d+)\.pt"):
-        found = {int(match[1]): file for file in folder.iterdir() if (match := re.fullmatch(pattern, file.name))}
-        if found:
-            return [found[number] for number in sorted(found)[-count:]]
+    if found := _numbered(folder):
+        return found[-count:]
     raise XlplError(
         "the training kept no checkpoints to average",
         file=folder,
@@ -301,6 +309,14 @@ def last_checkpoints(folder: Path, count: int) -> list[Path]:
         remedy="set checkpoint.keep_interval_updates and save_interval_updates (not to the updates of whole epochs: "
         "fairseq keeps none there), or checkpoint.no_epoch_checkpoints=false with keep_last_epochs",
     )
+
+
+def _numbered(folder: Path) -> list[Path]:
+    for pattern in (r"checkpoint_\d+_(\d+)\.pt", r"checkpoint(\d+)\.pt"):
+        found = {int(match[1]): file for file in folder.glob("*.pt") if (match := re.fullmatch(pattern, file.name))}
+        if found:
+            return [found[number] for number in sorted(found)]
+    return []
 
 
 def _divergence(step: Train, told: Followed) -> XlplError:

@@ -56,7 +56,7 @@ _STYLE: dict[Any, object] = {
     # names in an SVG are the same in every run
     "svg.hashsalt": "xlpl",
 }
-_DPI = 200
+_DPI = 160
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,7 @@ def picture(figure: Any, name: str, alt: str, caption: str = "") -> Picture:
     """Save a figure, within ``style``, in both forms."""
     png, svg = io.BytesIO(), io.StringIO()
     figure.savefig(png, format="png", dpi=_DPI, facecolor="white", metadata={"Software": None})
+    figure.set_layout_engine("none")  # what was laid out stays where it is; to find that again would take as long
     figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return Picture(name, alt, caption, png.getvalue(), _themed(svg.getvalue()))
 

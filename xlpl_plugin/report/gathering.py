@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -59,13 +60,12 @@ def gather(run: str | Path, scores: str | Path | None = None) -> Report:
     scores_file = Path(scores) if scores else layout.run / SCORES_FILE
     rates = read_scores(scores_file) if scores or scores_file.exists() else ()
     steps = read_steps(layout)
-    rounds = _rounds(layout, numbers, steps)
-    decisions = [_decision(layout, number) for number in numbers]
+    measured = {number: _measured(layout.signals(number)) for number in numbers}
+    rounds = _rounds(layout, measured, steps)
+    decisions = [told.decision for told in measured.values() if told.decision]
     return Report(
         run=layout.run.resolve().name,
-        standing=stand(
-            _optional(layout.run / RESULT_FILE), next(filter(None, reversed(decisions)), None), steps, rounds
-        ),
+        standing=stand(_optional(layout.run / RESULT_FILE), decisions[-1] if decisions else None, steps, rounds),
         rounds=rounds,
         trainings=_trainings(layout),
         tunings=_tunings(layout),
@@ -84,37 +84,61 @@ def _optional(file: Path) -> Any:
     return read_json(file) if file.exists() else None
 
 
-def _rounds(layout: RunLayout, numbers: Sequence[int], steps: Sequence[StepTime]) -> tuple[RoundReport, ...]:
+@dataclass(frozen=True)
+class _Measured:
+    """What signals.json holds; empty without one."""
+
+    signals: Mapping[str, float | None] = field(default_factory=dict)
+    perplexity_lm: str = ""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    alarms: tuple[Alarm, ...] = ()
+    decision: Mapping[str, Any] | None = None
+
+
+def _measured(file: Path) -> _Measured:
+    told = _optional(file)
+    if told is None:
+        return _Measured()
+    try:
+        signals: Mapping[str, Any] = told["signals"]
+        return _Measured(
+            signals={key: value for key, value in signals.items() if not isinstance(value, str)},
+            perplexity_lm=signals.get("perplexity_lm", ""),
+            weights=told["weights"],
+            alarms=tuple(Alarm(**alarm) for alarm in told["alarms"]),
+            decision=told.get("decision"),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise XlplError(
+            f"not the signals of a round ({error})", file=file, expected="what 'xlpl iterate' wrote"
+        ) from error
+
+
+def _rounds(layout: RunLayout, measured: Mapping[int, _Measured], steps: Sequence[StepTime]) -> tuple[RoundReport, ...]:
     split = train_split(layout)
     outdated = {step.stage for step in steps if step.status == "outdated"}
-    labels = {number: layout.labels(number, split) / LABELS_FILE for number in numbers}
     found = []
     before: int | None = None
-    for number in numbers:
-        told = _optional(layout.signals(number)) or {}
-        signals: Mapping[str, Any] = told.get("signals", {})
+    for number, told in measured.items():
+        labels = layout.labels(number, split)
         examples = LabelExamples()
-        if labels[number].exists():
-            examples = find_examples(labels[number], labels[before] if before is not None else None, before)
+        if (labels / LABELS_FILE).exists():
+            previous = None if before is None else layout.labels(before, split) / LABELS_FILE
+            examples = find_examples(labels / LABELS_FILE, previous, before)
             before = number
         found.append(
             RoundReport(
                 number=number,
-                signals={key: value for key, value in signals.items() if not isinstance(value, str)},
-                perplexity_lm=signals.get("perplexity_lm", ""),
-                weights=told.get("weights", {}),
-                alarms=tuple(Alarm(**alarm) for alarm in told.get("alarms", ())),
-                filtering=_filtering(labels[number].with_name("provenance.json")),
+                signals=told.signals,
+                perplexity_lm=told.perplexity_lm,
+                weights=told.weights,
+                alarms=told.alarms,
+                filtering=_filtering(labels / "provenance.json"),
                 examples=examples,
                 outdated=layout.round(number).name in outdated,
             )
         )
     return tuple(found)
-
-
-def _decision(layout: RunLayout, number: int) -> Mapping[str, Any] | None:
-    decision: Mapping[str, Any] | None = (_optional(layout.signals(number)) or {}).get("decision")
-    return decision
 
 
 def train_split(layout: RunLayout) -> str:

@@ -23,6 +23,8 @@ def read_scores(file: Path) -> tuple[ErrorRate, ...]:
     """
     rows = read_json(file)
     try:
+        if not isinstance(rows, list):
+            raise TypeError("no list")
         return tuple(_row(row) for row in rows)
     except (KeyError, TypeError, AttributeError) as error:
         raise XlplError(

@@ -1,0 +1,199 @@
+"""The page as a browser gets it: whole, alone, safe, and saying what the run says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from dataclasses import dataclass, field, replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from xlpl_plugin.cli import main
+from xlpl_plugin.labels.signals import Alarm
+from xlpl_plugin.report.contents import Change
+from xlpl_plugin.report.figures import draw_curves, draw_scores
+from xlpl_plugin.report.gathering import gather
+from xlpl_plugin.report.page import difference, render_page
+from xlpl_plugin.report.writing import write_report
+
+HOSTILE = "<script>alert('x')</script>"
+_VOID = {"meta", "img", "br", "link"}
+
+
+@dataclass
+class Page(HTMLParser):
+    """A page taken apart."""
+
+    html: str
+    tags: list[tuple[str, dict[str, str | None]]] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    unclosed: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self.feed(self.html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in _VOID:
+            self.unclosed.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.unclosed.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def reported(runs: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run with scores, an alarm and a hostile label, and its report."""
+    run = runs.make(tmp_path_factory.mktemp("runs") / "sw & co", result={"best": 1, "model": "round-1/model.pt"})
+    runs.write_scores(run / "score.json")
+    runs.write_signals(run, 0, runs.signals(0.9), [Alarm("few words", f"One word is all {HOSTILE}.", "Mix in.")])
+    labels = [runs.record("a", f"habari {HOSTILE}", "h a |", 0.9), runs.record("b", "доброе утро", "d o |", 0.1)]
+    runs.write_labels(run / "round-1" / "labels" / "speech", labels)
+    runs.write_log(run / "round-1" / "training", losses=("2.0", "nan"))
+    write_report(run)
+    return run
+
+
+@pytest.fixture(scope="module")
+def page(reported: Path) -> Page:
+    return Page((reported / "report.html").read_text(encoding="utf-8"))
+
+
+def test_the_page_needs_nothing_else(page: Page) -> None:
+    assert not page.unclosed
+    assert not page.all("script") + page.all("link") + page.all("iframe")
+    sources = [attributes["src"] or "" for attributes in page.all("img")]
+    assert sources
+    assert all(source.startswith("data:image/svg+xml;base64,") for source in sources)
+    ids = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
+    links = {attributes["href"] for attributes in page.all("a")}
+    assert links == {f"#{name}" for name in ids}
+    assert "http://" not in page.html
+    assert "https://" not in page.html
+    assert "url(" not in page.html
+
+
+def test_what_labels_say_is_text_never_markup(page: Page) -> None:
+    assert HOSTILE not in page.html
+    assert page.text.count(HOSTILE) >= 3
+    assert "fairseq-hydra-train --config-name train task.data=<here>" in page.text
+    assert "Run sw & co" in page.text
+
+
+def test_every_picture_says_what_it_shows(page: Page) -> None:
+    alts = [attributes["alt"] or "" for attributes in page.all("img")]
+    assert "label-free score by round: 0: 0.900, 1: 0.500" in alts
+    assert "word error rate by round: LM 70.0, 50.0; topline LM 20.0; greedy 80.0, 60.0; topline greedy 30.0" in alts
+    assert "Time in minutes: source 1.0, round-0 2.0, round-1 2.0" in alts
+    assert all(alts)
+
+
+def test_scripts_of_the_target_are_kept(page: Page) -> None:
+    assert "доброе утро" in page.text
+
+
+def test_verdict_alarm_and_table_say_what_the_run_says(page: Page) -> None:
+    assert "Finished: round 1 is the best of 1 round" in page.text
+    assert "WER of the best round 50.0 % round 0: 70.0 %; the lowest of all rounds" in page.text
+    assert f"Round 0: few words. One word is all {HOSTILE}. Mix in." in page.text
+    assert "No round raised an alarm" not in page.text
+    assert "measure round 0 round 1 best Against references WER, LM, % 70.0 50.0" in page.text
+    assert "label-free score 0.900 0.500" in page.text
+    assert "word score −0.50 −0.50" in page.text
+    assert "labelled 4 2 empty 1 0 kept 3 2" in page.text
+
+
+def test_report_and_pictures_lie_beside_the_page(reported: Path) -> None:
+    told = json.loads((reported / "report" / "report.json").read_text(), parse_constant=pytest.fail)
+    assert told["standing"]["best"] == 1
+    assert told["trainings"][1]["log"]["train"] == [[20, 2.0], [40, None]]  # JSON has no nan
+    pictures = {file.name for file in (reported / "report").glob("*.png")}
+    assert {"wer.png", "label_free.png", "training-round-1.png", "tuning-round-0.png", "time.png"} <= pictures
+    assert all((reported / "report" / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
+
+
+def test_the_command_gives_the_same_bytes_again_and_touches_nothing_else(
+    reported: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = _digests(reported)
+    (reported / "report" / "former.png").write_bytes(b"of a round that is gone")
+    monkeypatch.setattr(sys, "argv", ["xlpl", "report", str(reported)])
+    main()
+    said = capsys.readouterr().out
+    assert said.startswith("Finished: round 1 is the best of 1 round\nround 0: ALARM, few words.")
+    assert said.endswith(f"report: {reported / 'report.html'}\n")
+    assert _digests(reported) == before
+
+
+def _digests(folder: Path) -> dict[Path, str]:
+    return {file: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_pictures_follow_the_theme_and_use_the_systems_letters(runs: Any, tmp_path: Path) -> None:
+    report = gather(runs.make(tmp_path))
+    rounds = tuple(replace(entry, signals={"label_free": entry.signals["label_free"]}) for entry in report.rounds)
+    [picture] = draw_curves(replace(report, rounds=rounds))
+    svg = picture.svg
+    root = ElementTree.fromstring(svg)
+    style = root.find("{http://www.w3.org/2000/svg}style")
+    assert style is not None
+    assert "prefers-color-scheme:dark" in (style.text or "")
+    assert "var(--blue)" in svg
+    words = [node.text for node in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"label-free score", "round", "0.900", "0.500"} <= set(words)
+
+
+def test_error_rates_appear_only_with_scores(runs: Any, tmp_path: Path) -> None:
+    report = gather(runs.make(tmp_path))
+    assert draw_scores(report.scores) == []
+    page = Page(render_page(report, dict.fromkeys(("scores", "curves", "trainings", "tunings", "costs"), ())))
+    assert "WER" not in page.text
+    assert "#scores" not in [attributes["href"] for attributes in page.all("a")]
+    assert "No round raised an alarm" in page.text
+
+
+def test_a_run_with_nothing_but_labels_of_round_0(runs: Any, tmp_path: Path) -> None:
+    runs.write_labels(tmp_path / "round-0" / "labels" / "train", [runs.record("a", "moja", "m o j a |", 0.5)])
+    write_report(tmp_path)
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert not page.unclosed
+    assert "No round has been measured yet" in page.text
+    assert "heard: moja" in page.text
+
+
+def test_words_that_went_and_came_are_told_apart() -> None:
+    before, after = difference(Change("a", "la casa e rossa", "la cosa è rossa ora", edits=3))
+    assert [(piece.words, piece.stayed) for piece in before] == [("la", True), ("casa e", False), ("rossa", True)]
+    assert [(piece.words, piece.stayed) for piece in after] == [
+        ("la", True),
+        ("cosa è", False),
+        ("rossa", True),
+        ("ora", False),
+    ]
+
+
+def test_the_command_refuses_a_folder_that_is_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["xlpl", "report", str(tmp_path)])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    assert exit_.value.code == 2
+    assert "holds no round" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

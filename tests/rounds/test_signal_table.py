@@ -29,15 +29,15 @@ HEALTHY = Signals(
 WEIGHTS = {"lm_weight": 2.0, "word_score": -1.0, "blank_penalty": 0.5}
 
 
-def test_a_row_a_round_and_no_column_that_all_leave_empty() -> None:
-    table = signal_table([HEALTHY, replace(HEALTHY, change=0.125)], [WEIGHTS, WEIGHTS])
-    title, _, first, second = table.splitlines()
-    assert title.split()[:3] == ["round", "LM", "weight"]
-    assert "changed %" in title
-    assert "evidence" not in title
-    assert "12.5" in second
-    assert "12.5" not in first
-    assert "%" not in first
+def test_a_column_a_round_and_no_row_that_all_leave_empty() -> None:
+    table = signal_table([HEALTHY, replace(HEALTHY, change=0.125)], [WEIGHTS, {**WEIGHTS, "lm_weight": 3.25}])
+    title, _, *rows = table.splitlines()
+    assert title.split() == ["round", "0", "round", "1"]
+    cells = [row.split() for row in rows]
+    assert cells[0] == ["LM", "weight", "2.00", "3.25"]
+    assert ["changed", "%", "12.5"] in cells
+    assert ["agreement", "%", "80.0", "80.0"] in cells
+    assert "evidence" not in table
 
 
 def test_losses_of_the_last_update_and_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,19 +41,17 @@ _SIGNALS = {
 
 
 def signal_table(history: Sequence[Signals], weights: Sequence[Mapping[str, Any]]) -> str:
-    """Draw one row a round; what no round knows has no column.
+    """Draw one column a round and one row a signal; what no round knows has no row.
 
     Args:
         history: signals of the rounds, round 0 first.
         weights: the decoder's of each of them: lm_weight, word_score, blank_penalty and beam, if known.
     """
     rounds = [{**chosen, **vars(signals)} for chosen, signals in zip(weights, history, strict=True)]
-    columns = {
-        key: column for key, column in {**_WEIGHTS, **_SIGNALS}.items() if any(r.get(key) is not None for r in rounds)
-    }
     rows = [
-        {"round": str(number), **{title: _cell(values.get(key), form) for key, (title, form) in columns.items()}}
-        for number, values in enumerate(rounds)
+        {"": title, **{f"round {number}": _cell(told.get(key), form) for number, told in enumerate(rounds)}}
+        for key, (title, form) in {**_WEIGHTS, **_SIGNALS}.items()
+        if any(told.get(key) is not None for told in rounds)
     ]
     return render(rows)
 

@@ -129,6 +129,27 @@ def test_killed_in_the_middle_it_ends_with_the_same_bits_and_no_update_more(
     assert Weights.read(step).updates == UPDATES
 
 
+@pytest.mark.parametrize("updates", [UPDATES, UPDATES - 1])
+def test_killed_after_the_last_save_it_makes_no_update_more(
+    whole: tuple[Train, Weights], data: Path, tmp_path: Path, updates: int
+) -> None:
+    step = training(data, tmp_path)
+    shutil.copytree(Path(whole[0].out) / "hydra", Path(step.out) / "hydra")
+    record = Path(step.out) / "hydra" / "hydra_train.log"
+    lines = record.read_text().splitlines(keepends=True)
+    end = next(number for number, line in enumerate(lines) if "Stopping training due to" in line)
+    record.write_text("".join(lines[: end + 3]))
+    state = read_checkpoint(whole[0].model)
+    state["optimizer_history"][-1]["num_updates"] = updates
+    step.checkpoints.mkdir()
+    torch.save(state, step.model)
+    if updates == UPDATES:
+        run_training(step, ("/nowhere/trainer",))
+    else:
+        with pytest.raises(XlplError, match="cannot start"):
+            run_training(step, ("/nowhere/trainer",))
+
+
 def test_job_outlives_its_driver_and_is_found_again(whole: tuple[Train, Weights], data: Path, tmp_path: Path) -> None:
     step = training(data, tmp_path)
     folder = Path(step.out)

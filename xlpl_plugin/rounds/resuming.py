@@ -34,15 +34,15 @@ def is_finished(record: Path, checkpoints: Path, max_update: int | None) -> bool
         record: the log that the training's own process wrote (hydra's).
         max_update: the length of the training, where it is known.
     """
-    if not record.exists():
+    last = checkpoints / _LAST
+    if not (record.exists() and last.exists()):
         return False
     end = record.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
     if any("done training in" in line for line in end):
         return True
-    last = checkpoints / _LAST
     # killed between the last save and the last line
     stopping = any("Stopping training due to num_updates" in line for line in end)
-    if not (stopping and max_update and last.exists()):
+    if not (stopping and max_update):
         return False
     from xlpl_plugin.models.checkpoint import read_checkpoint  # imports torch, for this rare case alone
 

@@ -1,9 +1,10 @@
 """When a run should end, which round is its best, and whether a source acoustic model is worth a run at all.
 
-How far the label-free score can be believed (RESULTS.md): it found the truly best round of four runs and the truly best
-of seven students of one round, two trainings that differ in their seed alone being 3 % apart. But a student that learns
-short, likely labels by heart gets a better score than an honest one, so a round that raised the alarm of a collapse is
-never the best. Distances of units and perplexities are shown and decide nothing: they did not follow the errors.
+How far the label-free score can be believed (RESULTS.md): on the labels that it scores it found the truly best round of
+four runs and the truly best of seven students of one round; on test parts of 126 utterances its choice was up to 1.1
+WER from the best. Two trainings that differ in their seed alone are 3 % apart. But a student that learns short, likely
+labels by heart gets a better score than an honest one, so a round that raised the alarm of a collapse is never the
+best. Distances of units and perplexities are shown and decide nothing: they did not follow the errors.
 """
 
 from __future__ import annotations

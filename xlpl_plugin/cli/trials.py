@@ -21,10 +21,7 @@ def describe_tuning(tuning: Tuning, show: int) -> str:
     ]
     if tuning.beams:
         parts += ["\nbeams; differences are from the largest one", render(_beam_rows(tuning.beams))]
-    parts += [
-        "\nis anything heard? the sample with these weights, and the same audio in reverse",
-        _sides(tuning.evidence),
-    ]
+    parts += ["\nis anything heard? the sample as it is, and spliced at random", _readings(tuning.evidence)]
     if not tuning.trusted:
         parts.append("careful: the guards refused every trial; this one is the least bad")
     choice = _overrides(tuning.best)
@@ -67,20 +64,25 @@ def _row(trial: Trial, criterion: str, value: str) -> dict[str, str]:
     }
 
 
-def _sides(evidence: Evidence) -> str:
+def _readings(evidence: Evidence) -> str:
     rows = [
         {
             "audio": name,
-            "criterion": f"{side.value:.4f}",
-            "UER": f"{side.edits:.3f}",
-            "LM nats/letter": f"{side.nats_per_letter:.3f}",
-            "letters/greedy": f"{side.letters_ratio:.2f}",
-            "confidence": f"{side.confidence:.3f}",
+            "criterion": f"{reading.value:.4f}",
+            "UER": f"{reading.edits:.3f}",
+            "LM nats/letter": f"{reading.nats_per_letter:.3f}",
+            "letters/greedy": f"{reading.letters_ratio:.2f}",
+            "confidence": f"{reading.confidence:.3f}",
+            "different words %": f"{100 * reading.variety:.0f}",
         }
-        for name, side in (("forwards", evidence.forwards), ("backwards", evidence.backwards))
+        for name, reading in (("as it is", evidence.heard), ("spliced", evidence.spliced))
     ]
-    error = "" if evidence.error is None else f" (standard error {evidence.error:.3f})"
-    return f"{render(rows)}\nevidence: {evidence.gain:.3f}{error}; 0: nothing of the language is heard"
+    return f"{render(rows)}\nevidence: {with_error(evidence)} nats a unit; 0: no word of the language is heard"
+
+
+def with_error(evidence: Evidence) -> str:
+    """Write the gain and, where it is known, its standard error."""
+    return f"{evidence.gain:.3f}" + ("" if evidence.error is None else f" ± {evidence.error:.3f}")
 
 
 def _beam_rows(trials: Sequence[BeamTrial]) -> list[dict[str, str]]:

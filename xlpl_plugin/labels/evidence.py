@@ -1,19 +1,22 @@
-"""Does an acoustic model hear anything of the target language? Told without a label, by a null: the audio reversed.
+"""Does an acoustic model hear anything of the target language? Told without a label, against what it would babble.
 
-Played backwards, the log-probs of an utterance hold the same units as often and as surely as forwards, but in an order
-that no language has. So what the decoder with its lexicon and LM makes of them is what it makes of nothing. How much
-better the true direction does is evidence that something of the target was heard; the score alone is none, since a
-large LM weight writes likely text over any audio.
+No score tells by itself: a large LM weight writes likely text over any audio, and a model that says "de de de" to
+everything agrees well with a language in which "de" is a word. So the decoder's score is compared with that of a null:
+the same log-probs, cut at the units and spliced at random (``splicing``). There every frame is as sure, every unit and
+every pair of units as frequent, but no word is whole. What is better about the audio itself are the words that were
+heard. Playing the audio backwards is no such null: babble is not what it is backwards, and passed for speech.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from xlpl_plugin.decoding import Hypothesis, Weights
 from xlpl_plugin.decoding.confidence import utterance_confidence
@@ -22,24 +25,30 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.labels.criteria import CRITERIA, JudgingLM, measure_outcome
 from xlpl_plugin.labels.sample import Sample
 
+Array = NDArray[np.float64]
+# a hypothesis and the greedy output of the same utterance
+Pair = tuple[Hypothesis, Hypothesis]
+
+# spliced samples to compare with: one alone differs from the next by a few hundredths
+_SPLICED = 2
 # the jackknife leaves out one of so many groups of utterances at a time
 _GROUPS = 20
 # a gain above this is speech of the language; one below this many standard errors may be chance
-CLEAR_GAIN = 0.15
+CLEAR_GAIN = 0.45
 ERRORS = 3.0
 
 
 @dataclass(frozen=True)
-class Direction:
-    """The sample decoded in one direction.
+class Reading:
+    """A sample decoded, as it is or spliced.
 
     Attributes:
         value: the criterion of tuning; lower is better.
-        edits: units edited for each unit of the greedy output of the same direction.
+        edits: units edited for each unit of the greedy output.
         nats_per_letter: -ln probability under the judging LM, a letter.
         letters_ratio: letters for each greedy letter.
         confidence: mean of the utterances' confidences, 0 to 1.
-        score: what the decoder maximised, a greedy unit.
+        variety: different words for each word.
     """
 
     value: float
@@ -47,7 +56,7 @@ class Direction:
     nats_per_letter: float
     letters_ratio: float
     confidence: float
-    score: float
+    variety: float
 
 
 @dataclass(frozen=True)
@@ -55,28 +64,32 @@ class Evidence:
     """What speaks for an acoustic model that heard the target.
 
     Attributes:
-        gain: criterion of the reversed audio minus that of the audio; 0: nothing was heard.
+        heard: the sample as it is.
+        spliced: the same, spliced at random.
+        gain: by how many nats a greedy unit the score that the decoder maximises is higher; 0: no word was heard.
         error: standard error of the gain (jackknife over groups of utterances); None for a single utterance.
     """
 
-    forwards: Direction
-    backwards: Direction
+    heard: Reading
+    spliced: Reading
     gain: float
     error: float | None
 
 
-def gather_evidence(pool: DecoderPool, sample: Sample, weights: Weights, judge: JudgingLM, criterion: str) -> Evidence:
-    """Decode ``sample`` forwards and backwards with the same weights, and compare by one of ``CRITERIA``."""
-    sides = [_Side(pool, part, weights, judge, criterion) for part in (sample, sample.backwards())]
-    everything = range(len(sample))
-    forwards, backwards = (side.direction(everything) for side in sides)
-    gains = []
-    for group in range(min(_GROUPS, len(sample))):
-        left = [number for number in everything if number % _GROUPS != group]
-        if left:
-            ahead, behind = (side.direction(left).value for side in sides)
-            gains.append(behind - ahead)
-    return Evidence(forwards, backwards, backwards.value - forwards.value, _jackknife(gains))
+def gather_evidence(
+    pool: DecoderPool, sample: Sample, weights: Weights, judge: JudgingLM, criterion: str, seed: int
+) -> Evidence:
+    """Decode ``sample`` as it is and spliced, with the same weights.
+
+    Args:
+        criterion: one of ``CRITERIA``, for ``value``; the gain does not depend on it.
+        seed: of the splicing.
+    """
+    nulls = [sample.spliced(seed + number) for number in range(_SPLICED)]
+    pairs, null_pairs = _decode(pool, [sample], weights), _decode(pool, nulls, weights)
+    gain, error = _compare(_scores(pairs), _scores(null_pairs))
+    heard, spliced = (_read(decoded, judge, criterion) for decoded in (pairs, null_pairs))
+    return Evidence(heard, spliced, gain, error)
 
 
 def hears(gain: float, error: float | None) -> bool | None:
@@ -86,34 +99,51 @@ def hears(gain: float, error: float | None) -> bool | None:
     return None if error is None or gain > ERRORS * error else False
 
 
-class _Side:
-    """One direction of the sample, decoded."""
-
-    def __init__(self, pool: DecoderPool, sample: Sample, weights: Weights, judge: JudgingLM, criterion: str) -> None:
+def _decode(pool: DecoderPool, samples: Sequence[Sample], weights: Weights) -> list[Pair]:
+    pairs: list[Pair] = []
+    for sample in samples:
         [decoding] = sample.decode(pool, [weights])
-        self._hypotheses, self._greedy = decoding.hypotheses, sample.greedy
-        self._judge, self._criterion = judge, CRITERIA[criterion]
-
-    def direction(self, rows: Sequence[int]) -> Direction:
-        """Measure some of the utterances."""
-        hypotheses: list[Hypothesis] = [self._hypotheses[row] for row in rows]
-        outcome = measure_outcome(hypotheses, [self._greedy[row] for row in rows], self._judge)
-        return Direction(
-            value=self._criterion(outcome),
-            edits=outcome.uer,
-            nats_per_letter=outcome.nats_per_letter,
-            letters_ratio=outcome.letters_ratio,
-            confidence=fmean(utterance_confidence(hypothesis.confidences) for hypothesis in hypotheses),
-            score=sum(hypothesis.score for hypothesis in hypotheses) / max(1, outcome.greedy_units),
-        )
+        pairs += zip(decoding.hypotheses, sample.greedy, strict=True)
+    return pairs
 
 
-def _jackknife(values: Sequence[float]) -> float | None:
-    """Return the standard error of a statistic from its values with each group left out."""
-    if len(values) < 2:
-        return None
-    mean = fmean(values)
-    return math.sqrt((len(values) - 1) * fmean((value - mean) ** 2 for value in values))
+def _read(pairs: Sequence[Pair], judge: JudgingLM, criterion: str) -> Reading:
+    hypotheses = [hypothesis for hypothesis, _ in pairs]
+    outcome = measure_outcome(hypotheses, [path for _, path in pairs], judge)
+    words = {word for hypothesis in hypotheses for word in hypothesis.words}
+    return Reading(
+        value=CRITERIA[criterion](outcome),
+        edits=outcome.uer,
+        nats_per_letter=outcome.nats_per_letter,
+        letters_ratio=outcome.letters_ratio,
+        confidence=fmean(utterance_confidence(hypothesis.confidences) for hypothesis in hypotheses),
+        variety=len(words) / max(1, outcome.words),
+    )
+
+
+def _scores(pairs: Sequence[Pair]) -> Array:
+    """Return (groups, 2): the scores and the greedy units of each group of utterances."""
+    table = np.zeros((min(_GROUPS, len(pairs)), 2))
+    for number, (hypothesis, path) in enumerate(pairs):
+        table[number % len(table)] += hypothesis.score, len(path.units)
+    return table
+
+
+def _compare(heard: Array, spliced: Array) -> tuple[float, float | None]:
+    """Return by how much the score a unit of the first is higher, and the standard error of that (jackknife)."""
+    gain = _rate(heard.sum(axis=0)) - _rate(spliced.sum(axis=0))
+    groups = len(heard)
+    if groups < 2:
+        return gain, None
+    left = [
+        _rate(np.delete(heard, group, axis=0).sum(axis=0)) - _rate(np.delete(spliced, group, axis=0).sum(axis=0))
+        for group in range(groups)
+    ]
+    return gain, float(np.sqrt((groups - 1) * np.var(left)))
+
+
+def _rate(totals: Array) -> float:
+    return float(totals[0] / max(1, totals[1]))
 
 
 def parse_evidence(value: Mapping[str, Any], file: Path) -> Evidence:
@@ -123,7 +153,7 @@ def parse_evidence(value: Mapping[str, Any], file: Path) -> Evidence:
         XlplError: it is none.
     """
     try:
-        forwards, backwards = (Direction(**value[key]) for key in ("forwards", "backwards"))
-        return Evidence(forwards, backwards, value["gain"], value["error"])
-    except (KeyError, TypeError, ValueError) as error:
+        heard, spliced = (Reading(**value[key]) for key in ("heard", "spliced"))
+        return Evidence(heard, spliced, value["gain"], value["error"])
+    except (KeyError, TypeError) as error:
         raise XlplError(f"no evidence in it ({error})", file=file, expected="a file that `xlpl tune` wrote") from error

@@ -16,6 +16,7 @@ from xlpl_plugin.decoding.hypothesis import NOTHING
 from xlpl_plugin.decoding.pool import DecoderPool, Task
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.labels.emissions import EmissionSource
+from xlpl_plugin.labels.splicing import splice
 
 
 class SilentModel(XlplError):
@@ -84,10 +85,10 @@ class Sample:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def backwards(self) -> Sample:
-        """Return the same utterances with their frames in reverse, and the greedy output of that."""
+    def spliced(self, seed: int) -> Sample:
+        """Return as many utterances, spliced at random from these (``splicing``), and the greedy output of that."""
         other = copy(self)
-        other._log_probs = [np.ascontiguousarray(log_probs[::-1]) for log_probs in self._log_probs]
+        other._log_probs = splice(self._log_probs, self.greedy, seed)
         other.greedy = other._greedy(self._penalty)
         return other
 

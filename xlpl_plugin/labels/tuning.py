@@ -50,7 +50,7 @@ class Tuning:
         best: the weights chosen: a mean of the trials near the best one (``steady_choice``).
         beam: the beam chosen; None where none was sought.
         units_per_second: what the acoustic model expects without a penalty, to be asked of later models.
-        evidence: how much better the sample decodes forwards than backwards, with the weights chosen.
+        evidence: how much better the sample decodes than what is spliced from it, with the weights chosen.
     """
 
     best: Weights
@@ -115,7 +115,7 @@ def tune(config: TuneConfig, *, force: bool = False) -> Tuning:
     with DecoderPool(replace(config.decoder, beam=search.beam, nbest=1), sample.units, config.workers) as pool:
         trials = search_weights(pool, sample, search, ground.judge)
         best = steady_choice(trials)
-        evidence = gather_evidence(pool, sample, best, ground.lm, search.criterion)
+        evidence = gather_evidence(pool, sample, best, ground.lm, search.criterion, search.seed)
     beams: tuple[BeamTrial, ...] = ()
     if search.beams:
         beams = try_beams(config.decoder, best, search.beams, sample, config.workers)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+import threading
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -206,6 +209,39 @@ def test_nothing_is_started_while_slurm_does_not_answer(step: Train, path: Path)
     (path / "squeue").unlink()
     with pytest.raises(XlplError, match="does not answer"):
         run_training(step, ("/nowhere/trainer",), SLURM)
+
+
+def test_command_run_by_hand_is_waited_for(step: Train, tmp_path: Path) -> None:
+    record = Path(step.out) / "hydra" / "hydra_train.log"
+    record.parent.mkdir(parents=True)
+    step.checkpoints.mkdir()
+    with zipfile.ZipFile(step.model, "w") as archive:
+        archive.writestr("weights", "")
+    text = f"time.sleep(1)\nPath({str(record)!r}).write_text({FINITE!r} + '\\ndone training in 1.0 seconds\\n')\n"
+    by_hand = subprocess.Popen(training_command(step, program(tmp_path / "slow", text)))
+    wait_for(lambda: jobs.running_jobs(LauncherConfig(), Path(step.out)) == [str(by_hand.pid)])
+    threading.Thread(target=by_hand.wait).start()  # as its shell would
+    run_training(step, ("/nowhere/trainer",))
+    assert (Path(step.out) / "train.log").read_text() == record.read_text()
+
+
+def test_workers_that_a_trainer_leaves_behind_are_ended(step: Train) -> None:
+    text = "import subprocess\nif '--worker' not in sys.argv:\n"
+    text += (
+        "    subprocess.Popen([*sys.argv, '--worker'], start_new_session=True)\n    time.sleep(1)\n    sys.exit(1)\n"
+    )
+    Path(step.out).mkdir(parents=True)
+    text += "time.sleep(60)\n"
+    with pytest.raises(XlplError, match="exit status 1"):
+        run_training(step, program(Path(step.out) / "trainer", text))
+    wait_for(lambda: not jobs.running_jobs(LauncherConfig(), Path(step.out)))
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_where_no_job_can_be_nothing_is_asked(step: Train, path: Path) -> None:

@@ -1,28 +1,31 @@
-"""Jobs that go on when their starter ends: is one of them still training in a folder? End it."""
+"""Trainings that outlived their starter: does one still work in a folder? End it."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.rounds.launchers import SLURM, LauncherConfig, job_name
 
+_CONTROLLER = "submitit.local._local"
+
 
 def running_jobs(launcher: LauncherConfig, folder: Path) -> list[str]:
     """Return the ids of the jobs that train in ``folder`` or wait for their turn.
 
-    Slurm is asked for jobs of the folder's name; a job of this machine is a process whose command names the folder.
+    Slurm is asked for jobs of the folder's name. Elsewhere a job is a process of this machine whose command names the
+    folder as the one of the checkpoints, however it was started.
 
     Raises:
         XlplError: Slurm does not answer; then nobody knows.
     """
     if launcher.kind == SLURM:
         return _ask("squeue", "--noheader", "--format=%A", f"--name={job_name(folder)}").split()
-    return [str(process) for process in _controllers(folder)] if launcher.queued else []
+    return [str(process) for process in _processes(folder)]
 
 
 def end_jobs(launcher: LauncherConfig, folder: Path) -> None:
@@ -33,9 +36,11 @@ def end_jobs(launcher: LauncherConfig, folder: Path) -> None:
     """
     if launcher.kind == SLURM:
         _ask("scancel", f"--name={job_name(folder)}")
-    elif launcher.queued:
-        for process in _controllers(folder):
-            os.kill(process, signal.SIGINT)
+        return
+    for process, command in _processes(folder).items():
+        with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+            # submitit passes SIGTERM on to tasks that ignore it
+            os.kill(process, signal.SIGINT if _CONTROLLER in command else signal.SIGTERM)
 
 
 def _ask(*command: str) -> str:
@@ -51,15 +56,21 @@ def _ask(*command: str) -> str:
         ) from error
 
 
-def _controllers(folder: Path) -> list[int]:
-    """Return the processes of submitit that run jobs of ``folder``."""
-    found = []
-    start = f"{folder.absolute()}{os.sep}"
+def _processes(folder: Path) -> dict[int, list[str]]:
+    """Return the trainers of this machine that save in ``folder``, and submitit's processes that look after them."""
+    found = {}
+    path = str(folder.absolute())
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            command: Sequence[str] = entry.read_text(errors="replace").split("\0")
+            command = entry.read_text(errors="replace").split("\0")
         except OSError:  # it has ended meanwhile
             continue
-        if "submitit.local._local" in command and any(part.startswith(start) for part in command):
-            found.append(int(entry.parent.name))
+        words = (word.partition("=") for word in command)
+        trains = any(
+            key.lstrip("+") == "checkpoint.save_dir" and value.strip("'") == f"{path}{os.sep}checkpoints"
+            for key, _, value in words
+        )
+        looks_after = _CONTROLLER in command and any(word.startswith(f"{path}{os.sep}") for word in command)
+        if trains or looks_after:
+            found[int(entry.parent.name)] = command
     return found

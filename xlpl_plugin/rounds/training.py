@@ -6,7 +6,6 @@ import ctypes
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -42,7 +41,8 @@ _ARITHMETIC = (
 )
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-_BLINK, _ASK_AGAIN = 0.1, {SLURM: 10.0}  # seconds between two looks at a process, at a queue
+# seconds between two looks at a child, at the processes of this machine, at Slurm's queue
+_BLINK, _GLANCE, _ASK_AGAIN = 0.1, 0.5, {SLURM: 10.0}
 _END_PATIENCE = 60.0  # seconds for a trainer to end its own children
 
 
@@ -116,7 +116,8 @@ def run_training(
 ) -> None:
     """Train to the end, with the log in ``out``/train.log. A half-done training resumes; a done one is left alone.
 
-    A job in a queue outlives this process. The next call finds it and waits for it before anything else.
+    A job in a queue outlives this process. The next call finds it and waits for it before anything else, as it does
+    for the command run by hand.
 
     Args:
         keep_open: file descriptors that the child holds too, so that a lock outlives a killed driver.
@@ -135,6 +136,7 @@ def run_training(
     mend_checkpoint(step.checkpoints)
     if is_finished(_record(folder), step.checkpoints, max_update(step)):
         tqdm.write(f"{step.name}: had come to its end before", file=sys.stderr)
+        _copy_record(folder)
     else:
         _run(step, command, settings, launcher, keep_open)
     must_exist(step.model, f"the model that {step.name} should have saved (checkpoint.* in {step.config_name}.yaml)")
@@ -172,10 +174,10 @@ def _await_former_job(step: Train, launcher: LauncherConfig) -> None:
     jobs = running_jobs(launcher, folder)
     if not jobs:
         return
-    tqdm.write(f"{step.name}: job {', '.join(jobs)} of a former call is training; waiting for it", file=sys.stderr)
+    tqdm.write(f"{step.name}: {', '.join(jobs)} (a former call's job) is training; waiting for it", file=sys.stderr)
 
     def ended() -> bool:
-        time.sleep(_ASK_AGAIN.get(launcher.kind, _BLINK))
+        time.sleep(_ASK_AGAIN.get(launcher.kind, _GLANCE))
         return not running_jobs(launcher, folder)
 
     with _job_logs(folder) as (logs, copy):
@@ -214,6 +216,8 @@ def _run(
             raise
         finally:
             _end(child)
+            if not launcher.queued:
+                end_jobs(launcher, folder)  # torchrun's workers outlive a torchrun that is killed
     if told.diverged:
         end_jobs(launcher, folder)
         raise _divergence(step, told)
@@ -233,15 +237,18 @@ def _child_log(folder: Path) -> Iterator[_Logs]:
 
 @contextmanager
 def _job_logs(folder: Path) -> Iterator[_Logs]:
-    """The logs of a queue's child and of the job, copied to train.log after what former jobs wrote."""
-    launched, record = folder / "launcher.log", _record(folder)
-    with (folder / "train.log").open("wb") as copy:
-        if record.exists():
-            with record.open("rb") as stream:
-                shutil.copyfileobj(stream, copy)
-        position = copy.tell()
+    """The logs of a queue's child and of the job, copied to train.log after what former trainers wrote."""
+    launched, position = folder / "launcher.log", _copy_record(folder)
     with (folder / "train.log").open("a", encoding="utf-8") as lines:
-        yield [GrowingFile(launched, _size(launched)), GrowingFile(record, position)], lines
+        yield [GrowingFile(launched, _size(launched)), GrowingFile(_record(folder), position)], lines
+
+
+def _copy_record(folder: Path) -> int:
+    """Put what trainers themselves logged so far in the place of train.log; return its length in bytes."""
+    record = _record(folder)
+    told = record.read_bytes() if record.exists() else b""
+    (folder / "train.log").write_bytes(told)
+    return len(told)
 
 
 def _size(file: Path) -> int:

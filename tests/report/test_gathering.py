@@ -11,34 +11,36 @@ import pytest
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.report.gathering import gather
+from xlpl_plugin.rounds.stopping import Verdict
 
 
 def test_a_result_decides_what_is_best(runs: Any, tmp_path: Path) -> None:
-    result = {"best": 0, "model": "source/model.pt", "stopped": "", "weights": {}}
-    standing = gather(runs.make(tmp_path, result=result)).standing
+    standing = gather(runs.make(tmp_path, result={"best": 0, "model": "source/model.pt"})).standing
     assert (standing.outcome, standing.best, standing.model) == ("finished", 0, "source/model.pt")
     assert (standing.steps_done, standing.steps_planned, standing.rounds_planned) == (5, 5, 1)
+    assert standing.zero_shot == Verdict(True, "the source AM hears the target", "")
 
 
-def test_a_stopped_run_says_why(runs: Any, tmp_path: Path) -> None:
-    steps = {**runs.done, "round-2/train": -1}
+def test_a_stopped_run_says_why_whatever_is_left_of_later_rounds(runs: Any, tmp_path: Path) -> None:
+    steps = {**runs.done, "round-2/train": 3, "round-2/measure": -1}
     result = {"best": 1, "model": "round-1/model.pt", "stopped": "the labels changed by 1 %"}
     standing = gather(runs.make(tmp_path, steps, result)).standing
     assert (standing.outcome, standing.best, standing.reason) == ("stopped", 1, "the labels changed by 1 %")
+    assert (standing.rounds_measured, standing.rounds_planned) == (1, 2)
 
 
-def test_a_run_under_way_goes_by_its_newest_decision(runs: Any, tmp_path: Path) -> None:
-    run = runs.make(tmp_path, {**runs.done, "round-2/train": None, "round-2/measure": -1})
-    runs.write_signals(run, 1, runs.signals(0.5), decision={"stop": False, "best": 0, "reason": ""})
-    standing = gather(run).standing
+def test_a_run_under_way_goes_by_its_result_so_far(runs: Any, tmp_path: Path) -> None:
+    steps = {**runs.done, "round-2/train": None, "round-2/measure": -1}
+    result = {"best": 0, "model": "source/model.pt", "finished": False}
+    standing = gather(runs.make(tmp_path, steps, result)).standing
     assert (standing.outcome, standing.best, standing.next_step) == ("unfinished", 0, "round-2/train")
     assert (standing.steps_done, standing.steps_planned) == (5, 7)
 
 
-def test_a_result_that_is_older_than_the_run_does_not_count(runs: Any, tmp_path: Path) -> None:
-    result = {"best": 0, "model": "source/model.pt", "stopped": ""}
+def test_a_run_that_was_taken_up_again_is_not_finished(runs: Any, tmp_path: Path) -> None:
+    result = {"best": 0, "model": "source/model.pt"}
     standing = gather(runs.make(tmp_path, {**runs.done, "round-0/measure": None}, result)).standing
-    assert (standing.outcome, standing.best, standing.model) == ("unfinished", 1, "")
+    assert (standing.outcome, standing.next_step) == ("unfinished", "round-0/measure")
 
 
 def test_what_was_made_before_its_source_changed_is_out_of_date(runs: Any, tmp_path: Path) -> None:
@@ -48,7 +50,12 @@ def test_what_was_made_before_its_source_changed_is_out_of_date(runs: Any, tmp_p
     assert "round 1" in report.remarks[0]
 
 
-def test_without_a_stored_decision_the_label_free_score_decides(runs: Any, tmp_path: Path) -> None:
+def test_a_round_that_is_to_be_done_again_is_out_of_date(runs: Any, tmp_path: Path) -> None:
+    report = gather(runs.make(tmp_path, {**runs.done, "round-1/train": -1, "round-1/measure": -1}))
+    assert [entry.outdated for entry in report.rounds] == [False, True]
+
+
+def test_without_a_result_the_label_free_score_decides(runs: Any, tmp_path: Path) -> None:
     run = runs.make(tmp_path)
     runs.write_signals(run, 1, runs.signals(1.2))
     standing = gather(run).standing
@@ -163,10 +170,11 @@ def _empty(file: Path) -> None:
         ("plan.json", _empty),
         ("state.json", _empty),
         ("score.json", _empty),
+        ("result.json", _empty),
     ],
 )
 def test_a_broken_file_is_named(runs: Any, tmp_path: Path, name: str, harm: Callable[[Path], None]) -> None:
-    run = runs.make(tmp_path)
+    run = runs.make(tmp_path, result={"best": 1, "model": "round-1/model.pt"})
     runs.write_scores(run / "score.json")
     harm(run / name)
     with pytest.raises(XlplError, match=name.rpartition("/")[2]):

@@ -109,7 +109,7 @@ def test_scripts_of_the_target_are_kept(page: Page) -> None:
 
 
 def test_verdict_alarm_and_table_say_what_the_run_says(page: Page) -> None:
-    assert "Finished: round 1 is the best of 1 round" in page.text
+    assert "Finished after 1 round: round 1 is the best" in page.text
     assert "WER of the best round 50.0 % round 0: 70.0 %; the lowest of all rounds" in page.text
     assert f"Round 0: few words. One word is all {HOSTILE}. Mix in." in page.text
     assert "No round raised an alarm" not in page.text
@@ -136,7 +136,7 @@ def test_the_command_gives_the_same_bytes_again_and_touches_nothing_else(
     monkeypatch.setattr(sys, "argv", ["xlpl", "report", str(reported)])
     main()
     said = capsys.readouterr().out
-    assert said.startswith("Finished: round 1 is the best of 1 round\nround 0: ALARM, few words.")
+    assert said.startswith("Finished after 1 round: round 1 is the best\nround 0: ALARM, few words.")
     assert said.endswith(f"report: {reported / 'report.html'}\n")
     assert _digests(reported) == before
 

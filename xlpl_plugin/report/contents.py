@@ -77,7 +77,7 @@ class RoundReport:
         signals: the numbers of signals.json.
         perplexity_lm: the configuration's key of the LM whose perplexity is among them.
         weights: of the decoder.
-        outdated: something of the round is older than what it was made from.
+        outdated: it was measured, but some step of it is to be done again.
     """
 
     number: int
@@ -153,9 +153,10 @@ class Standing:
     Attributes:
         best: the round to use, chosen without references; None where nothing was measured.
         model: its weights, inside the run; empty where unknown.
-        reason: why that round, or why the run stopped.
-        note: on what the choice rests where the run itself made none.
-        zero_shot: whether round 0 says that the source AM is any good; None without its signals.
+        reason: why the run ended before its last round; empty if it did not.
+        note: who chose, and among what, where that is not the finished run.
+        rounds_measured: number of the last round that the choice knows.
+        zero_shot: whether round 0 says that the source AM is any good; None where nothing is known.
     """
 
     outcome: Outcome
@@ -163,6 +164,7 @@ class Standing:
     model: str
     reason: str
     note: str
+    rounds_measured: int | None
     rounds_planned: int | None
     steps_done: int
     steps_planned: int

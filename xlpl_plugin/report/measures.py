@@ -87,7 +87,8 @@ MEASURES = (
         _VERDICT,
         "0.001",
         "higher",
-        "How much better the labels look than labels of the same speech played backwards; 0: nothing was heard.",
+        "How much better the audio decodes than the same sounds spliced at random, which hold no words; 0: no word was "
+        "heard.",
     ),
     Measure("evidence_error", "evidence, standard error", _VERDICT, "0.001", "", "How far chance alone may move it."),
     Measure(
@@ -151,7 +152,7 @@ MEASURES = (
         _WORDS,
         "0.001",
         "higher",
-        "Between the letters of the greedy output and those of the source languages' labels.",
+        "Between the letters of the greedy output and the transcripts of the source language that is nearest to it.",
     ),
     Measure("train_loss", "training loss", _MODEL, "0.01", "lower", "Bits a unit, at the end of the training."),
     Measure("valid_loss", "validation loss", _MODEL, "0.01", "lower", "On held-out pseudo-labels."),

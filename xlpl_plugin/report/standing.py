@@ -5,83 +5,97 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
+from xlpl_plugin.errors import XlplError
 from xlpl_plugin.labels.signals import Signals
 from xlpl_plugin.report.contents import Outcome, RoundReport, Standing, StepTime
 from xlpl_plugin.report.progress import round_of
 from xlpl_plugin.rounds.stopping import StopConfig, Verdict, decide, go_no_go
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The best round as the run, or this report, sees it."""
-
-    best: int | None
-    reason: str = ""
-    note: str = ""
-
-
 def stand(
-    result: Mapping[str, Any] | None,
-    decision: Mapping[str, Any] | None,
-    steps: Sequence[StepTime],
-    rounds: Sequence[RoundReport],
+    result: Mapping[str, Any] | None, steps: Sequence[StepTime], rounds: Sequence[RoundReport], file: Path
 ) -> Standing:
     """Put together how a run stands.
 
     Args:
-        result: result.json, if the run has ended.
-        decision: of the newest signals.json that holds one.
+        result: result.json, which a run writes after each round that it has measured; ``file`` is for the error.
         steps: of the plan, with their states.
         rounds: with their signals.
+
+    Raises:
+        XlplError: a result that is none.
     """
     history = _history(rounds)
-    outcome = _outcome(result, steps)
-    current = result if outcome in ("finished", "stopped") else None
-    choice = _choice(current, decision, history)
     counts = Counter(step.status for step in steps)
     planned = [number for step in steps if (number := round_of(step.stage)) is not None]
+    told = _told(result, file) if result is not None else _judged(history)
     return Standing(
-        outcome=outcome,
-        best=choice.best,
-        model=str(current.get("model", "")) if current else "",
-        reason=choice.reason,
-        note=choice.note,
+        outcome=_outcome(told, steps),
+        best=told.best,
+        model=told.model,
+        reason=told.stopped,
+        note=told.note,
+        rounds_measured=told.rounds,
         rounds_planned=max(planned, default=None),
         steps_done=counts["done"],
         steps_planned=len(steps),
         next_step=next((step.name for step in steps if step.status != "done"), ""),
-        zero_shot=_zero_shot(history),
+        zero_shot=told.verdict,
     )
 
 
-def _outcome(result: Mapping[str, Any] | None, steps: Sequence[StepTime]) -> Outcome:
-    """Judge by result.json, unless the run was taken up again since: then a step is begun, or out of date."""
-    touched = any(step.status in ("begun", "outdated") for step in steps)
-    if result and not touched:
-        if result.get("stopped"):
-            return "stopped"
-        return "finished" if all(step.status == "done" for step in steps) else "unfinished"
-    if not steps:
+@dataclass(frozen=True)
+class _Told:
+    """What the run says of itself, or this report in its place."""
+
+    rounds: int | None
+    best: int | None
+    verdict: Verdict | None
+    model: str = ""
+    finished: bool | None = None
+    stopped: str = ""
+    note: str = ""
+
+
+def _told(result: Mapping[str, Any], file: Path) -> _Told:
+    try:
+        return _Told(
+            rounds=result["rounds"],
+            best=result["best"],
+            verdict=Verdict(**result["verdict"]),
+            model=result["model"],
+            finished=result["finished"],
+            stopped=result["stopped"],
+            note="" if result["finished"] else "among the rounds so far",
+        )
+    except (KeyError, TypeError) as error:
+        raise XlplError(
+            f"not the result of a run ({error})", file=file, expected="what 'xlpl iterate' wrote"
+        ) from error
+
+
+def _judged(history: Sequence[Signals]) -> _Told:
+    """Judge by today's rules, for a run that did not judge itself."""
+    if not history:
+        return _Told(None, None, None)
+    decision = decide(history, StopConfig())
+    verdict = go_no_go(history[0], StopConfig()) if history[0].evidence is not None else None
+    note = "by this report: the run stored no result"
+    return _Told(len(history) - 1, decision.best, verdict, note=note)
+
+
+def _outcome(told: _Told, steps: Sequence[StepTime]) -> Outcome:
+    """Judge by the result, unless something that it rests on was taken up again since."""
+    if not steps and told.finished is None:
         return "unknown"
+    last = told.rounds or 0
+    behind = [step for step in steps if (round_of(step.stage) or 0) <= last]
+    if told.finished is not None and all(step.status == "done" for step in behind):
+        return "stopped" if told.stopped else "finished" if told.finished else "unfinished"
     return "finished" if all(step.status == "done" for step in steps) else "unfinished"
-
-
-def _choice(result: Mapping[str, Any] | None, decision: Mapping[str, Any] | None, history: Sequence[Signals]) -> Choice:
-    if result and result.get("best") is not None:
-        return Choice(int(result["best"]), str(result.get("stopped") or (decision or {}).get("reason") or ""))
-    if decision and decision.get("best") is not None:
-        return Choice(int(decision["best"]), str(decision.get("reason") or ""), "the best of the rounds so far")
-    if history:
-        made = decide(history, StopConfig())
-        return Choice(made.best, made.reason, "chosen by this report: the run stored no decision")
-    return Choice(None)
-
-
-def _zero_shot(history: Sequence[Signals]) -> Verdict | None:
-    """Return the verdict of today's rule, where round 0 measured what it needs."""
-    return go_no_go(history[0], StopConfig()) if history and history[0].evidence is not None else None
 
 
 def _history(rounds: Sequence[RoundReport]) -> list[Signals]:

@@ -21,17 +21,15 @@ class Fact:
 def headline(report: Report) -> str:
     """Return one sentence: the best round, and whether it may still be beaten."""
     standing = report.standing
-    last = report.rounds[-1].number
+    last = standing.rounds_measured
     if standing.best is None:
         return "No round has been measured yet"
-    best = "the source model itself" if standing.best == 0 else f"round {standing.best}"
+    best = f"round {standing.best}" if standing.best else "the source model, round 0,"
     if standing.outcome == "finished":
-        return f"Finished: {best} is the best of {last} {'round' if last == 1 else 'rounds'}"
+        return f"Finished after {last} {'round' if last == 1 else 'rounds'}: {best} is the best"
     if standing.outcome == "stopped":
         return f"Stopped after round {last}: {best} is the best"
-    return (
-        f"{'Unfinished' if standing.outcome == 'unfinished' else 'As far as the files tell'}: {best} is the best so far"
-    )
+    return f"{'Unfinished' if standing.outcome == 'unfinished' else 'As far as it is known'}: {best} is the best so far"
 
 
 def duration(seconds: float) -> str:

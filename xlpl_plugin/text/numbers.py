@@ -136,15 +136,18 @@ class NumberSpeaker:
     def _unit(self, match: re.Match[str]) -> str:
         whole, decimals = self._split(match["number"])
         form = _form(self._rules.units[match["unit"]], int(whole), bool(decimals))
-        return f" {self._counted(match['number'])} {form} "
+        return self._with_unit(self._counted(match["number"]), form)
+
+    def _with_unit(self, number: str, form: str) -> str:
+        return f" {form} {number} " if self._rules.unit_first else f" {number} {form} "
 
     def _money(self, match: re.Match[str]) -> str:
         whole, decimals = self._split(match["number"])
         forms = self._rules.currency[match["unit"]]
         if len(decimals) != 2:
-            return f" {self._counted(match['number'])} {_form(forms, int(whole), bool(decimals))} "
+            return self._with_unit(self._counted(match["number"]), _form(forms, int(whole), bool(decimals)))
         cents = f"{self._rules.cents_word} {self._words(int(decimals))}" if int(decimals) else ""
-        return f" {self._counted(whole)} {_form(forms, int(whole), False)} {cents} "
+        return f"{self._with_unit(self._counted(whole), _form(forms, int(whole), False))}{cents} "
 
     def _counted(self, number: str) -> str:
         whole, decimals = self._split(number)

@@ -13,8 +13,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
+from xlpl_plugin.text import swahili
 
 FOLDER = Path(__file__).parent
+swahili.register()
 
 
 @dataclass
@@ -50,6 +52,8 @@ class NumberRules:
     minus: str = ""
     # the number one before a unit or a currency, where it is not the counting word
     one_before_unit: str = ""
+    # a unit or a currency is said before its number (Swahili: kilo mbili)
+    unit_first: bool = False
     # units written after a number, with their forms: [always], [one, many] or the Slavic [one, few, many]
     units: dict[str, list[str]] = field(default_factory=dict)
     # as units; the sign may also stand before the number

@@ -17,13 +17,13 @@ phrases() {
       --spoken "$(awk "BEGIN { print int($minutes * 40 + 40) }")" "$WORK/$language-spoken.txt"
 }
 
-# speech LANGUAGE MINUTES OPTION...: a prepared folder, with noise at 10 to 30 dB
+# speech LANGUAGE MINUTES OPTION...: a prepared folder, with noise 5 to 25 dB below the speech
 speech() {
   local language=$1 minutes=$2
   shift 2
   [ -e "$WORK/$language/train.tsv" ] ||
     xlpl prepare espeak --language "$language" --text "$WORK/$language-spoken.txt" --minutes "$minutes" \
-      --noise 10 30 --workers 1 --out "$WORK/$language" "$@"
+      --noise 5 25 --workers 1 --out "$WORK/$language" "$@"
 }
 
 mkdir -p "$WORK"

@@ -161,7 +161,7 @@ def test_job_outlives_its_driver_and_is_found_again(whole: tuple[Train, Weights]
     )
     arguments = [sys.executable, "-c", script, str(Path(__file__).parent), str(ROOT), str(data), str(tmp_path)]
     driver = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_for(lambda: running_jobs(JOB, folder) or driver.poll() is not None)
+    wait_for(lambda: any(folder.glob("hydra/.submitit/*/*_submitted.pkl")) or driver.poll() is not None)
     driver.send_signal(signal.SIGKILL)
     driver.wait()
     assert running_jobs(JOB, folder)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from xlpl_plugin.decoding import Weights
 from xlpl_plugin.evaluation.oracle import ORACLE, Oracle
 from xlpl_plugin.evaluation.table import render
 from xlpl_plugin.labels.beams import BeamTrial
 from xlpl_plugin.labels.evidence import Evidence
+from xlpl_plugin.labels.ranking import Ranked
 from xlpl_plugin.labels.search import Trial
 from xlpl_plugin.labels.tuning import Tuning
 
@@ -39,6 +40,33 @@ def describe_oracle(oracle: Oracle, show: int) -> str:
         )
     parts.append(f"oracle's choice: {_overrides(oracle.best.weights)}: WER {100 * oracle.best.value:.1f} %")
     return "\n".join([*parts, "", ORACLE])
+
+
+def describe_ranking(ranking: Sequence[Ranked]) -> str:
+    """Tell how well each model hears the target, the best first."""
+    return render([_ranked_row(row) for row in ranking])
+
+
+_VERDICTS: Mapping[bool | None, str] = {True: "go", None: "doubtful", False: "no"}
+
+
+def _ranked_row(row: Ranked) -> dict[str, str]:
+    cells = {"model": row.name, "good for a start": _VERDICTS[row.hears]}
+    titles = ("evidence", "criterion", "UER", "LM nats/letter", "confidence", "top word %", "units/s")
+    if row.evidence is None:
+        return {**cells, **dict.fromkeys(titles, ""), "careful": "says nothing but blanks"}
+    heard = row.evidence.heard
+    values = (
+        with_error(row.evidence),
+        f"{heard.value:.3f}",
+        f"{heard.edits:.3f}",
+        f"{heard.nats_per_letter:.2f}",
+        f"{heard.confidence:.3f}",
+        f"{100 * heard.top_word_share:.0f}",
+        f"{row.units_per_second:.1f}",
+    )
+    careful = "says one word to everything" if row.babbles else "" if row.trusted else "guards refused all weights"
+    return {**cells, **dict(zip(titles, values, strict=True)), "careful": careful}
 
 
 def _overrides(weights: Weights) -> str:
@@ -73,7 +101,7 @@ def _readings(evidence: Evidence) -> str:
             "LM nats/letter": f"{reading.nats_per_letter:.3f}",
             "letters/greedy": f"{reading.letters_ratio:.2f}",
             "confidence": f"{reading.confidence:.3f}",
-            "different words %": f"{100 * reading.variety:.0f}",
+            "top word %": f"{100 * reading.top_word_share:.0f}",
         }
         for name, reading in (("as it is", evidence.heard), ("spliced", evidence.spliced))
     ]

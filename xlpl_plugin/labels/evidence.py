@@ -4,11 +4,13 @@ No score tells by itself: a large LM weight writes likely text over any audio, a
 everything agrees well with a language in which "de" is a word. So the decoder's score is compared with that of a null:
 the same log-probs, cut at the units and spliced at random (``splicing``). There every frame is as sure, every unit and
 every pair of units as frequent, but no word is whole. What is better about the audio itself are the words that were
-heard. Playing the audio backwards is no such null: babble is not what it is backwards, and passed for speech.
+heard. Playing the audio backwards is no such null: babble is not what it is backwards, and passed for speech. What
+this null does not see is one whole word said over and over, so the share of the most frequent word is looked at too.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,9 +35,11 @@ Pair = tuple[Hypothesis, Hypothesis]
 _SPLICED = 2
 # the jackknife leaves out one of so many groups of utterances at a time
 _GROUPS = 20
-# a gain above this is speech of the language; one below this many standard errors may be chance
+# from so much on, words of the language are heard beyond doubt; below the other, or within so many standard errors of
+# 0, nothing that a student could learn from
 CLEAR_GAIN = 0.45
-ERRORS = 3.0
+LEAST_GAIN = 0.15
+ERRORS = 2.0
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Reading:
         nats_per_letter: -ln probability under the judging LM, a letter.
         letters_ratio: letters for each greedy letter.
         confidence: mean of the utterances' confidences, 0 to 1.
-        variety: different words for each word.
+        top_word_share: share of all words that the most frequent one has.
     """
 
     value: float
@@ -56,7 +60,7 @@ class Reading:
     nats_per_letter: float
     letters_ratio: float
     confidence: float
-    variety: float
+    top_word_share: float
 
 
 @dataclass(frozen=True)
@@ -94,9 +98,9 @@ def gather_evidence(
 
 def hears(gain: float, error: float | None) -> bool | None:
     """Tell whether a gain speaks for a model that hears the target; None where that is doubtful."""
-    if gain >= CLEAR_GAIN:
-        return True
-    return None if error is None or gain > ERRORS * error else False
+    if gain < max(LEAST_GAIN, ERRORS * (error or 0.0)):
+        return False
+    return True if gain >= CLEAR_GAIN else None
 
 
 def _decode(pool: DecoderPool, samples: Sequence[Sample], weights: Weights) -> list[Pair]:
@@ -110,14 +114,14 @@ def _decode(pool: DecoderPool, samples: Sequence[Sample], weights: Weights) -> l
 def _read(pairs: Sequence[Pair], judge: JudgingLM, criterion: str) -> Reading:
     hypotheses = [hypothesis for hypothesis, _ in pairs]
     outcome = measure_outcome(hypotheses, [path for _, path in pairs], judge)
-    words = {word for hypothesis in hypotheses for word in hypothesis.words}
+    words = Counter(word for hypothesis in hypotheses for word in hypothesis.words)
     return Reading(
         value=CRITERIA[criterion](outcome),
         edits=outcome.uer,
         nats_per_letter=outcome.nats_per_letter,
         letters_ratio=outcome.letters_ratio,
         confidence=fmean(utterance_confidence(hypothesis.confidences) for hypothesis in hypotheses),
-        variety=len(words) / max(1, outcome.words),
+        top_word_share=max(words.values(), default=0) / max(1, outcome.words),
     )
 
 

@@ -1,0 +1,52 @@
+"""``xlpl rank``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from xlpl_plugin.config import load_config
+
+
+@click.command("rank")
+@click.argument("words", nargs=-1, metavar="[AM]... [KEY=VALUE]...")
+@click.option("--config", type=click.Path(path_type=Path), help="YAML file with any of the keys.")
+@click.option("--force", is_flag=True, help="Start over, whatever is in out.")
+def command(words: tuple[str, ...], config: Path | None, force: bool) -> None:
+    """Rank acoustic models by how well they hear a target language, without a single label.
+
+    AM are checkpoints, named by what differs in their paths; ams.NAME=CHECKPOINT names one yourself. Each is tuned on
+    a sample of the target's audio (`xlpl tune --help`), into out/NAME; then the sample is decoded as it is, and again
+    cut at the units and spliced at random, which leaves sounds and pairs of sounds but no words.
+
+    \b
+    evidence   by how many nats a unit the decoder's score of the audio is better than that of the null, with its
+               standard error; 0: no word of the language is heard. It ranks the models.
+    go         0.45 or more: start rounds from the first in the table
+    doubtful   between: look at labels first; more source languages, or training, will pay more than rounds
+    no         less than 0.15, or less than two standard errors, or a single word is over a quarter of all:
+               rounds would teach noise
+
+    The criterion of tuning stands in the table, but does not rank: a model that babbles can do better by it than one
+    that hears. 60 utterances give standard errors of about 0.08; search.sample=300 halves them.
+
+    A model that was ranked is not tuned again: the same command goes on where it was stopped. out/rank.json holds the
+    table.
+
+    \b
+    ams.*      name and checkpoint
+    others     as for `xlpl tune`; beams are sought only if search.beams names some, and emissions, if given, is a
+               folder with a folder for each model
+
+    \b
+    xlpl rank runs/en/checkpoint_best.pt runs/es/checkpoint_best.pt data=data/it out=runs/rank-it workers=2 \\
+        decoder.lexicon=data/it-text/lexicon.txt decoder.lm=data/it-text/lm/lm.bin search.text=data/it-text/text.txt
+    """
+    from xlpl_plugin.cli.trials import describe_ranking
+    from xlpl_plugin.labels.ranking import RANK_FILE, RankConfig, names_of, rank
+
+    settings = load_config(RankConfig, config, [word for word in words if "=" in word])
+    settings.ams = {**settings.ams, **names_of([word for word in words if "=" not in word])}
+    click.echo(describe_ranking(rank(settings, force=force)))
+    click.echo(f"\nwritten: {Path(settings.out) / RANK_FILE}, and the weights of each: {settings.out}/NAME/tune.json")

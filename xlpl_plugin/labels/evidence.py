@@ -24,6 +24,7 @@ from xlpl_plugin.decoding import Hypothesis, Weights
 from xlpl_plugin.decoding.confidence import utterance_confidence
 from xlpl_plugin.decoding.pool import DecoderPool
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.labels.alarms import MOST_OF_ONE_WORD
 from xlpl_plugin.labels.criteria import CRITERIA, JudgingLM, measure_outcome
 from xlpl_plugin.labels.sample import Sample
 
@@ -101,6 +102,11 @@ def hears(gain: float, error: float | None) -> bool | None:
     if gain < max(LEAST_GAIN, ERRORS * (error or 0.0)):
         return False
     return True if gain >= CLEAR_GAIN else None
+
+
+def babbles(evidence: Evidence) -> bool:
+    """Tell whether the model says one word to everything; then no gain speaks for it."""
+    return evidence.heard.top_word_share > MOST_OF_ONE_WORD
 
 
 def _decode(pool: DecoderPool, samples: Sequence[Sample], weights: Weights) -> list[Pair]:

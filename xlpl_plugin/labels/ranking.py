@@ -18,8 +18,7 @@ from xlpl_plugin.data.manifest import manifest_digest, read_manifest
 from xlpl_plugin.decoding import Weights
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import new_output, read_json, sha256, write_json
-from xlpl_plugin.labels.alarms import MOST_OF_ONE_WORD
-from xlpl_plugin.labels.evidence import Evidence, hears
+from xlpl_plugin.labels.evidence import Evidence, babbles, hears
 from xlpl_plugin.labels.inputs import InputFiles
 from xlpl_plugin.labels.sample import SilentModel
 from xlpl_plugin.labels.search import SearchConfig
@@ -116,14 +115,13 @@ def _ranked(config: RankConfig, name: str, folder: Path, *, reuse: bool) -> Rank
     evidence = read_evidence(folder)
     if evidence is None:
         raise XlplError("no evidence in it", file=folder / TUNE_FILE, remedy="rank again with --force")
-    babbles = evidence.heard.top_word_share > MOST_OF_ONE_WORD
     return Ranked(
         name,
         am,
-        False if babbles else hears(evidence.gain, evidence.error),
+        False if babbles(evidence) else hears(evidence.gain, evidence.error),
         evidence,
         read_weights(folder),
-        babbles,
+        babbles(evidence),
         trusted=bool(read_json(folder / TUNE_FILE)["trusted"]),
         units_per_second=read_units_per_second(folder),
     )

@@ -40,6 +40,9 @@ def command(overrides: tuple[str, ...], config: Path | None, show: int, oracle: 
     Then the sample is decoded with each of search.beams below decoder.beam; the smallest whose words are nearly
     those of decoder.beam is chosen. search.beams=[] keeps decoder.beam.
 
+    At the end the sample is decoded once more, and twice spliced at random, which leaves no words: the difference of
+    the scores, in nats a unit, is the evidence that the model hears the language at all (`xlpl rank --help`).
+
     Without decoder.lexicon, decoder.lm is over units, and there is no word score to search.
 
     \b

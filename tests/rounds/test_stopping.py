@@ -110,8 +110,8 @@ def test_evidence_decides_whether_a_source_is_good_for_a_target(evidence: float 
     assert bool(verdict.advice) is (go is not True)
 
 
-def test_evidence_within_its_error_is_doubtful() -> None:
-    verdict = go_no_go(first(0.001, error=None), StopConfig())
+def test_evidence_that_is_not_clear_is_doubtful() -> None:
+    verdict = go_no_go(first(0.25, error=None), StopConfig())
     assert verdict.go is None
     assert "doubtful" in verdict.reason
 

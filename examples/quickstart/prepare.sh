@@ -17,25 +17,25 @@ phrases() {
       --spoken "$(awk "BEGIN { print int($minutes * 40 + 40) }")" "$WORK/$language-spoken.txt"
 }
 
-# speech LANGUAGE MINUTES OPTION...: a prepared folder, with noise 5 to 25 dB below the speech
+# speech LANGUAGE MINUTES OPTION...: a prepared folder
 speech() {
   local language=$1 minutes=$2
   shift 2
   [ -e "$WORK/$language/train.tsv" ] ||
     xlpl prepare espeak --language "$language" --text "$WORK/$language-spoken.txt" --minutes "$minutes" \
-      --noise 5 25 --workers 1 --out "$WORK/$language" "$@"
+      --workers 1 --out "$WORK/$language" "$@"
 }
 
 mkdir -p "$WORK"
 phrases es "$spanish"
 phrases en "$english"
-phrases sw "$swahili" --text "${SENTENCES:-5000}" "$WORK/sw-text.txt"
-speech es "$spanish" --voices "$source_voices" --test 0 --valid 0.06 &
-speech en "$english" --voices "$source_voices" --test 0 --valid 0.06
+phrases sw "$swahili" --text "${SENTENCES:-3000}" "$WORK/sw-text.txt"
+speech es "$spanish" --voices "$source_voices" --noise 5 25 --test 0 --valid 0.06 &
+speech en "$english" --voices "$source_voices" --noise 5 25 --test 0 --valid 0.06
 wait $!
-# the target: its transcripts go to a folder of their own, which only scoring reads
-speech sw "$swahili" --voices "$target_voices" --test-voices "$test_voices" --test 0.3 --valid 0.06 \
-  --unlabelled --references "$WORK/sw-references"
+# the target, noisier: its transcripts go to a folder of their own, which only scoring reads
+speech sw "$swahili" --voices "$target_voices" --test-voices "$test_voices" --noise 0 15 \
+  --test 0.3 --valid 0.06 --unlabelled --references "$WORK/sw-references"
 # the exclusion also drops sentences of the text that hold a spoken one, or are part of one
 [ -e "$WORK/sw-text/report.json" ] ||
   xlpl prepare text "$WORK/sw-text.txt" --language sw --heldout 0.05 --exclude-manifest "$WORK/sw-references" \

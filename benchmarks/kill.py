@@ -76,7 +76,7 @@ def main(config: Path, out: Path, kills: int, seed: int) -> None:
     while done < kills:
         process = _start(config, run, log)
         try:
-            process.wait(generator.uniform(0.5, 3 * whole / kills))
+            process.wait(generator.uniform(0.5, whole / 2))
         except subprocess.TimeoutExpired:
             os.kill(process.pid, signal.SIGKILL)  # the driver alone: its children must notice
             process.wait()

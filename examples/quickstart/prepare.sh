@@ -26,6 +26,8 @@ speech() {
       --workers 1 --out "$WORK/$language" "$@"
 }
 
+# two languages are spoken at a time, and threads that wait for one another cost more than they give
+export OMP_NUM_THREADS=1
 mkdir -p "$WORK"
 phrases es "$spanish"
 phrases en "$english"

@@ -11,6 +11,8 @@ export WORK=${WORK:-runs/quickstart}
 export XLPL_RUN=${XLPL_RUN:-$WORK/run}
 # UTF-8 for fairseq's files; the rest keeps freed memory in the process, or page faults take half of a CPU training
 export PYTHONUTF8=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=-1 MALLOC_TOP_PAD_=268435456
+# threads that spin while they wait make a training several times slower as soon as another program runs
+export OMP_WAIT_POLICY=PASSIVE
 here=examples/quickstart
 started=$SECONDS
 say() { printf '\n== [%d s] %s\n' $((SECONDS - started)) "$*" >&2; }

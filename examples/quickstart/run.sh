@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 export WORK=${WORK:-runs/quickstart}
-export XLPL_RUN=${XLPL_RUN:-$WORK/run}
+export XLPL_RUN=${XLPL_RUN:-$WORK/swahili}
 # UTF-8 for fairseq's files; the rest keeps freed memory in the process, or page faults take half of a CPU training
 export PYTHONUTF8=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=-1 MALLOC_TOP_PAD_=268435456
 # threads that spin while they wait make a training several times slower as soon as another program runs

@@ -60,6 +60,20 @@ def test_stops_when_the_score_does_not_get_better_and_keeps_the_best_round() -> 
     assert not decide(rounds(0.8, 0.6, 0.65, 0.59), StopConfig()).stop  # it recovered
 
 
+def test_held_out_audio_decides_and_the_earliest_of_about_equal_rounds_is_the_best() -> None:
+    # six rounds on Italian recordings: better and better on the labelled audio, and worse in truth after the third
+    scores = (0.770, 0.603, 0.519, 0.477, 0.461, 0.442, 0.432)
+    held_out = (0.719, 0.534, 0.465, 0.460, 0.447, 0.443, 0.451)
+    changes = (None, 0.443, 0.163, 0.077, 0.082, 0.049, 0.049)
+    told = zip(scores, held_out, changes, strict=True)
+    history = [replace(HEALTHY, label_free=a, held_out=b, change=c) for a, b, c in told]
+    best = [decide(history[: number + 1], StopConfig()).best for number in range(7)]
+    assert best == [0, 1, 2, 2, 3, 4, 4]
+    assert [decide(history[: number + 1], StopConfig()).stop for number in (5, 6)] == [False, True]
+    assert decide(history, StopConfig(tolerance=0.0)).best == 5
+    assert decide([replace(h, held_out=None) for h in history], StopConfig()).best == 6
+
+
 def test_does_not_stop_before_min_rounds_nor_when_it_may_not() -> None:
     worse = rounds(0.6, 0.7, 0.8, last=0.0)
     assert decide(worse, StopConfig()).stop
@@ -131,7 +145,8 @@ def test_a_source_that_hears_nothing_ends_the_run_only_if_asked_to() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"change": 1.0}, {"change": -0.1}, {"patience": 0}, {"min_rounds": -1}, {"zero_shot": "no"}]
+    "wrong",
+    [{"change": 1.0}, {"change": -0.1}, {"tolerance": -0.1}, {"patience": 0}, {"min_rounds": -1}, {"zero_shot": "no"}],
 )
 def test_values_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
     (key,) = wrong

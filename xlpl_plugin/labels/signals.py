@@ -47,6 +47,7 @@ class Signals:
         change: word error rate of these labels against those of the round before, over the utterances that both
             rounds labelled; None in round 0.
         label_free: a criterion of tuning applied to all the labels (lower is better); None without an LM.
+        held_out: the same for the labels of the valid split, which no student has trained on.
         lm_perplexity: of the labels under an LM, a token (word or unit, and the ends of sentences).
         perplexity_lm: the configuration's key of that LM: signals.lm, tuning.search.judge or decoder.lm; '' for none.
         length_ratio: letters of the labels for each letter of the greedy output.
@@ -72,6 +73,7 @@ class Signals:
     confidence: float
     change: float | None = None
     label_free: float | None = None
+    held_out: float | None = None
     lm_perplexity: float | None = None
     perplexity_lm: str = ""
     length_ratio: float | None = None

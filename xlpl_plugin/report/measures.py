@@ -58,6 +58,15 @@ MEASURES = (
         "finds them. It chooses the weights of the decoder.",
     ),
     Measure(
+        "held_out",
+        "label-free score, held-out audio",
+        _VERDICT,
+        "0.001",
+        "lower",
+        "The same on the validation audio, which no student has trained on. It chooses the best round: the earliest "
+        "that is within a few per cent of the lowest.",
+    ),
+    Measure(
         "change",
         "changed words",
         _VERDICT,

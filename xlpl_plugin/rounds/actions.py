@@ -161,6 +161,14 @@ def _measure(step: Measure, resources: Resources) -> None:
         previous=step.previous or None,
         sources=step.sources,
     )
+    held_out = measure_labels(
+        step.valid_labels,
+        emissions=step.valid_emissions,
+        decoder=step.decoder,
+        search=step.search,
+        config=step.signals,
+    )
+    now = replace(now, held_out=held_out.label_free)
     # weights that were kept from an earlier round say nothing of the acoustic model of this one
     own = step.tuning if Path(step.tuning).parent == Path(step.out).parent else None
     now = complete_signals(now, log=step.training_log or None, tuning=own)

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xlpl_plugin.labels.filters import FilterConfig
+from xlpl_plugin.rounds.inputs import decoder_files, judge_files, labelled_files, training_files
 from xlpl_plugin.rounds.layout import RunLayout
-from xlpl_plugin.rounds.options import PREVIOUS, IterateConfig, SourceConfig, TrainingConfig
+from xlpl_plugin.rounds.options import PREVIOUS, IterateConfig, SourceConfig
 from xlpl_plugin.rounds.recipes import Recipe, overrides_of, recipes
 from xlpl_plugin.rounds.steps import (
     SOURCE,
@@ -81,7 +82,7 @@ class _Planner:
             name=f"{folder.name}/train",
             round=SOURCE,
             out=str(folder / "training"),
-            inputs=(*_labelled_files(source.data, "train", "valid"), *_training_files(training)),
+            inputs=(*labelled_files(source.data, "train", "valid"), *training_files(training)),
             data=source.data,
             makes=_makes(training.checkpoint),
             config_dir=training.config_dir,
@@ -115,7 +116,7 @@ class _Planner:
             round=recipe.round,
             out=str(self.layout.training(recipe.round)),
             needs=(gather.name, *start.needs),
-            inputs=(*(start.inputs if start.checkpoint else ()), *_training_files(student)),
+            inputs=(*(start.inputs if start.checkpoint else ()), *training_files(student)),
             data=gather.out,
             makes=_makes(recipe.checkpoint),
             config_dir=student.config_dir,
@@ -143,8 +144,8 @@ class _Planner:
                     needs=(train.name, *sorted({*self._tuning_needs(tuned), *self._length_needs(train.round)})),
                     inputs=(
                         str(Path(config.target.data) / f"{split}.tsv"),
-                        *self._decoder_files(),
-                        *self._judge_files(),
+                        *decoder_files(self.config.decoder),
+                        *judge_files(self.config.tuning.search),
                     ),
                     checkpoints=str(train.checkpoints),
                     count=count,
@@ -254,7 +255,7 @@ class _Planner:
                 round=number,
                 out=str(place / "tuning"),
                 needs=(f"{title}/emit/{split}", *self._length_needs(number)),
-                inputs=(*self._decoder_files(), *self._judge_files()),
+                inputs=(*decoder_files(self.config.decoder), *judge_files(self.config.tuning.search)),
                 am=model.checkpoint,
                 data=data.folder,
                 split=split,
@@ -293,7 +294,7 @@ class _Planner:
                     *((f"{listens}/tune",) if of_round else self._tuning_needs(recipe.tuned)),
                     *((_label_name(number - 1, split),) if in_run else ()),
                 ),
-                inputs=(*self._decoder_files(), *map(str, outside.files().values())),
+                inputs=(*decoder_files(self.config.decoder), *map(str, outside.files().values())),
                 am=model.checkpoint,
                 data=data,
                 split=split,
@@ -315,21 +316,27 @@ class _Planner:
 
     def _measure(self, recipe: Recipe, model: _Model) -> None:
         config, number = self.config, recipe.round
-        split, before = config.target.train_split, range(number)
+        split, valid, before = config.target.train_split, config.target.valid_split, range(number)
         sources = self._sources()
         self.steps.append(
             Measure(
                 name=f"round-{number}/measure",
                 round=number,
                 out=str(self.layout.signals(number)),
-                needs=(_label_name(number, split), *(f"round-{k}/measure" for k in before)),
+                needs=(
+                    _label_name(number, split),
+                    _label_name(number, valid),
+                    *(f"round-{k}/measure" for k in before),
+                ),
                 inputs=(
-                    *self._judge_files(),
+                    *judge_files(self.config.tuning.search),
                     *(path for path in (config.signals.lm, config.signals.text) if path),
-                    *(file for folder in sources for file in _labelled_files(folder, "train")),
+                    *(file for folder in sources for file in labelled_files(folder, "train")),
                 ),
                 labels=str(self.layout.labels(number, split)),
                 emissions=str(self.layout.emissions(number, split)),
+                valid_labels=str(self.layout.labels(number, valid)),
+                valid_emissions=str(self.layout.emissions(number, valid)),
                 decoder=config.decoder,
                 tuning=self._tuning(recipe.tuned),
                 search=config.tuning.search,
@@ -366,13 +373,6 @@ class _Planner:
     def _length_needs(self, number: int) -> tuple[str, ...]:
         return ("round-0/tune",) if number > 0 and self.recipes[0].tuned == 0 else ()
 
-    def _decoder_files(self) -> tuple[str, ...]:
-        return tuple(path for path in (self.config.decoder.lexicon, self.config.decoder.lm) if path)
-
-    def _judge_files(self) -> tuple[str, ...]:
-        search = self.config.tuning.search
-        return tuple(path for path in (search.judge, search.text) if path)
-
 
 def _makes(checkpoint: str) -> str:
     """Return the file among the checkpoints that makes the model, '' where it is made of several."""
@@ -385,12 +385,3 @@ def _ema(checkpoint: str) -> tuple[str, ...]:
 
 def _label_name(number: int, split: str) -> str:
     return f"round-{number}/label/{split}"
-
-
-def _training_files(training: TrainingConfig) -> tuple[str, ...]:
-    mixed = (file for folder in training.mix for file in _labelled_files(folder, "train"))
-    return (str(Path(training.config_dir) / f"{training.config_name}.yaml"), *mixed)
-
-
-def _labelled_files(folder: str, *splits: str) -> tuple[str, ...]:
-    return tuple(str(Path(folder) / f"{split}.{suffix}") for split in splits for suffix in ("tsv", "ltr"))

@@ -17,6 +17,7 @@ _WEIGHTS = {
 }
 _SIGNALS = {
     "label_free": ("label-free", "{:.3f}"),
+    "held_out": ("label-free, held out", "{:.3f}"),
     "change": ("changed %", "{:.1%}"),
     "evidence": ("evidence", "{:.3f}"),
     "agreement": ("agreement %", "{:.1%}"),

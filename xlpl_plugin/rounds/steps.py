@@ -159,6 +159,9 @@ class Measure(Step):
 
     labels: str
     emissions: str
+    # those of the valid split, for the score on audio that no student has trained on
+    valid_labels: str
+    valid_emissions: str
     # as in the round's Label steps
     decoder: DecoderConfig
     tuning: str

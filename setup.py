@@ -62,7 +62,7 @@ SHARED = [
     (f"share/xlpl/{file.parent}", [str(file)])
     for folder in ("config", "examples")
     for file in sorted(Path(folder).rglob("*"))
-    if file.is_file()
+    if file.is_file() and "__pycache__" not in file.parts
 ]
 
 setup(

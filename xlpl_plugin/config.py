@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 
@@ -23,12 +24,12 @@ def load_config(schema: type[T], file: str | Path | None = None, overrides: Sequ
     Nested dataclasses are nested keys (``decoder.beam=50``). ``${...}`` interpolations are resolved.
 
     Raises:
-        XlplError: an unknown key (the nearest known one is named), a value of the wrong type, a missing value.
+        XlplError: an unknown key (the nearest known one is named), a value of the wrong type, a missing value, no YAML.
     """
     layers: list[tuple[str, DictConfig]] = []
     if file is not None:
         must_exist(file, "a YAML configuration")
-        layers.append((str(file), cast(DictConfig, OmegaConf.load(file))))
+        layers.append((str(file), _read(file)))
     for item in overrides:
         if "=" not in item:
             raise XlplError(f"override {item!r} has no '='", expected="key=value, such as decoder.beam=50")
@@ -48,6 +49,17 @@ def load_config(schema: type[T], file: str | Path | None = None, overrides: Sequ
     except (MissingMandatoryValue, ConfigKeyError, ConfigAttributeError) as error:
         key = getattr(error, "full_key", None) or str(error).splitlines()[0]
         raise XlplError(f"no value for {key!r}", file=file, expected="a value", remedy=f"set it: {key}=...") from error
+
+
+def _read(file: str | Path) -> DictConfig:
+    try:
+        config = OmegaConf.load(file)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise XlplError(f"not YAML: {error.problem}", file=file, line=line, expected="a YAML file of keys") from error
+    if not isinstance(config, DictConfig):
+        raise XlplError("holds a list", file=file, expected="a YAML file of keys")
+    return config
 
 
 def _reject_unknown(layer: Any, schema: type, origin: str, prefix: str = "") -> None:

@@ -31,6 +31,8 @@ _UTF8 = {"PYTHONUTF8": "1"}
 # glibc gives the memory of every large tensor back to the kernel and asks for it again at the next step; on a CPU
 # the page faults of that took more time than the training itself
 _KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "-1", "MALLOC_TOP_PAD_": str(1 << 28)}
+# threads that wait for each other sleep; spinning, two threads beside one other process were slower than one alone
+_PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE"}
 # what changes sums in their last bits: the command run by hand must find it as it was
 _ARITHMETIC = (
     "OMP_NUM_THREADS",
@@ -145,7 +147,7 @@ def run_training(
 def training_settings(step: Train) -> dict[str, str]:
     """Return the environment variables that the command needs, or whose values change its result."""
     folder = Path(step.out).absolute()
-    ours = dict(_KEEP_MEMORY)
+    ours = {**_KEEP_MEMORY, **_PASSIVE}
     if _option(step, "common.wandb_project") not in ("", "null", "None"):
         # fairseq would name every run after its folder, 'checkpoints', and write to where the command was typed
         ours |= {"WANDB_NAME": "/".join(folder.parts[-3:-1]), "WANDB_DIR": str(folder)}

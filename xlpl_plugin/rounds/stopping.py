@@ -121,7 +121,7 @@ def go_no_go(first: Signals, config: StopConfig) -> Verdict:
         return Verdict(None, "stop.zero_shot=off", "")
     if first.evidence is None:
         return Verdict(None, "it is not known whether the source AM hears the target: round 0 was not tuned", _LOOK)
-    figures = f"its decoding is better than that of the null, which holds no words, by {first.evidence:.3f}"
+    figures = f"its audio decodes better than the same sounds spliced at random, by {first.evidence:.3f} nats a unit"
     if first.evidence_error is not None:
         figures += f" (standard error {first.evidence_error:.3f})"
     heard = hears(first.evidence, first.evidence_error)

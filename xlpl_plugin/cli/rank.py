@@ -21,7 +21,7 @@ def command(words: tuple[str, ...], config: Path | None, force: bool) -> None:
     cut at the units and spliced at random, which leaves sounds and pairs of sounds but no words.
 
     \b
-    evidence   by how many nats a unit the decoder's score of the audio is better than that of the null, with its
+    evidence   by how many nats a unit the decoder's score of the audio is better than of the spliced one, with its
                standard error; 0: no word of the language is heard. It ranks the models.
     go         0.35 or more: start rounds from the first in the table
     doubtful   between: look at labels first; more source languages, or training, will pay more than rounds

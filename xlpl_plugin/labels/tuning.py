@@ -21,7 +21,7 @@ from xlpl_plugin.labels.emissions import InputConfig, open_source
 from xlpl_plugin.labels.evidence import Evidence, gather_evidence, parse_evidence
 from xlpl_plugin.labels.heatmap import draw_trials
 from xlpl_plugin.labels.sample import Sample
-from xlpl_plugin.labels.search import SearchConfig, Trial, search_weights, steady_choice
+from xlpl_plugin.labels.search import SearchConfig, Trial, judging_lm, search_weights, steady_choice
 from xlpl_plugin.text.lexicon import read_lexicon
 
 logger = logging.getLogger(__name__)
@@ -79,8 +79,7 @@ class Ground:
         # without a lexicon there are no words to reward
         self.search = replace(config.search, word_score=[0.0, 0.0]) if letters_only else config.search
         search = self.search
-        in_units = search.judge_level == "units" or (letters_only and not search.judge)
-        self.lm = JudgingLM(search.judge or config.decoder.lm, "units" if in_units else "words")
+        self.lm = JudgingLM(*judging_lm(search, config.decoder))
         source = open_source(config)
         self.am_sha256 = source.am_sha256
         self._word_length: float | None = None

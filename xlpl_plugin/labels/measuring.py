@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rapidfuzz.distance import Levenshtein
@@ -54,17 +54,14 @@ def measure_labels(
         XlplError: a file is missing or broken, or there is no label.
     """
     config.check()
-    file = must_exist(Path(labels) / LABELS_FILE, "labels written by xlpl label")
     text = _Text(decoder, config.text or search.text)
     counts, opinion = _Counts(text.spelled), _Opinion(config, decoder, search)
     change = _Change(OtherLabels(previous)) if previous else None
-    for record in iter_labels(file):
+    for record in _records(labels):
         counts.add(record)
         opinion.add(record)
         if change:
             change.add(record)
-    if not counts.utterances:
-        raise XlplError("holds no labels", file=file, expected="a label for each utterance of the split")
     stored = Emissions(emissions)
     return Signals(
         utterances=counts.utterances,
@@ -87,6 +84,23 @@ def measure_labels(
         source_distance=_nearest(counts.greedy_units, sources),
         nonword_share=counts.nonword_share,
     )
+
+
+def label_free_score(labels: str | Path, decoder: DecoderConfig, search: SearchConfig) -> float | None:
+    """Return ``Signals.label_free`` of a split alone; arguments and errors as of ``measure_labels``."""
+    opinion = _Opinion(SignalsConfig(), decoder, search)
+    for record in _records(labels):
+        opinion.add(record)
+    return opinion.score()
+
+
+def _records(labels: str | Path) -> Iterator[LabelRecord]:
+    file = must_exist(Path(labels) / LABELS_FILE, "labels written by xlpl label")
+    record = None
+    for record in iter_labels(file):
+        yield record
+    if record is None:
+        raise XlplError("holds no labels", file=file, expected="a label for each utterance of the split")
 
 
 class _Counts:

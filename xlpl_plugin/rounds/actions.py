@@ -15,7 +15,7 @@ from xlpl_plugin.files import read_json, write_json
 from xlpl_plugin.labels.alarms import alarms
 from xlpl_plugin.labels.emissions import EmitConfig, emit
 from xlpl_plugin.labels.generator import LabelConfig, label
-from xlpl_plugin.labels.measuring import measure_labels
+from xlpl_plugin.labels.measuring import label_free_score, measure_labels
 from xlpl_plugin.labels.search import SearchConfig
 from xlpl_plugin.labels.selecting import SELECT_FILE, SelectConfig, select
 from xlpl_plugin.labels.signals import Signals
@@ -161,14 +161,7 @@ def _measure(step: Measure, resources: Resources) -> None:
         previous=step.previous or None,
         sources=step.sources,
     )
-    held_out = measure_labels(
-        step.valid_labels,
-        emissions=step.valid_emissions,
-        decoder=step.decoder,
-        search=step.search,
-        config=step.signals,
-    )
-    now = replace(now, held_out=held_out.label_free)
+    now = replace(now, held_out=label_free_score(step.valid_labels, step.decoder, step.search))
     # weights that were kept from an earlier round say nothing of the acoustic model of this one
     own = step.tuning if Path(step.tuning).parent == Path(step.out).parent else None
     now = complete_signals(now, log=step.training_log or None, tuning=own)

@@ -336,7 +336,6 @@ class _Planner:
                 labels=str(self.layout.labels(number, split)),
                 emissions=str(self.layout.emissions(number, split)),
                 valid_labels=str(self.layout.labels(number, valid)),
-                valid_emissions=str(self.layout.emissions(number, valid)),
                 decoder=config.decoder,
                 tuning=self._tuning(recipe.tuned),
                 search=config.tuning.search,

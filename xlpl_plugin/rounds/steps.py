@@ -159,9 +159,8 @@ class Measure(Step):
 
     labels: str
     emissions: str
-    # those of the valid split, for the score on audio that no student has trained on
+    # of the valid split, for the score on audio that no student has trained on
     valid_labels: str
-    valid_emissions: str
     # as in the round's Label steps
     decoder: DecoderConfig
     tuning: str

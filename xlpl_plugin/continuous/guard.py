@@ -120,8 +120,8 @@ class GuardConfig:
     voiced: float = 0.2
     # collapsed: the effective number of different units falls below this factor of what it was
     letters: float = 0.5
-    # collapsed: edits for each unit of a former label (of the longer of the two) rise above this
-    churn: float = 0.7
+    # collapsed: edits for each unit of a former label (of the longer of the two) rise above this; unrelated text: 0.78
+    churn: float = 0.75
     # letters and churn of fewer units than this say nothing
     least_units: int = 50
     # suspect: the last third of a window has gone this share of the way from healthy to collapsed

@@ -22,6 +22,11 @@ def inner(update: int, loss: str, wall: int) -> str:
     )
 
 
+def continuous(update: int, loss: str, **told: str) -> str:
+    more = "".join(f', "{key}": "{value}"' for key, value in told.items())
+    return inner(update, loss, update).replace(', "num_updates"', f'{more}, "num_updates"')
+
+
 def valid(update: int, loss: str, rate: str) -> str:
     return (
         f'[2026-11-22 20:18:54][valid][INFO] - {{"epoch": 1, "valid_loss": "{loss}", "valid_uer": "{rate}", '
@@ -57,6 +62,38 @@ def test_resumed_training_counts_later_lines_and_all_time(tmp_path: Path) -> Non
 def test_short_training_has_its_epochs_alone(tmp_path: Path) -> None:
     log = read(tmp_path, START, epoch(7, "9.65", 3), epoch(12, "8.982", 4))
     assert log == TrainingLog(12, ((7, 9.65), (12, 8.982)), (), 4.0)
+
+
+def test_curves_of_continuous_labels_have_points_where_a_window_had_a_value(tmp_path: Path) -> None:
+    lines = (
+        continuous(20, "3.0", loss_labelled="3.0"),
+        continuous(40, "2.5", loss_labelled="2.75", loss_unlabelled="2.25", cache_age="7.5", replaced="2"),
+        continuous(60, "2.0", loss_unlabelled="2.0", pl_blank="61.5", pl_length="9.1", pl_letters="26", pl_churn="nan"),
+        valid(60, "3.75", "82.5"),
+    )
+    log = read(tmp_path, START, *lines)
+    assert log.train == ((20, 3.0), (40, 2.5), (60, 2.0))
+    assert math.isnan(log.continuous["pl_churn"][0][1])
+    assert {key: points for key, points in log.continuous.items() if key != "pl_churn"} == {
+        "loss_labelled": ((20, 3.0), (40, 2.75)),
+        "loss_unlabelled": ((40, 2.25), (60, 2.0)),
+        "cache_age": ((40, 7.5),),
+        "replaced": ((40, 2.0),),
+        "pl_blank": ((60, 61.5),),
+        "pl_length": ((60, 9.1),),
+        "pl_letters": ((60, 26.0),),
+    }
+
+
+def test_resumed_training_forgets_what_its_updates_were_logged_with_before(tmp_path: Path) -> None:
+    first = (START, continuous(20, "3.0", loss_labelled="3.0", replaced="1"), continuous(40, "9.0", pl_churn="50"))
+    second = (START, continuous(40, "2.5", replaced="3"))
+    expected = {"loss_labelled": ((20, 3.0),), "replaced": ((20, 1.0), (40, 3.0))}
+    assert read(tmp_path, *first, *second).continuous == expected
+
+
+def test_ordinary_training_has_no_curves_of_continuous_labels(tmp_path: Path) -> None:
+    assert read(tmp_path, inner(20, "3.0", 1), epoch(20, "3.0", 1)).continuous == {}
 
 
 def test_losses_that_are_no_numbers_are_told(tmp_path: Path) -> None:

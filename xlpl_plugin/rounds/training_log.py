@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,21 @@ from xlpl_plugin.files import must_exist
 # once in every process that trains
 _STARTED = re.compile(r"\btraining on \d+ devices\b")
 _DONE = re.compile(r"\bdone training in ([\d.]+) seconds")
+# what a training on continuous pseudo-labels logs beside its loss; a window that has no value for one leaves it out
+CONTINUOUS = (
+    "loss_labelled",
+    "loss_unlabelled",
+    "cache_age",
+    "replaced",
+    "pl_blank",
+    "pl_length",
+    "pl_letters",
+    "pl_churn",
+)
+
+Points = tuple[tuple[int, float], ...]
+# key -> update -> value
+_Curves = defaultdict[str, dict[int, float]]
 
 
 @dataclass(frozen=True)
@@ -22,13 +38,17 @@ class TrainingLog:
 
     Losses are bits a unit. ``train`` holds (update, loss), the mean since the point before; ``valid`` holds (update,
     loss, unit error rate in %), on the valid split. ``train_seconds`` adds up all processes that trained, without
-    those parts of a killed one that it did not log.
+    those parts of a killed one that it did not log. ``continuous`` holds (update, value) for those keys of
+    ``CONTINUOUS`` that were logged: losses in bits a unit; the age of the labels trained on, in updates; the number of
+    batches replaced since the point before; and of the labels made: blank frames in %, units a second, different
+    units, and edits in % against the labels that they replace.
     """
 
     updates: int
-    train: tuple[tuple[int, float], ...]
+    train: Points
     valid: tuple[tuple[int, float, float], ...]
     train_seconds: float
+    continuous: Mapping[str, Points] = field(default_factory=dict)
 
 
 def read_training_log(path: str | Path) -> TrainingLog:
@@ -39,8 +59,8 @@ def read_training_log(path: str | Path) -> TrainingLog:
     Raises:
         XlplError: there is no such file.
     """
-    inner: dict[int, float] = {}
-    epochs: dict[int, float] = {}
+    inner: _Curves = defaultdict(dict)
+    epochs: _Curves = defaultdict(dict)
     valid: dict[int, tuple[float, float]] = {}
     seconds = [0.0]
     for line in _lines(Path(path)):
@@ -55,14 +75,27 @@ def read_training_log(path: str | Path) -> TrainingLog:
             continue
         epoch = "train_loss" in told
         prefix = "train_" if epoch else ""
-        (epochs if epoch else inner)[int(told[f"{prefix}num_updates"])] = float(told[f"{prefix}loss"])
+        _add(epochs if epoch else inner, told, prefix)
         seconds[-1] = max(seconds[-1], float(told.get(f"{prefix}wall", 0)))
+    curves = {key: tuple(sorted(points.items())) for key, points in (inner or epochs).items() if points}
     return TrainingLog(
-        updates=max((*inner, *epochs, *valid), default=0),
-        train=tuple(sorted((inner or epochs).items())),
+        updates=max((*inner["loss"], *epochs["loss"], *valid), default=0),
+        train=curves.get("loss", ()),
         valid=tuple((update, *values) for update, values in sorted(valid.items())),
         train_seconds=sum(seconds),
+        continuous={key: curves[key] for key in CONTINUOUS if key in curves},
     )
+
+
+def _add(curves: _Curves, told: Mapping[str, Any], prefix: str) -> None:
+    """Add a line's values; what a former process logged for the same update goes, also where this one has none."""
+    update = int(told[f"{prefix}num_updates"])
+    for key in ("loss", *CONTINUOUS):
+        value = told.get(f"{prefix}{key}")
+        if value is not None:
+            curves[key][update] = float(value)
+        elif key in curves:
+            curves[key].pop(update, None)
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -9,4 +9,5 @@ from __future__ import annotations
 import xlpl_plugin.criterions.ctc
 import xlpl_plugin.models.checkpoint
 import xlpl_plugin.models.transformer_ctc
-import xlpl_plugin.tasks.asr  # noqa: F401
+import xlpl_plugin.tasks.asr
+import xlpl_plugin.tasks.continuous  # noqa: F401

@@ -120,7 +120,8 @@ class GuardConfig:
     voiced: float = 0.2
     # collapsed: the effective number of different units falls below this factor of what it was
     letters: float = 0.5
-    # collapsed: edits for each unit of a former label (of the longer of the two) rise above this; unrelated text: 0.78
+    # collapsed: edits for each unit of a label (the former or the fresh, whichever is longer) rise above this;
+    # two unrelated texts: 0.78
     churn: float = 0.75
     # letters and churn of fewer units than this say nothing
     least_units: int = 50
@@ -181,8 +182,9 @@ class CollapseGuard:
         window = list(self._recent)
         latest = window[-math.ceil(len(window) / 3) :]
         for state, batches, limit in ((COLLAPSED, window, 1.0), (SUSPECT, latest, self.config.suspicion)):
-            present = reduce(add, batches, LabelCounts())
-            badness, reason = max(_symptoms(present, self._reference, self.config))
+            present = _sum(batches)
+            symptoms = [*_symptoms(present, self._reference, self.config), *_churned(batches, self.config)]
+            badness, reason = max(symptoms, default=(0.0, ""))
             if badness >= limit:
                 return Verdict(state, reason, present.signals(), self._reference.signals())
         return Verdict(HEALTHY, "", present.signals(), self._reference.signals())
@@ -217,9 +219,13 @@ class CollapseGuard:
 _Symptom = tuple[float, str]
 
 
+def _sum(batches: Sequence[LabelCounts]) -> LabelCounts:
+    return reduce(add, batches, LabelCounts())
+
+
 def _symptoms(now: LabelCounts, then: LabelCounts, config: GuardConfig) -> list[_Symptom]:
     """Return how far each signal has gone from healthy (0) to collapsed (1 and above), with the words for it."""
-    symptoms: list[_Symptom] = [(0.0, "")]
+    symptoms: list[_Symptom] = []
     if now.length is not None and then.length is not None:
         symptoms += _lengths(now.length, then.length, config)
     if now.blank is not None and then.blank is not None and then.blank < 1:
@@ -231,12 +237,19 @@ def _symptoms(now: LabelCounts, then: LabelCounts, config: GuardConfig) -> list[
         told = f"the labels are as varied as {used:.1f} equally frequent units, {before:.1f} when the cache was filled"
         words = f"{told}: the model says the same few units again and again. {_REMEDY}"
         symptoms.append((_fallen(used / before, config.letters), words))
-    if now.churn is not None and now.compared >= config.least_units:
-        growth = max(1.0, now.length / then.length) if now.length and then.length else 1.0
-        told = f"{100 * now.churn:.0f} % of the units of a label are changed by the time it is replaced"
-        words = f"{told}: the labels do not settle. {_REMEDY}"
-        symptoms.append((now.churn / growth / config.churn, words))
     return symptoms
+
+
+def _churned(batches: Sequence[LabelCounts], config: GuardConfig) -> list[_Symptom]:
+    """As ``_symptoms``, for the changes of labels; of most batches they must be known."""
+    known = [counts for counts in batches if counts.compared]
+    total = _sum(known)
+    if 2 * len(known) <= len(batches) or total.compared < config.least_units:
+        return []
+    # of the longer: labels that grow to a multiple of what they were change by insertions alone
+    changed = total.edits / max(total.compared, total.units)
+    told = f"{100 * changed:.0f} % of the units of a label are changed by the time it is replaced"
+    return [(changed / config.churn, f"{told}: the labels do not settle. {_REMEDY}")]
 
 
 def _lengths(now: float, then: float, config: GuardConfig) -> list[_Symptom]:

@@ -7,14 +7,13 @@ plan, which the next call carries out.
 from __future__ import annotations
 
 import re
-import shutil
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import atomic_open, read_json, write_json
+from xlpl_plugin.files import copy_file, read_json, write_json
 from xlpl_plugin.models.checkpoint import checkpoint_updates, read_checkpoint
 
 GOOD, LAST, RECORD = "checkpoint_good.pt", "checkpoint_last.pt", "collapse.json"
@@ -34,7 +33,7 @@ def keep_good(checkpoint: Path) -> Path:
     if not zipfile.is_zipfile(checkpoint):  # a cut file lacks the directory at a zip's end
         raise XlplError("no whole checkpoint", file=checkpoint, expected="what fairseq has just saved")
     good = checkpoint.with_name(GOOD)
-    _copy(checkpoint, good)
+    copy_file(checkpoint, good)
     return good
 
 
@@ -127,14 +126,14 @@ def _saved_at(file: Path) -> int:
 
 def _carry_out(save_dir: Path) -> None:
     """Do what the plan says; each step can be done twice, and by two processes at once."""
-    plan = read_json(save_dir / _PLAN)
-    _copy(save_dir / GOOD, save_dir / LAST)
+    try:
+        plan = read_json(save_dir / _PLAN)
+    except XlplError:
+        if (save_dir / _PLAN).exists():
+            raise
+        return  # the other was quicker
+    copy_file(save_dir / GOOD, save_dir / LAST)
     for name in plan["remove"]:
         (save_dir / Path(name).name).unlink(missing_ok=True)
     write_json(save_dir / RECORD, plan["record"])
     (save_dir / _PLAN).unlink(missing_ok=True)
-
-
-def _copy(source: Path, target: Path) -> None:
-    with atomic_open(target, "wb") as writer, source.open("rb") as reader:
-        shutil.copyfileobj(reader, writer)

@@ -155,12 +155,7 @@ class AudioDataset(FairseqDataset):
             "ntokens": int(lengths.sum()),
             "target": None,
         }
-        if self.labelled:
-            targets = [sample["target"] for sample in samples]
-            batch["target"] = data_utils.collate_tokens(targets, pad_idx=self.pad)
-            batch["target_lengths"] = torch.tensor([len(target) for target in targets])
-            batch["ntokens"] = int(batch["target_lengths"].sum())
-        return batch
+        return add_targets(batch, [sample["target"] for sample in samples], self.pad) if self.labelled else batch
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
@@ -206,6 +201,13 @@ class AudioDataset(FairseqDataset):
 
     def size(self, index: int) -> int:
         return int(self.sizes[index])
+
+
+def add_targets(batch: dict[str, Any], targets: list[Tensor], pad: int) -> dict[str, Any]:
+    """Return a batch of ``collater`` with (L,) unit indices for each of its utterances, which may be none."""
+    lengths = torch.tensor([len(target) for target in targets])
+    padded = data_utils.collate_tokens(targets, pad_idx=pad, pad_to_length=1)
+    return {**batch, "target": padded, "target_lengths": lengths, "ntokens": int(lengths.sum())}
 
 
 def _padding_mask(lengths: Tensor, width: int) -> Tensor:

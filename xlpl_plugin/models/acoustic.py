@@ -18,7 +18,7 @@ import xlpl_plugin.registry  # noqa: F401  (a checkpoint names its task and mode
 from xlpl_plugin.audio.features import WINDOW
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.models.checkpoint import checkpoint_units, read_checkpoint
-from xlpl_plugin.models.outputs import log_probs_and_frames
+from xlpl_plugin.models.outputs import log_probs_of_each
 
 Array = npt.NDArray[np.float32]
 
@@ -31,8 +31,6 @@ class AcousticModel:
         self.device = torch.device(device)
         self._model = model.eval().requires_grad_(False).to(self.device)
         self._normalize = normalize
-        # a group norm over time (wav2vec 2.0 base) sees the padding: there, utterances go through one by one
-        self._pads = not any(isinstance(module, nn.GroupNorm) for module in model.modules())
 
     @torch.inference_mode()
     def emit(self, waveforms: Sequence[Array]) -> list[Array]:
@@ -47,15 +45,12 @@ class AcousticModel:
         return [next(found) if len(waveform) >= WINDOW else nothing for waveform in waveforms]
 
     def _forward(self, waveforms: Sequence[Array]) -> list[Array]:
-        if not self._pads and len(waveforms) > 1:
-            return [self._forward([waveform])[0] for waveform in waveforms]
         sources = [self._prepare(waveform) for waveform in waveforms]
         lengths = torch.tensor([len(source) for source in sources], device=self.device)
         source = nn.utils.rnn.pad_sequence(sources, batch_first=True)
         padding = torch.arange(source.shape[1], device=self.device) >= lengths.unsqueeze(1)
-        log_probs, frames = log_probs_and_frames(self._model, {"source": source, "padding_mask": padding})
-        found = log_probs.transpose(0, 1).cpu().numpy()  # one transfer for the batch; copies let go of its padding
-        return [own[:count].copy() for own, count in zip(found, frames.tolist(), strict=True)]
+        found = log_probs_of_each(self._model, {"source": source, "padding_mask": padding})
+        return [own.cpu().numpy().copy() for own in found]  # copies let go of the batch and its padding
 
     def _prepare(self, waveform: Array) -> Tensor:
         source = torch.as_tensor(waveform, dtype=torch.float32, device=self.device)

@@ -25,7 +25,11 @@ State = dict[str, Any]
 # what of the configuration fairseq needs to load a model
 _SECTIONS = ("model", "task", "criterion")
 # options of task and model that say where a training found its files, and what they are in a file of weights alone
-_PLACES: Mapping[str, Any] = {"data": "", "init_from": "", "mix": [], "mix_weights": [], "finetune_from_model": None}
+_PLACES: Mapping[str, Any] = {
+    **{name: "" for name in ("data", "init_from", "unlabelled", "dec_lexicon", "dec_lm")},
+    **{name: [] for name in ("mix", "mix_weights")},
+    "finetune_from_model": None,
+}
 
 
 def read_checkpoint(path: str | Path) -> State:

@@ -1,13 +1,20 @@
-"""Dropout that is cheap on the CPU, where torch's own takes a seventh of a training step of a small model."""
+"""Dropout that is cheap on the CPU, where torch's own takes a seventh of a training step of a small model.
+
+And the dropout of any model of fairseq, made weaker in the course of a training.
+"""
 
 from __future__ import annotations
 
 import math
 
 import torch
+from fairseq.modules import FairseqDropout
+from fairseq.modules.layer_drop import LayerDropModuleList
 from torch import Tensor, nn
 
 _LEVELS = 256
+# attributes that hold a probability where no module of its own drops: of our modules and of wav2vec 2.0's
+_DROPOUTS, _LAYER_DROPS = ("dropout", "attention_dropout"), ("layer_drop", "layerdrop")
 
 
 class Dropout(nn.Module):
@@ -19,6 +26,9 @@ class Dropout(nn.Module):
 
     def __init__(self, probability: float) -> None:
         super().__init__()
+        self.set_probability(probability)
+
+    def set_probability(self, probability: float) -> None:
         if not 0 <= probability < 1:
             raise ValueError(f"dropout {probability}: expected at least 0 and less than 1")
         self.probability = probability
@@ -35,3 +45,21 @@ class Dropout(nn.Module):
 
     def extra_repr(self) -> str:
         return f"p={self._dropped_levels}/{_LEVELS}"
+
+
+def scale_dropout(model: nn.Module, dropout: float, layer_drop: float) -> None:
+    """Multiply each probability of dropping a value, and of leaving out a layer, by a factor between 0 and 1.
+
+    The model's configuration, and so what a checkpoint says of it, stays as it is.
+    """
+    for module in model.modules():
+        if isinstance(module, Dropout):
+            module.set_probability(module.probability * dropout)
+        elif isinstance(module, nn.Dropout | FairseqDropout):
+            module.p *= dropout
+        elif isinstance(module, LayerDropModuleList):
+            module.p *= layer_drop
+        for names, factor in ((_DROPOUTS, dropout), (_LAYER_DROPS, layer_drop)):
+            for name in names:
+                if isinstance(value := getattr(module, name, None), float):
+                    setattr(module, name, value * factor)

@@ -62,7 +62,7 @@ class AcousticEncoder(nn.Module):
             raise ValueError(f"positions={config.positions!r}: expected one of {', '.join(POSITIONS)}")
         if config.stride not in (1, 2, 3, 4):
             raise ValueError(f"stride={config.stride}: expected 1, 2, 3 or 4")
-        self.config = config
+        self.config, self.layer_drop = config, config.layer_drop
         self.features = LogMel(config.num_mels, (config.vocal_tract_low, config.vocal_tract_high))
         self.specaugment = SpecAugment(
             config.freq_masks, config.freq_width, config.time_masks, config.time_width, config.time_share
@@ -89,7 +89,7 @@ class AcousticEncoder(nn.Module):
         hidden, lengths = self._subsample(features.to(self.output.weight.dtype), lengths)
         valid = _valid(lengths, hidden.shape[1])
         for layer in self.layers:
-            if self.training and self.config.layer_drop and _uniform() < self.config.layer_drop:
+            if self.training and self.layer_drop and _uniform() < self.layer_drop:
                 continue
             hidden = layer(hidden, valid)
         return self.output(self.final_norm(hidden)).float(), lengths

@@ -2,10 +2,12 @@
 
 import logging
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, List  # noqa: UP035
 
+import numpy as np
 import torch
 from fairseq.data import Dictionary
 from fairseq.dataclass import FairseqDataclass
@@ -76,6 +78,7 @@ class AsrTask(FairseqTask):
     def __init__(self, cfg: AsrConfig) -> None:
         super().__init__(cfg)
         self.blank_symbol = SPECIAL_SYMBOLS[0]
+        self._seeded = -1
         self.state.add_factory("target_dictionary", self._read_dictionary)
 
     @classmethod
@@ -96,18 +99,37 @@ class AsrTask(FairseqTask):
         """
         if self._dictionary_file.exists():
             self._require_same_units(read_units(self._dictionary_file), self._dictionary_file)
-        training = task_cfg is None and split == self.cfg.train_subset
-        part = read_part(self.cfg.data, split, self.target_dictionary, self.cfg.labels)
-        parts = [part, *self._mixed(split)] if training else [part]
-        if training:
-            parts = [keep_durations(part, self.cfg.min_duration, self.cfg.max_duration) for part in parts]
-            self._require_labels(split, parts)
+        if task_cfg is None and split == self.cfg.train_subset:
+            parts = self.training_parts(split)
+        else:
+            parts = [read_part(self.cfg.data, split, self.target_dictionary, self.cfg.labels)]
         options = task_cfg or self.cfg
         dataset = AudioDataset(
             parts, pad=self.target_dictionary.pad(), seed=self.cfg.seed, normalize=options.get("normalize", False)
         )
         logger.info("%s: %d utterances, %.1f minutes", split, len(dataset), dataset.sizes.sum() / SAMPLE_RATE / 60)
         self.datasets[split] = dataset
+
+    def training_parts(self, split: str) -> list[Part]:
+        """Return what a training learns from: the folder's own rows, and those of the folders of ``mix``.
+
+        Raises:
+            XlplError: malformed files, labels outside the dictionary, a folder without labels.
+        """
+        own = read_part(self.cfg.data, split, self.target_dictionary, self.cfg.labels)
+        return self._labelled(split, {self.cfg.data: own, **self._mixed(split)})
+
+    def train_step(
+        self, sample: Any, model: Any, criterion: Any, optimizer: Any, update_num: int, *args: Any, **options: Any
+    ) -> Any:
+        """As fairseq's, which seeds torch for every update, so that a resumed training goes on alike.
+
+        NumPy, from which wav2vec 2.0 draws its masks and the layers that it leaves out, is seeded here.
+        """
+        if update_num != self._seeded:
+            self._seeded = update_num
+            np.random.seed((self.cfg.seed + update_num) % 2**32)
+        return super().train_step(sample, model, criterion, optimizer, update_num, *args, **options)
 
     def build_model(self, cfg: Any, from_checkpoint: bool = False) -> Any:
         """Build the model and, when a training starts, copy what ``init_from`` offers."""
@@ -174,20 +196,24 @@ class AsrTask(FairseqTask):
             dictionary.add_symbol(symbol)
         return dictionary
 
-    def _mixed(self, split: str) -> list[Part]:
+    def _mixed(self, split: str) -> dict[str, Part]:
         if len(self.cfg.mix) != len(self.cfg.mix_weights):
             raise XlplError(
                 f"mix has {len(self.cfg.mix)} folders, but mix_weights {len(self.cfg.mix_weights)} numbers",
                 expected="one weight for each folder",
                 remedy="for example task.mix=[source] task.mix_weights=[0.5]",
             )
-        return [
-            read_part(folder, split, self.target_dictionary, self.cfg.labels, share)
+        return {
+            folder: read_part(folder, split, self.target_dictionary, self.cfg.labels, share)
             for folder, share in zip(self.cfg.mix, self.cfg.mix_weights, strict=True)
-        ]
+        }
 
-    def _require_labels(self, split: str, parts: list[Part]) -> None:
-        for folder, part in zip([self.cfg.data, *self.cfg.mix], parts, strict=True):
+    def _labelled(self, split: str, parts: Mapping[str, Part]) -> list[Part]:
+        """Leave out what is too short or too long, and insist that something is left, and that it has labels."""
+        kept = {
+            folder: keep_durations(part, self.cfg.min_duration, self.cfg.max_duration) for folder, part in parts.items()
+        }
+        for folder, part in kept.items():
             if part.targets is None:
                 raise XlplError(
                     "missing, but training needs labels",
@@ -201,6 +227,7 @@ class AsrTask(FairseqTask):
                     file=Path(folder) / f"{split}.tsv",
                     remedy="loosen task.min_duration and task.max_duration",
                 )
+        return list(kept.values())
 
     def _require_same_units(self, other: Any, origin: str | Path) -> None:
         ours = self.target_dictionary.symbols

@@ -1,0 +1,63 @@
+"""What a training log shows of continuous pseudo-labelling."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from fairseq import utils
+from fairseq.logging import metrics
+
+from xlpl_plugin.continuous.guard import LabelCounts
+from xlpl_plugin.continuous.learner import Step
+
+_SIGNALS = tuple(LabelCounts(1, 1, 1, 1, 1, 1, (1,)).signals())
+
+
+def counted(logged: dict[str, Any], step: Step[Any], num_units: int) -> dict[str, Any]:
+    """Return what a step adds to the criterion's counts ``logged``: sums over batches and processes.
+
+    The keys are the same for every kind of step, since processes that take different ones add theirs up.
+    """
+    part, other = ("labelled", "unlabelled") if step.age is None else ("unlabelled", "labelled")
+    fresh = step.fresh + LabelCounts(used=(0.0,) * num_units)
+    return {
+        f"_loss_{part}": logged["loss"],
+        f"_size_{part}": logged["sample_size"],
+        f"_loss_{other}": torch.zeros_like(logged["loss"]),
+        f"_size_{other}": 0,
+        "_ages": step.age or 0,
+        "_cached": int(step.age is not None),
+        "_replaced": int(step.replaced),
+        "_fresh": torch.tensor(fresh.to_list(), dtype=torch.float64, device=logged["loss"].device),
+    }
+
+
+def log_curves(outputs: Sequence[dict[str, Any]]) -> None:
+    """Log the sums of ``counted``, over a window as means of what it has; nothing at validation."""
+    outputs = [output for output in outputs if "_cached" in output]
+    if not outputs:
+        return
+
+    def total(key: str) -> Any:
+        return utils.item(sum(output[key] for output in outputs))
+
+    for part in ("labelled", "unlabelled"):
+        if size := total(f"_size_{part}"):
+            metrics.log_scalar(f"loss_{part}", total(f"_loss_{part}") / size / math.log(2), size, round=3)
+    if cached := total("_cached"):
+        metrics.log_scalar("cache_age", total("_ages") / cached, cached, round=1)
+    metrics.log_scalar_sum("replaced", total("_replaced"))
+    metrics.log_scalar_sum("_fresh", sum(output["_fresh"] for output in outputs))
+    for name in _SIGNALS:
+        metrics.log_derived(name, _signal(name))
+
+
+def _signal(name: str) -> Callable[[Any], float | None]:
+    def value(meters: Any) -> float | None:
+        fresh = LabelCounts.from_list(meters["_fresh"].sum.tolist())
+        return fresh.signals().get(name) if fresh.frames else None
+
+    return value

@@ -1,0 +1,332 @@
+"""The registered task ``xlpl_continuous``: the acoustic model labels batches of audio as it trains."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, NoReturn
+
+from fairseq.distributed import utils as distributed_utils
+from fairseq.tasks import register_task
+from omegaconf import II
+
+from xlpl_plugin.continuous.curves import counted, log_curves
+from xlpl_plugin.continuous.guard import COLLAPSED, HEALTHY, CollapseGuard, GuardConfig, LabelCounts, Verdict
+from xlpl_plugin.continuous.learner import CacheOptions, Learner
+from xlpl_plugin.continuous.rollback import former_collapse, keep_good, roll_back
+from xlpl_plugin.continuous.schedule import Schedule
+from xlpl_plugin.continuous.streams import Batching
+from xlpl_plugin.continuous.teacher import Teacher
+from xlpl_plugin.data.dataset import AudioDataset, Part, keep_durations, read_part
+from xlpl_plugin.data.manifest import Manifest, manifest_digest, read_manifest
+from xlpl_plugin.data.turns import Turns
+from xlpl_plugin.decoding.options import DecoderConfig
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.models.dropout import scale_dropout
+from xlpl_plugin.tasks.asr import AsrConfig, AsrTask
+
+logger = logging.getLogger(__name__)
+TEACHERS = ("current", "ema")
+# options that the meaning of a cache depends on
+_OF_CACHE = ("cache_size", "replacement", "teacher", "dec_lexicon", "dec_lm", "seed")
+
+
+@dataclass
+class ContinuousConfig(AsrConfig):
+    """Options of ``xlpl_continuous``. ``dec_*`` also say how batches are labelled: without lexicon and LM greedily."""
+
+    unlabelled: str = field(default="", metadata={"help": "prepared folder of audio to label; its .tsv alone is read"})
+    unlabelled_split: str = field(default="train", metadata={"help": "split of that folder"})
+    data_weight: float = field(
+        default=1.0, metadata={"help": "share of the data folder's own labelled rows in an epoch; 0: the mix alone"}
+    )
+    warm_up: int = field(default=0, metadata={"help": "updates on the labelled part before the cache is filled"})
+    labelled_updates: int = field(default=1, metadata={"help": "labelled updates of a cycle; 0: no labelled part"})
+    unlabelled_updates: int = field(default=1, metadata={"help": "updates of a cycle that train on the cache"})
+    cache_size: int = field(default=100, metadata={"help": "batches that the cache holds"})
+    replacement: str = field(
+        default="constant",
+        metadata={"help": "constant: a batch leaves the cache with replace_prob; change: the more its labels changed"},
+    )
+    replace_prob: float = field(
+        default=0.1, metadata={"help": "probability that a fresh batch takes the place of the one trained on"}
+    )
+    teacher: str = field(default="current", metadata={"help": "weights that label: current, ema (with ema.store_ema)"})
+    label_workers: int = field(default=1, metadata={"help": "decoding processes, with dec_lexicon or dec_lm"})
+    dropout_scale: float = field(default=1.0, metadata={"help": "factor of the model's dropout after the warm-up"})
+    layer_drop_scale: float = field(default=1.0, metadata={"help": "factor of its layer drop after the warm-up"})
+    guard_enabled: bool = field(default=True, metadata={"help": "stop, and go back, when the labels collapse"})
+    guard_window: int = field(default=GuardConfig.window, metadata={"help": "labelled batches judged together"})
+    guard_silent: float = field(default=GuardConfig.silent, metadata={"help": "collapsed: fewer units a second"})
+    guard_shorter: float = field(default=GuardConfig.shorter, metadata={"help": "collapsed: length below this factor"})
+    guard_longer: float = field(default=GuardConfig.longer, metadata={"help": "collapsed: length above this factor"})
+    guard_usual_length: float = field(
+        default=GuardConfig.usual_length, metadata={"help": "units a second that quieter labels may grow to"}
+    )
+    guard_voiced: float = field(
+        default=GuardConfig.voiced, metadata={"help": "collapsed: share of frames not blank below this factor"}
+    )
+    guard_letters: float = field(
+        default=GuardConfig.letters, metadata={"help": "collapsed: variety of units below this factor"}
+    )
+    guard_churn: float = field(default=GuardConfig.churn, metadata={"help": "collapsed: more edits a unit of a label"})
+    guard_least_units: int = field(
+        default=GuardConfig.least_units, metadata={"help": "variety and churn of fewer units say nothing"}
+    )
+    guard_suspicion: float = field(
+        default=GuardConfig.suspicion, metadata={"help": "way to a collapse at which checkpoints are no longer good"}
+    )
+    # what other parts of the configuration say
+    save_dir: str = II("checkpoint.save_dir")
+
+
+@register_task("xlpl_continuous", dataclass=ContinuousConfig)
+class ContinuousTask(AsrTask):
+    """Continuous pseudo-labelling inside fairseq's own training loop (slimIPL, arXiv 2010.11524).
+
+    The loop iterates over numbered turns; what a turn trains on comes from the learner: a labelled batch, or a batch
+    of the cache with the labels that an earlier state of the model gave it.
+    """
+
+    cfg: ContinuousConfig
+
+    def __init__(self, cfg: ContinuousConfig) -> None:
+        super().__init__(cfg)
+        _check(cfg)
+        self.uses_ema = cfg.teacher == "ema"
+        self._guard = CollapseGuard(
+            GuardConfig(**{item.name: cfg[f"guard_{item.name}"] for item in fields(GuardConfig)})
+        )
+        self._verdict = Verdict(HEALTHY)
+        self._labelled_part: AudioDataset | None = None
+        self._unlabelled_part: AudioDataset | None = None
+        self._learner: Learner | None = None
+        self._restored = self._begun = self._lowered = False
+
+    def load_dataset(self, split: str, combine: bool = False, task_cfg: Any = None, **options: Any) -> None:
+        """Load a split; that of training has a labelled and an unlabelled part.
+
+        Raises:
+            XlplError: as ``AsrTask.load_dataset``; options out of range; no unlabelled audio.
+        """
+        if task_cfg is not None or split != self.cfg.train_subset:
+            super().load_dataset(split, combine, task_cfg, **options)
+            return
+        self._end_if_collapsed()
+        if self.cfg.labelled_updates:
+            super().load_dataset(split, combine, task_cfg, **options)
+            self._labelled_part = self.datasets[split]
+        self._unlabelled_part = self._load_unlabelled()
+        self.datasets[split] = Turns()
+
+    def training_parts(self, split: str) -> list[Part]:
+        """As ``AsrTask.training_parts``, with the folder's own rows in the share that ``data_weight`` says."""
+        mixed = self._mixed(split)
+        if not self.cfg.data_weight:
+            if not mixed:
+                raise XlplError(
+                    "task.data_weight=0 and no task.mix: the labelled part is empty",
+                    expected="labelled rows from somewhere",
+                    remedy="name folders in task.mix, or set task.labelled_updates=0",
+                )
+            return self._labelled(split, mixed)
+        own = read_part(self.cfg.data, split, self.target_dictionary, self.cfg.labels, self.cfg.data_weight)
+        return self._labelled(split, {self.cfg.data: own, **mixed})
+
+    def get_batch_iterator(self, dataset: Any, **options: Any) -> Any:
+        """For training an iterator over numbered turns, the same in all processes."""
+        if not isinstance(dataset, Turns):
+            return super().get_batch_iterator(dataset, **options)
+        if self._learner is None:
+            self._learner = self._make_learner(options)
+            dataset.length = self._learner.epoch()
+        alone = {"num_shards": 1, "shard_id": 0, "num_workers": 0, "data_buffer_size": 0}
+        return super().get_batch_iterator(dataset, **{**options, **alone})
+
+    def train_step(
+        self,
+        sample: Any,
+        model: Any,
+        criterion: Any,
+        optimizer: Any,
+        update_num: int,
+        ignore_grad: bool = False,
+        ema_model: Any = None,
+    ) -> Any:
+        """Take the turn that the schedule says, and then judge the labels that were made.
+
+        Raises:
+            XlplError: a training that is under way, but whose cache was not in its checkpoint; no moving average
+                though it should label; the labels collapsed and there is no checkpoint to go back to.
+            SystemExit: the labels collapsed, and the last good checkpoint was put back.
+        """
+        learner = self._ready(model, update_num, ema_model)
+
+        def train(batch: dict[str, Any]) -> Any:
+            return super(ContinuousTask, self).train_step(batch, model, criterion, optimizer, update_num, ignore_grad)
+
+        step = learner.step(model, ema_model if self.uses_ema else model, update_num, train)
+        loss, sample_size, logged = step.result
+        self._watch(step.heard, update_num)
+        return loss, sample_size, {**logged, **counted(logged, step, len(self.target_dictionary))}
+
+    def reduce_metrics(self, logging_outputs: list[dict[str, Any]], criterion: Any) -> None:
+        super().reduce_metrics(logging_outputs, criterion)
+        log_curves(logging_outputs)
+
+    def post_save(self, checkpoint: str, num_updates: int) -> None:
+        """fairseq calls this after a save: a checkpoint whose labels are healthy is one to go back to."""
+        if self._verdict.state == HEALTHY:
+            keep_good(Path(checkpoint))
+
+    def get_checkpoint_dict(self) -> dict[str, Any]:
+        """As ``AsrTask``'s, with the cache of every process and what belongs to it."""
+        state = super().get_checkpoint_dict()
+        if self._learner is None:
+            return state
+        name = type(self).__name__
+        holdings, guard = self._learner.state_dict(), self._guard.state_dict()
+        return {name: {**state[name], "cache_of": self._identity(), "holdings": holdings, "guard": guard}}
+
+    def set_checkpoint_dict(self, state: dict[str, Any]) -> None:
+        """Take the cache over.
+
+        Raises:
+            XlplError: it is not there, or belongs to other audio, other options or another number of processes.
+        """
+        super().set_checkpoint_dict(state)
+        learner = self._learner
+        if learner is None or "holdings" not in state:
+            return  # the first step says what is missing
+        self._require_own_cache(state["cache_of"], len(state["holdings"]))
+        learner.load_state_dict(state["holdings"])
+        self._guard.load_state_dict(state["guard"])
+        self._verdict = self._guard.judge()
+        self._restored = True
+
+    def _make_learner(self, options: dict[str, Any]) -> Learner:
+        decoder = DecoderConfig(**{item.name: self.cfg[f"dec_{item.name}"] for item in fields(DecoderConfig)})
+        batching = Batching(
+            options.get("max_tokens"),
+            options.get("max_sentences"),
+            self.cfg.seed,
+            options.get("shard_id", 0),
+            options.get("num_shards", 1),
+        )
+        cfg = self.cfg
+        assert self._unlabelled_part is not None
+        return Learner(
+            CacheOptions(cfg.cache_size, cfg.replacement, cfg.replace_prob),
+            Schedule(cfg.warm_up, cfg.labelled_updates, cfg.unlabelled_updates, (cfg.seed, batching.rank)),
+            Teacher(decoder, self.target_dictionary.symbols, cfg.label_workers),
+            self._labelled_part,
+            self._unlabelled_part,
+            batching,
+            len(self.target_dictionary),
+        )
+
+    def _load_unlabelled(self) -> AudioDataset:
+        if not self.cfg.unlabelled:
+            raise XlplError(
+                "task.unlabelled is not set",
+                expected="a prepared folder with the audio to label",
+                remedy="task.unlabelled=FOLDER; for labelled data alone use the task xlpl_asr",
+            )
+        file = Path(self.cfg.unlabelled) / f"{self.cfg.unlabelled_split}.tsv"
+        manifest = read_manifest(self.cfg.unlabelled, self.cfg.unlabelled_split, labels=False)
+        part = keep_durations(
+            Part(manifest.root, manifest.utterances, None), self.cfg.min_duration, self.cfg.max_duration
+        )
+        if not part.utterances:
+            raise XlplError(
+                f"none of {len(manifest.utterances)} recordings is left to label",
+                file=file,
+                expected="at least one recording",
+                remedy="loosen task.min_duration and task.max_duration",
+            )
+        logger.info("unlabelled: %d utterances of %s", len(part.utterances), file)
+        return AudioDataset([part], pad=self.target_dictionary.pad(), seed=self.cfg.seed, normalize=self.cfg.normalize)
+
+    def _ready(self, model: Any, update_num: int, ema_model: Any) -> Learner:
+        """Return the learner, once all that a step needs is there."""
+        assert self._learner is not None
+        if not self._begun and update_num and not self._restored:
+            raise XlplError(
+                f"the training goes on at update {update_num}, but its checkpoint holds no cache",
+                file=self.cfg.save_dir,
+                expected="a checkpoint of xlpl_continuous, with its state (no checkpoint.reset_dataloader)",
+                remedy="begin in a new checkpoint.save_dir; task.init_from=CHECKPOINT starts from its weights",
+            )
+        if self.uses_ema and ema_model is None:
+            raise XlplError(
+                "task.teacher=ema, but no moving average is kept",
+                expected="ema.store_ema=true",
+                remedy="set it, and ema.ema_decay (the released value is 0.999); or task.teacher=current",
+            )
+        if update_num >= self.cfg.warm_up and not self._lowered:
+            scale_dropout(model, self.cfg.dropout_scale, self.cfg.layer_drop_scale)
+            self._lowered = True
+        self._begun = True
+        return self._learner
+
+    def _watch(self, heard: Sequence[LabelCounts], update: int) -> None:
+        """Judge the fresh labels of all processes; each comes to the same verdict."""
+        for counts in heard:
+            self._guard.observe(counts)
+        if heard:
+            self._verdict = self._guard.judge()
+        verdict = self._verdict
+        if verdict.state == COLLAPSED:
+            if distributed_utils.get_data_parallel_rank() == 0:
+                roll_back(
+                    Path(self.cfg.save_dir),
+                    update,
+                    self._verdict.reason,
+                    self._verdict.signals,
+                    self._verdict.reference,
+                )
+            self._end(update, self._verdict.reason)
+
+    def _end_if_collapsed(self) -> None:
+        if record := former_collapse(Path(self.cfg.save_dir)):
+            self._end(record["update"], record["reason"])
+
+    def _end(self, update: int, reason: str) -> NoReturn:
+        """End the process: not an error, since a good checkpoint is there."""
+        logger.error(
+            "collapse at update %d: %s checkpoint_last.pt is the last good checkpoint. With other settings, begin in "
+            "a new checkpoint.save_dir; to go on all the same, remove collapse.json in %s",
+            update, reason, self.cfg.save_dir,
+        )  # fmt: skip
+        sys.exit(0)
+
+    def _identity(self) -> dict[str, Any]:
+        """Return what a cache belongs to."""
+        assert self._unlabelled_part is not None
+        rows = tuple(self._unlabelled_part.utterances)
+        digest = manifest_digest(Manifest(self._unlabelled_part.roots[0], rows))
+        return {"recordings": digest, **{name: self.cfg[name] for name in _OF_CACHE}}
+
+    def _require_own_cache(self, former: dict[str, Any], processes: int) -> None:
+        now = self._identity()
+        other = [name for name in now if former.get(name) != now[name]]
+        if processes != distributed_utils.get_data_parallel_world_size():
+            other.append("number of processes")
+        if other:
+            raise XlplError(
+                f"the cache in the checkpoint is another training's: {', '.join(other)} differ",
+                file=self.cfg.save_dir,
+                expected="the unlabelled recordings, options and processes that the training began with",
+                remedy="give the command as it was, or begin in a new checkpoint.save_dir with task.init_from",
+            )
+
+
+def _check(cfg: ContinuousConfig) -> None:
+    if cfg.teacher not in TEACHERS:
+        raise XlplError(f"task.teacher={cfg.teacher!r}", expected=f"one of {', '.join(TEACHERS)}")
+    for name in ("dropout_scale", "layer_drop_scale"):
+        if not 0 <= cfg[name] <= 1:
+            raise XlplError(f"task.{name}={cfg[name]}", expected="a factor from 0 to 1")
+    if not cfg.data_weight >= 0:
+        raise XlplError(f"task.data_weight={cfg.data_weight}", expected="a share of at least 0")

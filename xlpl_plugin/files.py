@@ -8,6 +8,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -77,6 +78,16 @@ def write_text(path: str | Path, text: str, *, sync: bool = True) -> None:
 def write_lines(path: str | Path, lines: Iterable[str]) -> None:
     with atomic_open(path) as stream:
         stream.writelines(f"{line}\n" for line in lines)
+
+
+def copy_file(source: str | Path, target: str | Path) -> None:
+    """Copy the bytes of a file; ``target`` is as it was, or whole.
+
+    Raises:
+        XlplError: no such file, or no space left.
+    """
+    with must_exist(source, "a file to copy").open("rb") as reader, atomic_open(target, "wb") as writer:
+        shutil.copyfileobj(reader, writer)
 
 
 def write_json(path: str | Path, value: Any, *, sync: bool = True) -> None:

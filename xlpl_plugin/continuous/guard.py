@@ -120,8 +120,8 @@ class GuardConfig:
     voiced: float = 0.2
     # collapsed: the effective number of different units falls below this factor of what it was
     letters: float = 0.5
-    # collapsed: edits for each unit of a label (the former or the fresh, whichever is longer) rise above this;
-    # two unrelated texts: 0.78
+    # collapsed: of the units of labels, more than this share became others until the labels were replaced (insertions
+    # that make labels longer do not count); two unrelated texts: 0.78
     churn: float = 0.75
     # letters and churn of fewer units than this say nothing
     least_units: int = 50
@@ -246,9 +246,10 @@ def _churned(batches: Sequence[LabelCounts], config: GuardConfig) -> list[_Sympt
     total = _sum(known)
     if 2 * len(known) <= len(batches) or total.compared < config.least_units:
         return []
-    # of the longer: labels that grow to a multiple of what they were change by insertions alone
-    changed = total.edits / max(total.compared, total.units)
-    told = f"{100 * changed:.0f} % of the units of a label are changed by the time it is replaced"
+    # insertions alone are labels that grow, as those of a model that learns to hear more
+    grown = abs(total.units - total.compared)
+    changed = (total.edits - grown) / max(total.compared, total.units)
+    told = f"{100 * changed:.0f} % of the units of a label have become others by the time it is replaced"
     return [(changed / config.churn, f"{told}: the labels do not settle. {_REMEDY}")]
 
 

@@ -9,7 +9,8 @@ import hashlib
 import json
 import sys
 import zipfile
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from xlpl_plugin.labels.signals import Signals
 from xlpl_plugin.rounds.actions import ACTIONS, Resources
 from xlpl_plugin.rounds.driver import iterate
 from xlpl_plugin.rounds.options import IterateConfig
-from xlpl_plugin.rounds.steps import Emit, Extract, Label, Measure, Select, Tune, Vote
+from xlpl_plugin.rounds.steps import Emit, Extract, Label, Measure, Select, Step, Tune, Vote
 
 
 def digest(*files: Path) -> str:
@@ -79,7 +80,9 @@ def measure(step: Measure, resources: Resources) -> None:
     heard = int(digest(Path(step.labels) / "labels.jsonl")[:4], 16)
     change = 0.5 if step.round else None
     signals = Signals(**HEALTHY, vocabulary=700 + heard % 50, change=change, label_free=1 / (1 + step.round))
-    write(Path(step.out), json.dumps({"round": step.round, "weights": {}, "signals": asdict(signals), "alarms": []}))
+    write(
+        Path(step.out), json.dumps({"round": step.round, "weights": WEIGHTS, "signals": asdict(signals), "alarms": []})
+    )
 
 
 def write(path: Path, text: str) -> None:
@@ -87,6 +90,7 @@ def write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
+WEIGHTS = {"lm_weight": 2.5, "word_score": -0.5, "blank_penalty": 0.25, "beam": 100}
 HEALTHY: dict[str, Any] = {
     "utterances": 4,
     "blank_share": 0.5,
@@ -108,6 +112,34 @@ FAKES = {
     Vote: vote,
     Measure: measure,
 }
+
+
+def noting(actions: dict[Any, Any], done: list[str], stop_after: str = "") -> dict[Any, Any]:
+    """Wrap actions: note each step's name, and break off after one."""
+
+    def wrap(action: Callable[..., None]) -> Callable[..., None]:
+        def run(step: Step, resources: Any) -> None:
+            action(step, resources)
+            done.append(step.name)
+            if step.name == stop_after:
+                raise KeyboardInterrupt
+
+        return run
+
+    return {kind: wrap(action) for kind, action in actions.items()}
+
+
+def measuring(**changed: Callable[[int], Any]) -> dict[Any, Any]:
+    """Return actions whose rounds measure as healthy ones do, but for fields that are functions of the round."""
+
+    def changing(step: Measure, resources: Any) -> None:
+        measure(step, resources)
+        told = json.loads(Path(step.out).read_text())
+        signals = replace(Signals(**told["signals"]), **{key: value(step.round) for key, value in changed.items()})
+        Path(step.out).write_text(json.dumps({**told, "signals": asdict(signals)}))
+
+    return {**FAKES, Measure: changing}
+
 
 if __name__ == "__main__":
     config = OmegaConf.merge(OmegaConf.structured(IterateConfig), OmegaConf.load(sys.argv[1]))

@@ -27,6 +27,18 @@ for update in range(start + 1, 11):
     print(f"[train_inner][INFO] - {json.dumps({**told, 'num_updates': str(update)})}")
     (folder / "updates.new").write_text(str(update))
     (folder / "updates.new").replace(place)
+    if keys.get("fake.collapse_at") == str(update):
+        print(f"collapse at update {update}: the labels fell silent")
+        told = {
+            "update": update,
+            "reason": "the labels fell silent",
+            "signals": {},
+            "reference": {},
+            "rolled_back_to": 1,
+        }
+        (folder / "checkpoint_last.pt").write_text("the good one")
+        (folder / "collapse.json").write_text(json.dumps(told))
+        sys.exit(0)
     if keys.get("fake.fail_at") == str(update):
         print("RuntimeError: the loss is è infinite", file=sys.stderr)
         sys.exit(3)
@@ -37,5 +49,7 @@ read = [data / f"{split}.{suffix}" for split in ("train", "valid") for suffix in
 ]
 if keys["task.init_from"]:
     read.append(Path(keys["task.init_from"]))
+if "task.unlabelled" in keys:
+    read.append(Path(keys["task.unlabelled"]) / f"{keys['task.unlabelled_split']}.tsv")
 told = b"".join(file.read_bytes() for file in read) + keys["task.mix"].encode() + keys.get("fake.note", "").encode()
 (folder / "checkpoint_last.pt").write_text(hashlib.sha256(told).hexdigest())

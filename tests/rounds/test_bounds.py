@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,40 +13,11 @@ import pytest
 
 from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.labels.signals import Signals
 from xlpl_plugin.rounds.driver import iterate
 from xlpl_plugin.rounds.options import IterateConfig
-from xlpl_plugin.rounds.steps import Measure, Step
 
 Configure = Callable[..., IterateConfig]
 Results = Callable[[Path], dict[str, Any]]
-
-
-def noting(actions: dict[Any, Any], done: list[str], stop_after: str = "") -> dict[Any, Any]:
-    """Wrap actions: note each step's name, and break off after one."""
-
-    def wrap(action: Callable[..., None]) -> Callable[..., None]:
-        def run(step: Step, resources: Any) -> None:
-            action(step, resources)
-            done.append(step.name)
-            if step.name == stop_after:
-                raise KeyboardInterrupt
-
-        return run
-
-    return {kind: wrap(action) for kind, action in actions.items()}
-
-
-def measuring(fake_run: ModuleType, **changed: Callable[[int], Any]) -> dict[Any, Any]:
-    """Return actions whose rounds measure as healthy ones do, but for fields that are functions of the round."""
-
-    def measure(step: Measure, resources: Any) -> None:
-        fake_run.measure(step, resources)
-        told = json.loads(Path(step.out).read_text())
-        signals = replace(Signals(**told["signals"]), **{key: value(step.round) for key, value in changed.items()})
-        Path(step.out).write_text(json.dumps({**told, "signals": asdict(signals)}))
-
-    return {**fake_run.FAKES, Measure: measure}
 
 
 def outcome(project: Path) -> dict[str, Any]:
@@ -75,7 +45,7 @@ def test_from_a_round_does_it_and_later_ones_again(
     whole = results(project / "run")
     (project / "run/round-1/model.pt").write_text("spoilt")
     done: list[str] = []
-    iterate(configure(), from_round=1, actions=noting(fake_run.FAKES, done))
+    iterate(configure(), from_round=1, actions=fake_run.noting(fake_run.FAKES, done))
     assert done[0] == "round-1/gather"
     assert done[-1] == "round-2/measure"
     assert results(project / "run") == whole
@@ -86,12 +56,12 @@ def test_from_a_round_goes_on_where_it_was_interrupted(
 ) -> None:
     iterate(configure(), actions=fake_run.FAKES)
     with pytest.raises(KeyboardInterrupt):
-        iterate(configure(), from_round=1, actions=noting(fake_run.FAKES, [], stop_after="round-1/model"))
+        iterate(configure(), from_round=1, actions=fake_run.noting(fake_run.FAKES, [], stop_after="round-1/model"))
     done: list[str] = []
-    iterate(configure(), from_round=1, actions=noting(fake_run.FAKES, done))
+    iterate(configure(), from_round=1, actions=fake_run.noting(fake_run.FAKES, done))
     assert done[0] == "round-1/model"  # broken off in it
     again: list[str] = []
-    iterate(configure(), from_round=1, actions=noting(fake_run.FAKES, again))
+    iterate(configure(), from_round=1, actions=fake_run.noting(fake_run.FAKES, again))
     assert again[0] == "round-1/gather"  # that run had come to its end
 
 
@@ -103,7 +73,7 @@ def test_source_models_outlive_from_round_0(configure: Configure, project: Path,
     config = configure("source.checkpoint=''", f"source.data={project}/src", f"source.training={training}", "rounds=0")
     iterate(config, actions=fake_run.FAKES)
     done: list[str] = []
-    iterate(config, from_round=0, actions=noting(fake_run.FAKES, done))
+    iterate(config, from_round=0, actions=fake_run.noting(fake_run.FAKES, done))
     assert done[0] == "round-0/emit/train"
 
 
@@ -124,21 +94,23 @@ def test_rounds_that_there_are_not(configure: Configure, project: Path, bounds: 
 def test_stops_when_labels_stop_changing_and_stays_stopped(
     configure: Configure, project: Path, fake_run: ModuleType
 ) -> None:
-    still = measuring(fake_run, change=lambda number: 0.4 if number == 1 else 0.001 if number else None)
+    still = fake_run.measuring(change=lambda number: 0.4 if number == 1 else 0.001 if number else None)
     iterate(configure("rounds=5"), actions=still)
     assert outcome(project)["rounds"] == 2
     assert "chang" in outcome(project)["stopped"]
     done: list[str] = []
-    iterate(configure("rounds=5"), actions=noting(still, done))
+    iterate(configure("rounds=5"), actions=fake_run.noting(still, done))
     assert done == []
-    iterate(configure("rounds=5", "stop.enabled=false"), actions=noting(still, done))  # no --force: nothing is mixed
+    iterate(
+        configure("rounds=5", "stop.enabled=false"), actions=fake_run.noting(still, done)
+    )  # no --force: nothing is mixed
     assert done[0] == "round-3/gather"
     assert outcome(project) | {"rounds": 5, "stopped": "", "finished": True} == outcome(project)
 
 
 def test_keeps_the_best_round(configure: Configure, project: Path, fake_run: ModuleType) -> None:
     (project / "run.yaml").write_text((project / "run.yaml").read_text() + "stop: {enabled: false}\n")
-    worse = measuring(fake_run, label_free=lambda number: [0.9, 0.5, 0.6, 0.7][number])
+    worse = fake_run.measuring(label_free=lambda number: [0.9, 0.5, 0.6, 0.7][number])
     iterate(configure("rounds=3"), actions=worse)
     assert outcome(project)["best"] == 1
     assert outcome(project)["model"] == "round-1/model.pt"
@@ -151,7 +123,7 @@ def test_keeps_the_best_round(configure: Configure, project: Path, fake_run: Mod
 def test_a_hopeless_source_ends_the_run_where_that_is_asked_for(
     configure: Configure, project: Path, fake_run: ModuleType
 ) -> None:
-    deaf = measuring(fake_run, evidence=lambda number: -0.1, evidence_error=lambda number: 0.01)
+    deaf = fake_run.measuring(evidence=lambda number: -0.1, evidence_error=lambda number: 0.01)
     with pytest.raises(XlplError, match=r"no good for this target(.|\n)*stop\.zero_shot=warn"):
         iterate(configure("stop.zero_shot=stop"), actions=deaf)
     assert outcome(project)["verdict"]["go"] is False
@@ -182,7 +154,7 @@ def test_several_source_models_vote(configure: Configure, project: Path, fake_ru
     (project / "second.pt").write_text("second")
     done: list[str] = []
     config = configure("rounds=1", f"voters=[{{checkpoint: {project}/second.pt}}]")
-    iterate(config, actions=noting(fake_run.FAKES, done))
+    iterate(config, actions=fake_run.noting(fake_run.FAKES, done))
     voting = done[: done.index("round-0/measure")]
     assert [name for name in voting if name.endswith("label/test")] == [
         "round-0/voter-1/label/test",

@@ -257,7 +257,7 @@ def test_labels_without_a_word_cannot_teach(configure: Configure, project: Path,
             file = Path(step.out) / f"{step.split}.{suffix}"
             file.write_text(f"{project}\n" if suffix == "tsv" else "")
 
-    with pytest.raises(XlplError, match=r"no label of round 0 was kept(.|\n)*filter"):
+    with pytest.raises(XlplError, match=r"round-0/labels/train/train.tsv: no label was kept(.|\n)*filter"):
         iterate(configure(), actions={**fake_run.FAKES, fake_run.Label: nothing})
 
 

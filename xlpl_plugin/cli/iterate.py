@@ -7,7 +7,15 @@ from pathlib import Path
 import click
 
 from xlpl_plugin.config import load_config
+from xlpl_plugin.rounds.layout import CONTINUOUS, title
 from xlpl_plugin.rounds.options import IterateConfig
+
+
+def _round(context: click.Context, option: click.Parameter, value: str | None) -> int | None:
+    """Read the number of a round, or the word for the phase after them."""
+    if value == title(CONTINUOUS):
+        return CONTINUOUS
+    return None if value is None else int(click.INT(value, option, context))
 
 
 @click.command("iterate")
@@ -15,8 +23,18 @@ from xlpl_plugin.rounds.options import IterateConfig
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--dry-run", is_flag=True, help="Print rounds, steps, commands and the hours they need; run nothing.")
 @click.option("--no-probe", is_flag=True, help="With --dry-run: do not time a few updates of each kind of training.")
-@click.option("--from-round", type=int, metavar="K", help="Do round K and all later ones again.")
-@click.option("--until-round", type=int, metavar="K", help="End after round K; without it a later call goes on.")
+@click.option(
+    "--from-round",
+    callback=_round,
+    metavar="K",
+    help="Do round K, all later ones and the continuous phase again; 'continuous': that phase alone.",
+)
+@click.option(
+    "--until-round",
+    callback=_round,
+    metavar="K",
+    help="End after round K, before the continuous phase too; without it a later call goes on.",
+)
 @click.option("--force", is_flag=True, help="Accept a changed configuration: do again what the change touches.")
 def command(
     config: Path,
@@ -34,7 +52,8 @@ def command(
     model. No key takes references: score afterwards, with 'xlpl score --run'.
 
     After each round result.json in the run directory names the round whose labels look best, and its model. The run
-    ends early when labels hardly change any more or look worse (stop.*). Look at it with 'xlpl report'.
+    ends early when labels hardly change any more or look worse (stop.*). The model of the continuous phase is named
+    instead only where its labels look better. Look at it with 'xlpl report'.
 
     \b
     out: runs/it
@@ -53,6 +72,10 @@ def command(
       mix_weights: [0.5]
     changes:                  # exceptions for single rounds
       - {round: 1, max_update: 2000, tune: false, share: 0.5}
+    continuous:               # after the rounds the best model goes on, labelling batches as it trains
+      enabled: true
+      max_update: 2000
+      lr: 0.0002
     launcher: {kind: torchrun, processes: 4}   # or local, slurm
 
     \b

@@ -14,14 +14,14 @@ from xlpl_plugin.evaluation.scoring import Score, ScoreOptions, score
 from xlpl_plugin.evaluation.table import Form, render_reliability, render_scores
 from xlpl_plugin.evaluation.texts import References, System, read_references, read_systems
 from xlpl_plugin.files import new_output, write_json
-from xlpl_plugin.rounds.layout import labelled_rounds
+from xlpl_plugin.rounds.layout import labelled_rounds, title
 
 
 @click.command("score")
 @click.argument("labels", nargs=-1, metavar="[NAME=]LABELS...")
 @click.option("--references", required=True, type=click.Path(path_type=Path), help="Prepared folder with the truth.")
 @click.option("--split", default="test", show_default=True, help="Split of the references.")
-@click.option("--run", type=click.Path(path_type=Path), help="Run directory of 'xlpl iterate': a row for each round.")
+@click.option("--run", type=click.Path(path_type=Path), help="Run of 'xlpl iterate': rows for each round.")
 @click.option("--baseline", metavar="[NAME=]LABELS", help="Compare every row with these. [with --run: zero-shot]")
 @click.option("--romanised", is_flag=True, help="Compare the LM's words by their spelling in units as well.")
 @click.option("--nbest", is_flag=True, help="A row more where labels hold alternatives: the best of the n (an oracle).")
@@ -76,7 +76,7 @@ def command(
     systems: list[System] = []
     rounds = labelled_rounds(run, split) if run is not None else {}
     for number, folder in rounds.items():
-        systems += read_systems(folder, "zero-shot" if number == 0 else f"round {number}", romanised=romanised)
+        systems += read_systems(folder, title(number) if number else "zero-shot", romanised=romanised)
     for item in labels:
         systems += _read(item, romanised)
     if baseline is None and 0 in rounds:

@@ -24,8 +24,23 @@ from xlpl_plugin.labels.voting import VoteConfig, vote
 from xlpl_plugin.rounds.completing import complete_signals
 from xlpl_plugin.rounds.gathering import draw_sample, gather_labels
 from xlpl_plugin.rounds.launchers import LauncherConfig
+from xlpl_plugin.rounds.layout import title
+from xlpl_plugin.rounds.resuming import collapse_of
 from xlpl_plugin.rounds.signal_table import signal_table
-from xlpl_plugin.rounds.steps import Emit, Extract, Gather, Label, Measure, Sample, Select, Step, Train, Tune, Vote
+from xlpl_plugin.rounds.steps import (
+    Continue,
+    Emit,
+    Extract,
+    Gather,
+    Label,
+    Measure,
+    Sample,
+    Select,
+    Step,
+    Train,
+    Tune,
+    Vote,
+)
 from xlpl_plugin.rounds.training import candidates, last_checkpoints, run_training
 
 
@@ -50,17 +65,18 @@ def _gather(step: Gather, resources: Resources) -> None:
 
 
 def _train(step: Train, resources: Resources) -> None:
-    run_training(step, resources.trainer, resources.launcher, keep_open=resources.keep_open)
+    run_training(step, resources.trainer, resources.launcher, workers=resources.workers, keep_open=resources.keep_open)
 
 
 def _extract(step: Extract, resources: Resources) -> None:
     from xlpl_plugin.models.checkpoint import average_checkpoints, extract_model  # torch, which most steps do without
 
     folder = Path(step.checkpoints)
-    if step.how == "average":
+    collapsed = bool(collapse_of(folder))  # the last checkpoint alone is sure to be there and good
+    if step.how == "average" and not collapsed:
         average_checkpoints(last_checkpoints(folder, step.count), step.out, force=True)
     else:
-        name = "best" if step.how == "best" else "last"
+        name = "best" if step.how == "best" and not collapsed else "last"
         extract_model(folder / f"checkpoint_{name}.pt", step.out, ema=step.how == "ema", force=True)
 
 
@@ -168,13 +184,14 @@ def _measure(step: Measure, resources: Resources) -> None:
     before = [read_json(file) for file in step.history]
     history = [*(Signals(**entry["signals"]) for entry in before), now]
     raised = alarms(history)
+    stage = title(step.round)
     decoder = _tuned(step.decoder, step.tuning)
     weights = {key: getattr(decoder, key) for key in ("lm_weight", "word_score", "blank_penalty", "beam")}
     write_json(step.out, {"round": step.round, "weights": weights, "signals": asdict(now), "alarms": raised})
-    table = signal_table(history, [*(entry["weights"] for entry in before), weights])
+    table = signal_table(history, [*(entry["weights"] for entry in before), weights], stage)
     _say(f"what the labels of the train split tell (no references):\n{table}")
     for alarm in raised:
-        _say(f"ALARM, round {step.round}: {alarm.name}. {alarm.message}\n  to do: {alarm.advice}")
+        _say(f"ALARM, {stage}: {alarm.name}. {alarm.message}\n  to do: {alarm.advice}")
 
 
 def _say(text: str) -> None:
@@ -184,6 +201,7 @@ def _say(text: str) -> None:
 ACTIONS: Mapping[type[Step], Action] = {
     Gather: _gather,
     Train: _train,
+    Continue: _train,
     Extract: _extract,
     Select: _select,
     Sample: _sample,

@@ -10,13 +10,13 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.rounds.layout import RunLayout
+from xlpl_plugin.rounds.layout import CONTINUOUS, RunLayout
 from xlpl_plugin.rounds.options import IterateConfig
 from xlpl_plugin.rounds.state import RunState
 from xlpl_plugin.rounds.steps import Step
 
 # where and how fast a run is computed, how far it goes and what it leaves on the disk, but not what its steps give:
-# these may change between two calls
+# these may change between two calls. So may `continuous` while a run is begun without that phase
 _FREE_KEYS = ("workers", "device", "max_seconds", "train_command", "launcher", "stop", "delete_checkpoints")
 
 
@@ -48,7 +48,7 @@ def refuse_changes(
     changes = _changes(config, layout)
     if force or not (again or changes):
         return
-    told = "".join(f"\n    {line}" for line in changes) or " nothing; a file that it names has another content now"
+    told = "".join(f"\n    {line}" for line in changes) or f" nothing; {_unseen(plan, again)}"
     redone = f"does {', '.join(again)} again" if again else "does nothing again"
     raise XlplError(
         f"the run was begun with another configuration; changed:{told}",
@@ -58,13 +58,22 @@ def refuse_changes(
     )
 
 
+def _unseen(plan: Sequence[Step], again: Sequence[str]) -> str:
+    """Say what else than the configuration makes steps other ones."""
+    files = "a file that it names has another content now"
+    if all(step.round == CONTINUOUS for step in plan if step.name in again):
+        return f"the best round is another one now (stop.*, or rounds that were done since), or {files}"
+    return files
+
+
 def _changes(config: IterateConfig, layout: RunLayout) -> list[str]:
     if not layout.config.exists():
         return []
-    begun = OmegaConf.to_container(OmegaConf.load(layout.config))
-    before, now = (_comparable(value).splitlines() for value in (begun, asdict(config)))
+    begun = OmegaConf.load(layout.config)
+    free = _FREE_KEYS if OmegaConf.select(begun, "continuous.enabled") else (*_FREE_KEYS, "continuous")
+    before, now = (_comparable(told, free).splitlines() for told in (OmegaConf.to_container(begun), asdict(config)))
     return list(difflib.unified_diff(before, now, "begun with", "now", lineterm="", n=1))
 
 
-def _comparable(config: Any) -> str:
-    return OmegaConf.to_yaml({key: value for key, value in config.items() if key not in _FREE_KEYS})
+def _comparable(config: Any, free: Sequence[str]) -> str:
+    return OmegaConf.to_yaml({key: value for key, value in config.items() if key not in free})

@@ -7,8 +7,21 @@ from pathlib import Path
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
-from xlpl_plugin.rounds.options import PREVIOUS, IterateConfig, SourceConfig, TargetConfig, TrainingConfig
+from xlpl_plugin.rounds.options import (
+    GREEDY,
+    LABELLED,
+    LM,
+    NONE,
+    PREVIOUS,
+    SOURCE_PART,
+    ContinuousConfig,
+    IterateConfig,
+    SourceConfig,
+    TargetConfig,
+    TrainingConfig,
+)
 from xlpl_plugin.rounds.pruning import POLICIES
+from xlpl_plugin.rounds.recipes import phase_training
 
 INITS = ("source", "previous", "scratch")
 CHECKPOINTS = ("last", "best", "average", "ema", "label_free")
@@ -22,7 +35,13 @@ _OWNED = (
     "checkpoint.save_dir",
     "dataset.train_subset",
     "dataset.valid_subset",
+    "task.unlabelled",
+    "task.unlabelled_split",
+    "task.data_weight",
+    "task.label_workers",
 )
+REPLACEMENTS = ("constant", "change")
+TEACHERS = ("current", "ema")
 
 
 def check(config: IterateConfig) -> None:
@@ -74,6 +93,8 @@ def check(config: IterateConfig) -> None:
         _check_training("student", config.student)
         _one_of("student.init", config.student.init, INITS)
         _check_changes(config)
+    if config.continuous.enabled:
+        _check_phase(config)
 
 
 def _check_source(key: str, source: SourceConfig) -> None:
@@ -122,6 +143,51 @@ def _check_training(key: str, training: TrainingConfig) -> None:
     _check_weights(f"{key}.mix_weights", training.mix_weights, len(training.mix))
     for folder in training.mix:
         must_exist(Path(folder) / "train.ltr", f"a labelled prepared folder for {key}.mix")
+
+
+def _check_phase(config: IterateConfig) -> None:
+    phase = config.continuous
+    _one_of("continuous.labelled", phase.labelled, LABELLED)
+    _one_of("continuous.label_with", phase.label_with, (GREEDY, LM))
+    _one_of("continuous.replacement", phase.replacement, ("", *REPLACEMENTS))
+    _one_of("continuous.teacher", phase.teacher, ("", *TEACHERS))
+    _at_least("continuous.beam", phase.beam, 1)
+    for key, least in (("warm_up", 0), ("cache_size", 1), ("labelled_updates", 0), ("unlabelled_updates", 1)):
+        if (number := getattr(phase, key)) is not None:
+            _at_least(f"continuous.{key}", number, least)
+    for key in ("replace_prob", "dropout_scale", "layer_drop_scale"):
+        if (factor := getattr(phase, key)) is not None and not 0 <= factor <= 1:
+            raise XlplError(f"continuous.{key}={factor}", expected="a number from 0 to 1")
+    training = phase_training(config)
+    _check_training("continuous", training)
+    _check_labelled_part(training)
+    if phase.label_with == LM and not (config.decoder.lexicon or config.decoder.lm):
+        raise XlplError(
+            "continuous.label_with=lm, but the decoder has neither lexicon nor LM",
+            expected="decoder.lexicon and decoder.lm",
+            remedy="set them, or set continuous.label_with=greedy",
+        )
+
+
+def _check_labelled_part(phase: ContinuousConfig) -> None:
+    if phase.labelled == SOURCE_PART and not phase.mix:
+        raise XlplError(
+            "continuous.labelled=source, but there is no labelled speech of a source",
+            expected="continuous.mix or student.mix",
+            remedy="set one of them, or set continuous.labelled=pseudo",
+        )
+    if phase.labelled == NONE and (phase.warm_up or phase.labelled_updates):
+        raise XlplError(
+            f"continuous.labelled=none with warm_up={phase.warm_up} and labelled_updates={phase.labelled_updates}",
+            expected="no updates on a labelled part that there is not",
+            remedy="leave both out, or set continuous.labelled=both",
+        )
+    if phase.labelled != NONE and phase.labelled_updates == 0:
+        raise XlplError(
+            f"continuous.labelled={phase.labelled} with labelled_updates=0",
+            expected="labelled_updates of at least 1",
+            remedy="set continuous.labelled=none to train without a labelled part",
+        )
 
 
 def _check_changes(config: IterateConfig) -> None:

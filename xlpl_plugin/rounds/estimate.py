@@ -9,7 +9,7 @@ from pathlib import Path
 
 from xlpl_plugin.data.manifest import Manifest, read_manifest
 from xlpl_plugin.rounds.state import RunState
-from xlpl_plugin.rounds.steps import Emit, Label, Sample, Step, Train, Tune
+from xlpl_plugin.rounds.steps import Continue, Emit, Label, Sample, Step, Train, Tune
 from xlpl_plugin.rounds.timing import Speed
 from xlpl_plugin.rounds.training import max_update
 
@@ -58,12 +58,23 @@ class Estimator:
         updates = max_update(step)
         if not updates:
             return Estimate(None, "no optimization.max_update")
+        if isinstance(step, Continue):
+            return self._continue(step, updates)
         for done in reversed(self._done.values()):
             length = max_update(done) if isinstance(done, Train) and _alike(done, step) else None
             if length:
                 return Estimate(self._seconds[done.name] * updates / length, f"like {done.name}")
         speed = self._probe(step)
         return Estimate(updates * speed.update, "probed") if speed else Estimate(None, "unknown")
+
+    def _continue(self, step: Continue, updates: int) -> Estimate:
+        """Estimate the continuous phase as an update of a student for each of its own."""
+        student = next((s for s in reversed(self._plan) if type(s) is Train and s.round > 0), None)
+        length = max_update(student) if student else None
+        known = self.estimate(student) if student else None
+        if not student or not length or known is None or known.seconds is None:
+            return Estimate(None, "unknown")
+        return Estimate(known.seconds * updates / length, f"like {student.name}")
 
     def _probe(self, step: Train) -> Speed | None:
         """Time each kind of training once, however many rounds have it."""

@@ -23,7 +23,7 @@ def gather_labels(step: Gather) -> None:
         labels = read_manifest(folder, name)
         if not labels.utterances:
             raise XlplError(
-                f"no label of round {step.round - 1} was kept: there is nothing to learn from",
+                "no label was kept: there is nothing to learn from",
                 file=Path(folder) / f"{name}.tsv",
                 expected="at least one utterance with a label",
                 remedy="labels.jsonl beside it gives the reason for each utterance; loosen filter.*, or, where labels "

@@ -11,6 +11,7 @@
         round-K/emissions/SPLIT, round-K/tuning, round-K/labels/SPLIT, round-K/signals.json
         round-K/sample/          the recordings that round K labels, where that is only a share
         round-0/voter-K/         what each voter heard, where several source models vote
+        continuous/              the continuous phase after the rounds, in the form of a round's folder
 
 Round 0 has no training: it is the source acoustic model's labelling.
 """
@@ -21,6 +22,9 @@ from pathlib import Path
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
+
+# the "round" of the continuous phase, after all rounds
+CONTINUOUS = 1_000_000
 
 
 class RunLayout:
@@ -40,7 +44,8 @@ class RunLayout:
         return self.source if number == 1 else self.source.with_name(f"{self.source.name}-{number}")
 
     def round(self, number: int) -> Path:
-        return self.run / f"round-{number}"
+        """Return the folder of a round, or of the phase after them."""
+        return self.run / ("continuous" if number == CONTINUOUS else f"round-{number}")
 
     def data(self, number: int) -> Path:
         return self.round(number) / "data"
@@ -67,8 +72,17 @@ class RunLayout:
         return self.round(number) / "signals.json"
 
 
+def title(number: int) -> str:
+    """Return what people call a round, or the phase after them.
+
+    >>> title(3), title(CONTINUOUS)
+    ('round 3', 'continuous')
+    """
+    return "continuous" if number == CONTINUOUS else f"round {number}"
+
+
 def labelled_rounds(run: str | Path, split: str) -> dict[int, Path]:
-    """Return round -> the folder of its labels of ``split``, for the rounds that have labelled it.
+    """Return round -> the folder of its labels of ``split``, for the rounds, and the phase after them, that have any.
 
     Raises:
         XlplError: no round has.
@@ -77,7 +91,7 @@ def labelled_rounds(run: str | Path, split: str) -> dict[int, Path]:
     numbers = sorted(int(folder.name.removeprefix("round-")) for folder in layout.run.glob("round-[0-9]*"))
     found = {
         number: layout.labels(number, split)
-        for number in numbers
+        for number in (*numbers, CONTINUOUS)
         if (layout.labels(number, split) / "labels.jsonl").exists()
     }
     if not found:

@@ -15,6 +15,10 @@ from xlpl_plugin.rounds.stopping import StopConfig
 
 # value of filter.other: the labels of the round before
 PREVIOUS = "previous"
+# values of continuous.labelled, and of continuous.label_with
+BOTH, PSEUDO, SOURCE_PART, NONE = "both", "pseudo", "source", "none"
+LABELLED = (BOTH, PSEUDO, SOURCE_PART, NONE)
+GREEDY, LM = "greedy", "lm"
 
 
 @dataclass
@@ -74,6 +78,42 @@ class RoundChanges:
     # whether the decoder's weights are sought anew in this round, or kept from the last round that sought them;
     # null: as in tuning
     tune: bool | None = None
+
+
+@dataclass
+class ContinuousConfig(TrainingConfig):
+    """The phase after the rounds: the best round's model goes on, labelling batches of the target as it trains.
+
+    The labels of that round are its labelled part, so that a model of no round is its only start. What is not set
+    here (null or empty) is as the YAML file says. The overrides of the students do not hold for it.
+    """
+
+    # true: the phase follows the rounds
+    enabled: bool = False
+    # name of the YAML file; an empty config_dir is the student's, and empty mix (with its weights) as well
+    config_name: str = "continuous"
+    # the labelled part: both (the best round's labels and mix), pseudo (its labels alone), source (mix alone), none
+    labelled: str = BOTH
+    # updates on the labelled part alone, before the cache is filled
+    warm_up: int | None = None
+    # when a batch of the cache is replaced: constant (with replace_prob), change (the more its labels change)
+    replacement: str = ""
+    # batches in the cache
+    cache_size: int | None = None
+    # probability that a batch is replaced after an update on it
+    replace_prob: float | None = None
+    # labelled and unlabelled updates alternate in this ratio
+    labelled_updates: int | None = None
+    unlabelled_updates: int | None = None
+    # who labels: current (the weights as they are), ema (their moving average)
+    teacher: str = ""
+    # factors of the model's dropout and layer drop after the warm-up
+    dropout_scale: float | None = None
+    layer_drop_scale: float | None = None
+    # how batches are labelled: greedy, or lm (decoder's lexicon and LM, with the weights of the best round)
+    label_with: str = GREEDY
+    # with label_with=lm: hypotheses kept after each frame
+    beam: int = 50
 
 
 @dataclass
@@ -141,6 +181,8 @@ class IterateConfig:
     student: StudentConfig = field(default_factory=StudentConfig)
     # exceptions for single rounds
     changes: list[RoundChanges] = field(default_factory=list)
+    # what follows the rounds
+    continuous: ContinuousConfig = field(default_factory=ContinuousConfig)
     # what is measured after each round, without references
     signals: SignalsConfig = field(default_factory=SignalsConfig)
     # when a run ends before its last round

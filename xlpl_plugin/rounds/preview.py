@@ -10,14 +10,20 @@ from xlpl_plugin.evaluation.table import render
 from xlpl_plugin.files import sha256
 from xlpl_plugin.rounds.checks import check
 from xlpl_plugin.rounds.estimate import Estimate, Estimator, hours, stand_in
-from xlpl_plugin.rounds.layout import RunLayout
+from xlpl_plugin.rounds.layout import RunLayout, title
 from xlpl_plugin.rounds.options import IterateConfig
-from xlpl_plugin.rounds.plan import make_plan
-from xlpl_plugin.rounds.recipes import recipes
+from xlpl_plugin.rounds.outcome import Outcome, goes_on, known_outcome
+from xlpl_plugin.rounds.plan import Start, make_plan
+from xlpl_plugin.rounds.recipes import phase_recipe, recipes
 from xlpl_plugin.rounds.state import RunState
 from xlpl_plugin.rounds.steps import Step, Train, fingerprints
 from xlpl_plugin.rounds.timing import Speed, time_training
 from xlpl_plugin.rounds.training import find_trainer, max_update, training_command
+
+_GUESS = (
+    "continuous: starts from the best round, with its model, labels and weights; which one that is, the rounds will "
+    "tell. Above it is the last one, and weights are as configured."
+)
 
 
 def describe(config: IterateConfig, *, probe: bool = True) -> str:
@@ -31,8 +37,13 @@ def describe(config: IterateConfig, *, probe: bool = True) -> str:
     """
     check(config)
     trainer = tuple(config.train_command) or find_trainer()
-    plan, state = make_plan(config), RunState(RunLayout(config.out).state)
-    marks = fingerprints(plan, cache(sha256))
+    plan, digest, state = make_plan(config), cache(sha256), RunState(RunLayout(config.out).state)
+    marks = fingerprints(plan, digest)
+    outcome = known_outcome(config, plan, marks, state)
+    start = _start(config, outcome)
+    if start:
+        plan = make_plan(config, start)
+        marks = fingerprints(plan, digest)
 
     def timed(step: Train) -> Speed | None:
         data = stand_in(plan, step) if probe else ""
@@ -41,18 +52,28 @@ def describe(config: IterateConfig, *, probe: bool = True) -> str:
     estimator = Estimator(plan, state, marks, config.workers, timed)
     estimates = [estimator.estimate(step) for step in plan]
     commands = [
-        f"{step.name}:\n  {shlex.join(training_command(step, trainer, config.launcher))}"
+        f"{step.name}:\n  {shlex.join(training_command(step, trainer, config.launcher, config.workers))}"
         for step in plan
         if isinstance(step, Train)
     ]
-    return "\n\n".join([_rounds(config, plan), _steps(plan, estimates), *commands, _left(estimates)])
+    guess = [_GUESS] if start and not outcome else []
+    return "\n\n".join([_rounds(config, plan, start), _steps(plan, estimates), *commands, *guess, _left(estimates)])
 
 
-def _rounds(config: IterateConfig, plan: Sequence[Step]) -> str:
+def _start(config: IterateConfig, outcome: Outcome | None) -> Start | None:
+    """Return where the continuous phase starts; while the rounds are not over, as if the last one were the best."""
+    if outcome:
+        return Start(outcome.best, outcome.weights) if goes_on(config, outcome) else None
+    return Start(config.rounds, vars(config.decoder)) if config.continuous.enabled else None
+
+
+def _rounds(config: IterateConfig, plan: Sequence[Step], start: Start | None) -> str:
     lengths = {step.round: max_update(step) for step in plan if isinstance(step, Train)}
+    planned = recipes(config)
+    phase = (phase_recipe(config, planned[start.round], start.weights),) if start else ()
     rows = [
         {
-            "round": str(recipe.round),
+            "round": title(recipe.round).removeprefix("round "),
             "student starts from": recipe.init if recipe.round else "",
             "updates": str(lengths.get(recipe.round) or "") if recipe.round else "",
             "source speech mixed in": " ".join(map(str, recipe.mix_weights)) if recipe.round else "",
@@ -60,7 +81,7 @@ def _rounds(config: IterateConfig, plan: Sequence[Step]) -> str:
             "labels": f"{recipe.share:.0%}",
             "decoder's weights": _weights(recipe.round, recipe.tuned),
         }
-        for recipe in recipes(config)
+        for recipe in (*planned, *phase)
     ]
     return render(rows)
 

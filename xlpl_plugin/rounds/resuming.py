@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import zipfile
 from pathlib import Path
 
-from xlpl_plugin.files import atomic_open
+from xlpl_plugin.files import copy_file
 
 _LAST = "checkpoint_last.pt"
 
@@ -23,8 +22,21 @@ def mend_checkpoint(folder: Path) -> None:
     whole = [file for file in folder.glob("checkpoint*.pt") if zipfile.is_zipfile(file)]
     if whole:
         newest = max(whole, key=lambda file: file.stat().st_mtime)
-        with atomic_open(last, "wb") as stream, newest.open("rb") as source:
-            shutil.copyfileobj(source, stream)
+        copy_file(newest, last)
+
+
+def collapse_of(checkpoints: Path) -> str:
+    """Return why a continuous training ended before its time; '' where it did not collapse.
+
+    Raises:
+        XlplError: what it wrote about that is damaged.
+    """
+    if not any(checkpoints.glob("*collapse*.json")):
+        return ""
+    from xlpl_plugin.continuous.rollback import former_collapse  # imports torch, for this rare case alone
+
+    record = former_collapse(checkpoints)
+    return str(record["reason"]) if record else ""
 
 
 def is_finished(record: Path, checkpoints: Path, max_update: int | None) -> bool:
@@ -37,6 +49,8 @@ def is_finished(record: Path, checkpoints: Path, max_update: int | None) -> bool
     last = checkpoints / _LAST
     if not (record.exists() and last.exists()):
         return False
+    if collapse_of(checkpoints):
+        return True
     end = record.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
     if any("done training in" in line for line in end):
         return True

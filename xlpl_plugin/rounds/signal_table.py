@@ -7,6 +7,7 @@ from typing import Any
 
 from xlpl_plugin.evaluation.table import render
 from xlpl_plugin.labels.signals import Signals
+from xlpl_plugin.rounds.layout import title
 
 # key of weights or signals -> title and form; shares are shown in per cent
 _WEIGHTS = {
@@ -41,17 +42,20 @@ _SIGNALS = {
 }
 
 
-def signal_table(history: Sequence[Signals], weights: Sequence[Mapping[str, Any]]) -> str:
+def signal_table(history: Sequence[Signals], weights: Sequence[Mapping[str, Any]], last: str = "") -> str:
     """Draw one column a round and one row a signal; what no round knows has no row.
 
     Args:
         history: signals of the rounds, round 0 first.
         weights: the decoder's of each of them: lm_weight, word_score, blank_penalty and beam, if known.
+        last: title of the last column, where that is no round.
     """
+    titles = [title(number) for number in range(len(history))]
+    titles[-1] = last or titles[-1]
     rounds = [{**chosen, **vars(signals)} for chosen, signals in zip(weights, history, strict=True)]
     rows = [
-        {"": title, **{f"round {number}": _cell(told.get(key), form) for number, told in enumerate(rounds)}}
-        for key, (title, form) in {**_WEIGHTS, **_SIGNALS}.items()
+        {"": name, **{column: _cell(told.get(key), form) for column, told in zip(titles, rounds, strict=True)}}
+        for key, (name, form) in {**_WEIGHTS, **_SIGNALS}.items()
         if any(told.get(key) is not None for told in rounds)
     ]
     return render(rows)

@@ -64,9 +64,8 @@ class RunState:
         if self._redo_from == number:
             return
         self._redo_from = number
-        for step in plan:
-            if step.round >= number:
-                self._steps.pop(step.name, None)
+        kept = {step.name for step in plan if step.round < number}
+        self._steps = {name: progress for name, progress in self._steps.items() if name in kept}
         self._write()
 
     def end(self) -> None:

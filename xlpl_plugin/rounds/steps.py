@@ -68,6 +68,19 @@ class Train(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Continue(Train):
+    """Train on while the model itself labels ``unlabelled``, a prepared folder; ``data`` is the labelled part.
+
+    With a lexicon or an LM the labels are searched, else greedy.
+    """
+
+    unlabelled: str
+    unlabelled_split: str
+    lexicon: str = ""
+    lm: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Extract(Step):
     """Write the weights alone of a training's model, or of the mean of its last ``count`` checkpoints.
 
@@ -171,7 +184,7 @@ class Measure(Step):
     sources: tuple[str, ...]
     # train.log of the student that labelled ('' in round 0, whose model learnt from no pseudo-labels)
     training_log: str
-    # signals.json of round 0 to the one before; the labels of that one ('' in round 0)
+    # signals.json of round 0 to the one that the labels are compared with; the labels of that one ('' in round 0)
     history: tuple[str, ...]
     previous: str
 

@@ -100,6 +100,17 @@ def best_round(history: Sequence[Signals], tolerance: float) -> int:
     return min(scored)[1] if scored else sound[-1]
 
 
+def is_gain(history: Sequence[Signals], tolerance: float) -> bool:
+    """Whether the last labelling of ``history`` beats the one before by the rule for rounds.
+
+    Without a score on held-out audio that is unknown, and so not taken for a gain.
+    """
+    before, now = history[-2].held_out, history[-1].held_out
+    if before is None or now is None or collapsed(history):
+        return False
+    return before > (1 + tolerance) * now
+
+
 def _reason(history: Sequence[Signals], best: int, config: StopConfig) -> str:
     now = len(history) - 1
     if now == 0:

@@ -21,10 +21,11 @@ from tqdm import tqdm
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist, write_text
 from xlpl_plugin.rounds.following import Followed, GrowingFile, follow
+from xlpl_plugin.rounds.inputs import composed_files
 from xlpl_plugin.rounds.jobs import end_jobs, running_jobs
 from xlpl_plugin.rounds.launchers import SLURM, LauncherConfig, arguments, job_name, refuse_sweeps, starter
-from xlpl_plugin.rounds.resuming import is_finished, mend_checkpoint
-from xlpl_plugin.rounds.steps import Train
+from xlpl_plugin.rounds.resuming import collapse_of, is_finished, mend_checkpoint
+from xlpl_plugin.rounds.steps import Continue, Train
 
 # fairseq opens manifests without naming an encoding
 _UTF8 = {"PYTHONUTF8": "1"}
@@ -65,10 +66,13 @@ def find_trainer() -> tuple[str, ...]:
     return (str(trainer),)
 
 
-def training_command(step: Train, trainer: Sequence[str], launcher: LauncherConfig | None = None) -> list[str]:
+def training_command(
+    step: Train, trainer: Sequence[str], launcher: LauncherConfig | None = None, workers: int = 1
+) -> list[str]:
     """Return the argument list that trains ``step``; it means the same from any working directory.
 
-    ``++`` sets a key whether or not the YAML file lists it. Without a launcher it is the local one.
+    ``++`` sets a key whether or not the YAML file lists it. Without a launcher it is the local one. ``workers`` is the
+    number of decoding processes, where the training searches labels.
 
     Raises:
         XlplError: an override that a queue's launcher would take for several trainings.
@@ -86,6 +90,7 @@ def training_command(step: Train, trainer: Sequence[str], launcher: LauncherConf
         "dataset.train_subset": "train",
         "dataset.valid_subset": "valid",
         "checkpoint.save_dir": folder / "checkpoints",
+        **(_labelling_keys(step, workers) if isinstance(step, Continue) else {}),
     }
     return [
         *starter(launcher, folder),
@@ -101,6 +106,17 @@ def training_command(step: Train, trainer: Sequence[str], launcher: LauncherConf
     ]
 
 
+def _labelling_keys(step: Continue, workers: int) -> dict[str, object]:
+    """Return what a training reads that labels by itself."""
+    keys: dict[str, object] = {
+        "task.unlabelled": Path(step.unlabelled).absolute(),
+        "task.unlabelled_split": step.unlabelled_split,
+    }
+    files = {"task.dec_lexicon": step.lexicon, "task.dec_lm": step.lm}
+    keys |= {key: Path(file).absolute() for key, file in files.items() if file}
+    return keys | ({"task.label_workers": workers} if step.lexicon or step.lm else {})
+
+
 def _hydra(value: object) -> str:
     """Write a value in the grammar of hydra's overrides."""
     if isinstance(value, list):
@@ -114,14 +130,22 @@ def _hydra(value: object) -> str:
 
 
 def run_training(
-    step: Train, trainer: Sequence[str], launcher: LauncherConfig | None = None, *, keep_open: Sequence[int] = ()
+    step: Train,
+    trainer: Sequence[str],
+    launcher: LauncherConfig | None = None,
+    *,
+    workers: int = 1,
+    keep_open: Sequence[int] = (),
 ) -> None:
     """Train to the end, with the log in ``out``/train.log. A half-done training resumes; a done one is left alone.
 
     A job in a queue outlives this process. The next call finds it and waits for it before anything else, as it does
     for the command run by hand.
 
+    A collapse is an end as well: it is told, and its last checkpoint is a good one.
+
     Args:
+        workers: decoding processes of a training that searches labels.
         keep_open: file descriptors that the child holds too, so that a lock outlives a killed driver.
 
     Raises:
@@ -130,7 +154,7 @@ def run_training(
     launcher = launcher or LauncherConfig()
     folder = Path(step.out)
     folder.mkdir(parents=True, exist_ok=True)
-    command, settings = training_command(step, trainer, launcher), training_settings(step)
+    command, settings = training_command(step, trainer, launcher, workers), training_settings(step)
     printed = shlex.join(command)
     write_text(folder / "command.txt", f"{' '.join(f'{k}={shlex.quote(v)}' for k, v in settings.items())} {printed}\n")
     tqdm.write(f"{step.name}: {printed}", file=sys.stderr)
@@ -141,6 +165,9 @@ def run_training(
         _copy_record(folder)
     else:
         _run(step, command, settings, launcher, keep_open)
+    if reason := collapse_of(step.checkpoints):
+        tqdm.write(f"{step.name}: collapsed, and put back to its last good checkpoint: {reason}", file=sys.stderr)
+        return
     must_exist(step.model, f"the model that {step.name} should have saved (checkpoint.* in {step.config_name}.yaml)")
 
 
@@ -161,8 +188,11 @@ def _option(step: Train, key: str) -> str:
         name, _, value = override.partition("=")
         if name.lstrip("+") == key:
             return value.strip("'\"")
-    value = OmegaConf.select(OmegaConf.load(Path(step.config_dir) / f"{step.config_name}.yaml"), key)
-    return "" if value is None else str(value)
+    for file in reversed(composed_files(step.config_dir, step.config_name)):
+        value = OmegaConf.select(OmegaConf.load(file), key)
+        if value is not None:
+            return str(value)
+    return ""
 
 
 def max_update(step: Train) -> int | None:

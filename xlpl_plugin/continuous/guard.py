@@ -184,9 +184,9 @@ class CollapseGuard:
         for state, batches, limit in ((COLLAPSED, window, 1.0), (SUSPECT, latest, self.config.suspicion)):
             present = _sum(batches)
             symptoms = [*_symptoms(present, self._reference, self.config), *_churned(batches, self.config)]
-            badness, reason = max(symptoms, default=(0.0, ""))
-            if badness >= limit:
-                return Verdict(state, reason, present.signals(), self._reference.signals())
+            for badness, reason in symptoms:  # the plainest first: a silent model also uses few letters
+                if badness >= limit:
+                    return Verdict(state, reason, present.signals(), self._reference.signals())
         return Verdict(HEALTHY, "", present.signals(), self._reference.signals())
 
     def state_dict(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from operator import add
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xlpl_plugin.continuous.guard import COLLAPSED, HEALTHY, SUSPECT, CollapseGuard, GuardConfig, LabelCounts, Verdict
@@ -174,6 +174,7 @@ _counts = st.builds(
 )
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(_counts, max_size=6), st.randoms(use_true_random=False))
 def test_sums_do_not_depend_on_their_order_or_on_who_adds(batches: list[LabelCounts], chance: object) -> None:
     shuffled = list(batches)
@@ -184,6 +185,7 @@ def test_sums_do_not_depend_on_their_order_or_on_who_adds(batches: list[LabelCou
     assert not batches or LabelCounts.from_list(exchanged) == total
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(_counts, max_size=20), st.integers(0, 20))
 def test_a_resumed_guard_comes_to_the_same_verdicts(batches: list[LabelCounts], killed: int) -> None:
     config = GuardConfig(window=3)

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from xlpl_plugin.decoding import Weights
-from xlpl_plugin.files import write_json, write_lines, write_text
+from xlpl_plugin.files import read_json, write_json, write_lines, write_text
 from xlpl_plugin.labels.records import LabelRecord, record_line
 from xlpl_plugin.labels.signals import Alarm, Signals
+from xlpl_plugin.rounds.layout import CONTINUOUS, RunLayout
 
 # the labels of each round: id -> words, units of the greedy output, confidence
 ROUNDS: tuple[Mapping[str, tuple[str, str, float]], ...] = (
@@ -88,7 +89,7 @@ def signals(label_free: float, **others: Any) -> Signals:
 
 def write_signals(run: Path, number: int, measured: Signals, alarms: Sequence[Alarm] = ()) -> None:
     told = {"round": number, "weights": {"lm_weight": 2.0, "word_score": -0.5}, "signals": asdict(measured)}
-    write_json(run / f"round-{number}" / "signals.json", {**told, "alarms": [asdict(a) for a in alarms]})
+    write_json(RunLayout(run).signals(number), {**told, "alarms": [asdict(a) for a in alarms]})
 
 
 def write_tuning(folder: Path) -> None:
@@ -131,12 +132,29 @@ def write_steps(run: Path, minutes: Mapping[str, int | None]) -> None:
     write_json(run / "state.json", {"steps": state})
 
 
+def add_phase(run: Path, result: Mapping[str, Any] | None = None, measured: Signals | None = None) -> Path:
+    """Add a continuous phase that started from round 0: all of it, where ``measured``, else its training alone."""
+    folder = run / "continuous"
+    kind = '{"num_updates": "%s", "loss": "2.0", "loss_labelled": "%s", "loss_unlabelled": "3.0", "replaced": "4", '
+    kind += '"pl_length": "%s", "pl_churn": "nan"}'
+    logged = [kind % told for told in ((20, "2.5", "9.5"), (40, "2.0", "8.0"))]
+    write_lines(folder / "training" / "train.log", [f"[train_inner][INFO] - {line}" for line in logged])
+    if measured:
+        write_labels(folder / "labels" / "speech", [record("a", "habari za jioni", "h a |", 0.5)])
+        write_tuning(folder / "tuning")
+        write_signals(run, CONTINUOUS, measured)
+    if result:
+        told = read_json(run / "result.json")
+        write_json(run / "result.json", {**told, **result})
+    return run
+
+
 DONE = {"source/train": 1, "round-0/label/train": 2, "round-0/measure": 3, "round-1/train": 4, "round-1/measure": 5}
 
 
-def write_scores(file: Path) -> Path:
+def write_scores(file: Path, scores: Sequence[tuple[str, float]] = SCORES) -> Path:
     rows = []
-    for name, rate in SCORES:
+    for name, rate in scores:
         for kind, more, script in (("greedy", 0.1, "romanised"), ("LM", 0.0, "native")):
             interval = {"value": rate + more, "low": rate + more - 0.05, "high": rate + more + 0.05}
             rows.append({"system": f"{name} {kind}", "script": script, "wer": interval, "cer": interval})
@@ -168,6 +186,7 @@ class Runs:
     """The above, for tests."""
 
     done = DONE
+    add_phase = staticmethod(add_phase)
     make = staticmethod(make_run)
     record = staticmethod(record)
     signals = staticmethod(signals)

@@ -9,8 +9,12 @@ from typing import Any
 
 import pytest
 
+from xlpl_plugin.continuous.rollback import RECORD
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import write_json
+from xlpl_plugin.report.contents import Collapse, Continuous
 from xlpl_plugin.report.gathering import gather
+from xlpl_plugin.rounds.layout import CONTINUOUS
 from xlpl_plugin.rounds.stopping import Verdict
 
 
@@ -143,6 +147,78 @@ def test_voters_of_round_0_have_tunings_and_votes(runs: Any, tmp_path: Path) -> 
     assert [tuning.name for tuning in report.tunings] == ["round-0/voter-1", "round-1"]
     assert report.rounds[0].filtering
     assert report.rounds[0].filtering.won == {"voter-1": 3, "voter-2": 1}
+
+
+PHASE = {"start": 0, "score": 0.4, "start_score": 0.5, "taken": True, "collapse": ""}
+PHASE_DONE = {"continuous/train": 6, "continuous/measure": 7}
+
+
+def phase_run(runs: Any, folder: Path, **told: Any) -> Path:
+    """A run whose rounds chose round 0, from which the phase went on."""
+    run = runs.make(folder, {**runs.done, **PHASE_DONE}, {"best": 0, "model": "source/model.pt"})
+    result = {"model": "continuous/model.pt", "continuous": {**PHASE, **told}}
+    return Path(runs.add_phase(run, result, runs.signals(0.3, change=0.25)))
+
+
+def test_a_phase_that_was_taken_is_the_best_and_stands_after_the_rounds(runs: Any, tmp_path: Path) -> None:
+    report = gather(phase_run(runs, tmp_path))
+    assert report.continuous == Continuous(start=0, taken=True, score=0.4, start_score=0.5, collapse=None)
+    assert (report.standing.outcome, report.standing.best) == ("finished", CONTINUOUS)
+    assert (report.standing.model, report.standing.rounds_measured) == ("continuous/model.pt", 1)
+    assert [entry.title for entry in report.rounds] == ["round 0", "round 1", "continuous"]
+    assert report.rounds[2].signals["change"] == 0.25
+    assert [training.name for training in report.trainings] == ["source", "round-1", "continuous"]
+    assert [tuning.name for tuning in report.tunings] == ["round-0", "round-1", "continuous"]
+    assert report.continuous_log
+    assert report.continuous_log.continuous["loss_labelled"] == ((20, 2.5), (40, 2.0))
+
+
+def test_labels_of_the_phase_are_compared_with_those_that_it_started_from(runs: Any, tmp_path: Path) -> None:
+    examples = gather(phase_run(runs, tmp_path)).rounds[2].examples
+    assert examples.since == 0
+    assert [(change.before, change.after) for change in examples.changed] == [("habari ya asubuhi", "habari za jioni")]
+
+
+def test_a_phase_that_was_not_taken_leaves_the_best_round(runs: Any, tmp_path: Path) -> None:
+    standing = gather(phase_run(runs, tmp_path, taken=False)).standing
+    assert (standing.outcome, standing.best) == ("finished", 0)
+
+
+def test_a_phase_under_way_leaves_the_run_unfinished(runs: Any, tmp_path: Path) -> None:
+    steps = {**runs.done, "continuous/train": None, "continuous/measure": -1}
+    run = runs.make(tmp_path, steps, {"best": 1, "model": "round-1/model.pt", "finished": False})
+    report = gather(runs.add_phase(run))
+    assert report.continuous == Continuous(start=1, taken=None, score=None, start_score=None, collapse=None)
+    assert (report.standing.outcome, report.standing.best) == ("unfinished", 1)
+    assert report.standing.next_step == "continuous/train"
+    assert report.remarks == ("Not measured, or not yet: the continuous phase. There is no signals.json.",)
+
+
+def test_a_phase_that_is_to_be_done_again_is_out_of_date(runs: Any, tmp_path: Path) -> None:
+    run = phase_run(runs, tmp_path)
+    runs.write_steps(run, {**runs.done, "continuous/train": -1, "continuous/measure": -1, "round-1/measure": -1})
+    report = gather(run)
+    assert [entry.outdated for entry in report.rounds] == [False, True, True]
+    assert "Out of date: round 1 and the continuous phase." in report.remarks[0]
+    assert report.standing.outcome == "unfinished"
+
+
+def test_a_collapse_is_told_by_its_record_or_else_by_the_result(runs: Any, tmp_path: Path) -> None:
+    run = phase_run(runs, tmp_path, taken=False, collapse="it fell silent")
+    assert gather(run).continuous.collapse == Collapse("it fell silent", None, None)
+    record = run / "continuous" / "training" / "checkpoints" / RECORD
+    write_json(record, {"update": 40, "reason": "silence", "signals": {}, "reference": {}, "rolled_back_to": 20})
+    assert gather(run).continuous.collapse == Collapse("silence", 40, 20)
+    write_json(record, {"update": 40})
+    with pytest.raises(XlplError, match=RECORD):
+        gather(run)
+
+
+def test_a_result_without_all_of_the_phase_is_refused(runs: Any, tmp_path: Path) -> None:
+    run = runs.make(tmp_path, result={"best": 0, "model": "source/model.pt"})
+    runs.add_phase(run, {"continuous": {"start": 0}})
+    with pytest.raises(XlplError, match=r"result\.json"):
+        gather(run)
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:

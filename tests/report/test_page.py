@@ -14,12 +14,16 @@ from xml.etree import ElementTree
 import pytest
 
 from xlpl_plugin.cli import main
+from xlpl_plugin.files import write_json
 from xlpl_plugin.labels.signals import Alarm
-from xlpl_plugin.report.contents import Change
+from xlpl_plugin.report.axes import places_of
+from xlpl_plugin.report.contents import Change, Continuous
 from xlpl_plugin.report.figures import draw_curves, draw_scores
 from xlpl_plugin.report.gathering import gather
 from xlpl_plugin.report.page import difference, render_page
+from xlpl_plugin.report.phase_words import told_of_phase
 from xlpl_plugin.report.writing import write_report
+from xlpl_plugin.rounds.layout import CONTINUOUS
 
 HOSTILE = "<script>alert('x')</script>"
 _VOID = {"meta", "img", "br", "link"}
@@ -161,8 +165,10 @@ def test_pictures_follow_the_theme_and_use_the_systems_letters(runs: Any, tmp_pa
 
 def test_error_rates_appear_only_with_scores(runs: Any, tmp_path: Path) -> None:
     report = gather(runs.make(tmp_path))
-    assert draw_scores(report.scores) == []
-    page = Page(render_page(report, dict.fromkeys(("scores", "curves", "trainings", "tunings", "costs"), ())))
+    assert draw_scores(report) == []
+    page = Page(
+        render_page(report, dict.fromkeys(("scores", "curves", "continuous", "trainings", "tunings", "costs"), ()))
+    )
     assert "WER" not in page.text
     assert "#scores" not in [attributes["href"] for attributes in page.all("a")]
     assert "No round raised an alarm" in page.text
@@ -175,6 +181,65 @@ def test_a_run_with_nothing_but_labels_of_round_0(runs: Any, tmp_path: Path) -> 
     assert not page.unclosed
     assert "No round has been measured yet" in page.text
     assert "heard: moja" in page.text
+
+
+@pytest.fixture(scope="module")
+def phased(runs: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose continuous phase collapsed and was taken all the same."""
+    steps = {**runs.done, "continuous/train": 6, "continuous/measure": 7}
+    result = {"best": 1, "model": "round-1/model.pt", "stopped": "the labels changed by 1 %"}
+    run = runs.make(tmp_path_factory.mktemp("phased") / "sw", steps, result)
+    phase = {"start": 1, "score": 0.4, "start_score": 0.5, "taken": True, "collapse": f"silence {HOSTILE}"}
+    runs.add_phase(run, {"model": "continuous/model.pt", "continuous": phase}, runs.signals(0.3, change=0.25))
+    record = {"update": 40, "reason": phase["collapse"], "rolled_back_to": 20}
+    write_json(run / "continuous" / "training" / "checkpoints" / "collapse.json", record)
+    runs.write_scores(
+        run / "score.json", (("zero-shot", 0.7), ("round 1", 0.5), ("continuous", 0.375), ("topline", 0.2))
+    )
+    write_report(run)
+    return run
+
+
+def test_the_phase_has_its_words_its_column_and_its_curves(phased: Path) -> None:
+    page = Page((phased / "report.html").read_text(encoding="utf-8"))
+    assert not page.unclosed
+    assert HOSTILE not in page.html
+    assert "Stopped after round 1: the continuous phase is the best" in page.text
+    assert "WER of the continuous phase 37.5 % round 0: 70.0 %; round 1: 50.0 %; the lowest of all rounds" in page.text
+    assert f"The training collapsed at update 40. Silence {HOSTILE}. It ended there, and went back" in page.text
+    assert "It started from the model of round 1" in page.text
+    assert "Its model is the one to use" in page.text
+    assert "0.400 against 0.500 of round 1" in page.text
+    assert "measure round 0 round 1 continuous best Against references WER, LM, % 70.0 50.0 37.5" in page.text
+    assert "updates 40 batches labelled anew 8 units a second in new labels 8.0 at first: 9.5" in page.text
+    alts = [attributes["alt"] or "" for attributes in page.all("img")]
+    assert "label-free score by round: 0: 0.900, 1: 0.500, continuous: 0.300" in alts
+    assert "word error rate by round: LM 70.0, 50.0, 37.5; topline LM 20.0;" in " ".join(alts)
+    ours = [alt.removeprefix("Continuous phase, ") for alt in alts if alt.startswith("Continuous phase")]
+    assert ours == [
+        "loss, bits a unit, by update: labelled 2.5 at first, 2 at the end; own labels 3 at first, 3 at the end; "
+        "collapsed at update 40",
+        "units a second, by update: 9.5 at first, 8 at the end; collapsed at update 40",
+    ]  # the churn was never a number
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"taken": None}, "It has not been judged yet."),
+        ({"taken": False}, "not taken, since it is no better than round 2 by the rule for rounds"),
+        ({"taken": False, "score": None}, "not taken, since without an LM nothing tells"),
+    ],
+)
+def test_the_judgement_on_a_phase_says_why(runs: Any, tmp_path: Path, told: dict[str, Any], said: str) -> None:
+    phase = replace(Continuous(start=2, taken=True, score=0.5, start_score=0.49, collapse=None), **told)
+    report = replace(gather(runs.make(tmp_path)), continuous=phase)
+    assert said in " ".join(told_of_phase(report))
+
+
+def test_rounds_and_phase_share_an_axis() -> None:
+    assert places_of([0, 3, CONTINUOUS]) == {0: 0, 3: 3, CONTINUOUS: 4}
+    assert places_of([CONTINUOUS]) == {CONTINUOUS: 0}
 
 
 def test_words_that_went_and_came_are_told_apart() -> None:

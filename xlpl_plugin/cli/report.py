@@ -17,9 +17,9 @@ def command(run: Path, scores: Path | None) -> None:
 
     The page needs nothing beside it: mail it, or put it on a server. It holds the verdict and the best round, alarms
     and what to do about them, the table of rounds, curves over rounds, labels that changed and those that are most
-    and least sure, what filters removed, training curves, the choice of the decoder's weights, the time of each
-    step, the configuration and the commands. RUN/report/ gets the pictures as PNG files and the numbers as
-    report.json.
+    and least sure, the curves of a continuous phase, what filters removed, training curves, the choice of the
+    decoder's weights, the time of each step, the configuration and the commands. RUN/report/ gets the pictures as PNG
+    files and the numbers as report.json.
 
     It works at any moment of a run, and disturbs nothing; an earlier report is replaced. Error rates are shown where
     'xlpl score' has written them; a report reads no references.
@@ -28,12 +28,15 @@ def command(run: Path, scores: Path | None) -> None:
     xlpl report runs/it
     xlpl score --run runs/it --references data/it-references --json runs/it/score.json && xlpl report runs/it
     """
-    from xlpl_plugin.report.summary import headline  # these load matplotlib, which --help can do without
+    from xlpl_plugin.report.phase_words import told_of_collapse  # these load matplotlib, which --help can do without
+    from xlpl_plugin.report.summary import headline
     from xlpl_plugin.report.writing import PAGE_FILE, write_report
 
     report = write_report(run, scores)
     click.echo(headline(report))
+    if collapse := told_of_collapse(report):
+        click.echo(f"continuous: {collapse}")
     for entry in report.rounds:
         for alarm in entry.alarms:
-            click.echo(f"round {entry.number}: ALARM, {alarm.name}. {alarm.message}\n  to do: {alarm.advice}")
+            click.echo(f"{entry.title}: ALARM, {alarm.name}. {alarm.message}\n  to do: {alarm.advice}")
     click.echo(f"report: {run / PAGE_FILE}")

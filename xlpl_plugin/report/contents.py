@@ -9,6 +9,7 @@ from typing import Literal
 from xlpl_plugin.decoding import Weights
 from xlpl_plugin.labels.filters import FilterRow
 from xlpl_plugin.labels.signals import Alarm
+from xlpl_plugin.rounds.layout import CONTINUOUS, title
 from xlpl_plugin.rounds.stopping import Verdict
 from xlpl_plugin.rounds.training_log import TrainingLog
 
@@ -71,9 +72,10 @@ class Filtering:
 
 @dataclass(frozen=True)
 class RoundReport:
-    """One round; what the run has no file of is empty or None.
+    """One round, or the continuous phase after them; what the run has no file of is empty or None.
 
     Attributes:
+        title: what people call it: "round 3", "continuous".
         signals: the numbers of signals.json.
         perplexity_lm: the configuration's key of the LM whose perplexity is among them.
         weights: of the decoder.
@@ -81,6 +83,7 @@ class RoundReport:
     """
 
     number: int
+    title: str
     signals: Mapping[str, float | None]
     perplexity_lm: str
     weights: Mapping[str, float]
@@ -134,7 +137,10 @@ class StepTime:
 
 @dataclass(frozen=True)
 class ErrorRate:
-    """A row of ``xlpl score``: fractions with their 95 % intervals (low, high). ``round`` is None for other systems."""
+    """A row of ``xlpl score``: fractions with their 95 % intervals (low, high).
+
+    ``round`` is None for other systems than rounds and the continuous phase.
+    """
 
     system: str
     round: int | None
@@ -147,11 +153,38 @@ class ErrorRate:
 
 
 @dataclass(frozen=True)
+class Collapse:
+    """Why a training on its own labels ended early; of a run that keeps only the reason, the updates are None."""
+
+    reason: str
+    update: int | None
+    rolled_back_to: int | None
+
+
+@dataclass(frozen=True)
+class Continuous:
+    """What the continuous phase came to; its signals, labels and curves stand beside those of the rounds.
+
+    Attributes:
+        start: number of the round that it started from; None where that is not known.
+        taken: whether its model is the one to use; None before that was judged.
+        score: the label-free score of its labels on held-out audio, and of the start's; None where not measured.
+    """
+
+    start: int | None
+    taken: bool | None
+    score: float | None
+    start_score: float | None
+    collapse: Collapse | None
+
+
+@dataclass(frozen=True)
 class Standing:
     """How the run stands.
 
     Attributes:
-        best: the round to use, chosen without references; None where nothing was measured.
+        best: number of the round, or continuous phase, to use, chosen without references; None where nothing was
+            measured.
         model: its weights, inside the run; empty where unknown.
         reason: why the run ended before its last round; empty if it did not.
         note: who chose, and among what, where that is not the finished run.
@@ -178,7 +211,9 @@ class Report:
 
     run: str
     standing: Standing
+    # the continuous phase, where there is one, is the last of them
     rounds: tuple[RoundReport, ...]
+    continuous: Continuous | None
     trainings: tuple[Training, ...]
     tunings: tuple[TuningReport, ...]
     steps: tuple[StepTime, ...]
@@ -187,3 +222,8 @@ class Report:
     config: str
     # what a reader should know about the run's files themselves
     remarks: tuple[str, ...]
+
+    @property
+    def continuous_log(self) -> TrainingLog | None:
+        """The log of the continuous phase's training."""
+        return next((training.log for training in self.trainings if training.name == title(CONTINUOUS)), None)

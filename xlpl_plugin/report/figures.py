@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from matplotlib.ticker import MaxNLocator
-
 from xlpl_plugin.labels.heatmap import trials_figure
+from xlpl_plugin.report.axes import annotate, axes_over_rounds, finite, legend_above, places_of, span
 from xlpl_plugin.report.contents import ErrorRate, Report, RoundReport, StepTime, Training, TuningReport
 from xlpl_plugin.report.drawing import (
     AMBER,
@@ -25,6 +23,7 @@ from xlpl_plugin.report.drawing import (
     style,
 )
 from xlpl_plugin.report.measures import Measure, measures_of
+from xlpl_plugin.rounds.layout import CONTINUOUS, title
 
 # kinds of step -> what they are called together, and their colour; others are "other"
 _COSTS = {
@@ -35,8 +34,6 @@ _COSTS = {
 }
 _OTHER = ("other", PURPLE)
 _NO_CURVE = {"utterances", "evidence_error"}
-# an axis spans at least this share of what it shows, so that a steady number looks steady
-_LEAST_SPAN = 0.25
 # seconds of the longest stage
 _HOURS_FROM = 7200.0
 
@@ -49,89 +46,95 @@ def draw_curves(report: Report) -> list[Picture]:
         for measure in measures_of(keys - _NO_CURVE):
             known = [entry for entry in report.rounds if entry.signals.get(measure.key) is not None]
             if len(known) > 1:
-                pictures.append(_curve(measure, known, report.standing.best))
+                pictures.append(_curve(measure, known, report))
     return pictures
 
 
-def _curve(measure: Measure, rounds: Sequence[RoundReport], best: int | None) -> Picture:
-    numbers = [entry.number for entry in rounds]
-    values = [measure.value(entry.signals[measure.key] or 0.0) for entry in rounds]
+def _curve(measure: Measure, known: Sequence[RoundReport], report: Report) -> Picture:
+    places = places_of(entry.number for entry in report.rounds)
+    values = {entry.number: measure.value(entry.signals[measure.key] or 0.0) for entry in known}
     figure = new_figure(2.1)
-    axes = _over_rounds(figure, f"{measure.title}{', %' if measure.unit else ''}")
-    axes.plot(numbers, values, color=BLUE, marker="o")
-    if best in numbers:
-        at = numbers.index(best)
-        axes.plot([best], [values[at]], marker="o", markersize=11, fillstyle="none", color=RED)
-    for number, value, entry in ((numbers[i], values[i], rounds[i]) for i in (0, -1)):
+    axes = axes_over_rounds(figure, f"{measure.title}{', %' if measure.unit else ''}", places)
+    _rounds_and_phase(axes, values, places, _start(report), color=BLUE, marker="o")
+    best = report.standing.best
+    if best in values:
+        axes.plot([places[best]], [values[best]], marker="o", markersize=11, fillstyle="none", color=RED)
+    for entry in (known[0], known[-1]):
         text = measure.text(entry.signals[measure.key])
-        _annotate(axes, text, (number, value), 8, ha="center")
+        annotate(axes, text, (places[entry.number], values[entry.number]), 8, ha="center")
     axes.set_xmargin(0.08)
-    axes.set_ylim(_span(values, share=bool(measure.unit)))
-    told = ", ".join(f"{entry.number}: {measure.text(entry.signals[measure.key])}" for entry in rounds)
+    axes.set_ylim(span(list(values.values()), share=bool(measure.unit)))
+    told = ", ".join(f"{_short(entry.number)}: {measure.text(entry.signals[measure.key])}" for entry in known)
     return picture(figure, measure.key, f"{measure.title} by round: {told}", measure.explained)
 
 
-def _span(values: Sequence[float], share: bool) -> tuple[float, float]:
-    """Return the ends of an axis, with room for a number above a point; a share does not leave 0 to 100."""
-    low, high = min(values), max(values)
-    missing = max(0.0, _LEAST_SPAN * max(abs(low), abs(high)) - (high - low), 1e-6 - (high - low))
-    low, high = low - missing / 2, high + missing / 2
-    low, high = low - 0.15 * (high - low), high + 0.3 * (high - low)
-    return (max(low, -4.0), min(high, 107.0)) if share else (low, high)
+def _start(report: Report) -> int | None:
+    return report.continuous.start if report.continuous else None
 
 
-def _over_rounds(figure: Any, title: str) -> Any:
-    axes = figure.add_subplot()
-    axes.set(title=title, xlabel="round")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
-    axes.tick_params(length=0)
-    return axes
+def _short(number: int) -> str:
+    """Write a round as its number alone."""
+    return title(number).removeprefix("round ")
 
 
-def draw_scores(scores: Sequence[ErrorRate]) -> list[Picture]:
+def _rounds_and_phase(
+    axes: Any, values: Mapping[int, float], places: Mapping[int, int], start: int | None, label: str = "", **look: Any
+) -> None:
+    """Draw a line through the rounds, and a dotted one from the round that the continuous phase began with to it."""
+    rounds = [number for number in values if number != CONTINUOUS]
+    axes.plot(rounds, [values[number] for number in rounds], **look, **({"label": label} if label else {}))
+    if CONTINUOUS in values:
+        ends = [CONTINUOUS] if start is None or start not in values else [start, CONTINUOUS]
+        across, up = [places[number] for number in ends], [values[number] for number in ends]
+        axes.plot(across, up, **{**look, "linestyle": ":", "marker": ""})
+        axes.plot(across[-1:], up[-1:], **{**look, "marker": "D"})
+
+
+def draw_scores(report: Report) -> list[Picture]:
     """Return WER and CER over the rounds, with other systems as lines across; none without scores of rounds."""
+    scores, start = report.scores, _start(report)
     if not any(row.round is not None for row in scores):
         return []
     with style():
         return [
-            _error_curve(scores, "wer", "word error rate"),
-            _error_curve(scores, "cer", "character error rate"),
+            _error_curve(scores, start, "wer", "word error rate"),
+            _error_curve(scores, start, "cer", "character error rate"),
         ]
 
 
-def _error_curve(scores: Sequence[ErrorRate], key: str, title: str) -> Picture:
+def _error_curve(scores: Sequence[ErrorRate], start: int | None, key: str, name_of_rate: str) -> Picture:
     figure = new_figure(2.8)
-    rounds = sorted({row.round for row in scores if row.round is not None})
-    axes = _over_rounds(figure, f"{key.upper()}, %")
+    places = places_of(row.round for row in scores if row.round is not None)
+    axes = axes_over_rounds(figure, f"{key.upper()}, %", places)
     told = []
     for name, colour, marker, line in (("LM", BLUE, "o", "-"), ("greedy", RED, "s", "--")):
         alike = [row for row in scores if row.greedy == (name == "greedy")]
-        rows = sorted((row for row in alike if row.round is not None), key=_round)
+        rows = {row.round: row for row in sorted(alike, key=_round) if row.round is not None}
         if rows:
-            across, values = [_round(row) for row in rows], [100 * getattr(row, key) for row in rows]
-            low, high = ([100 * getattr(row, f"{key}_interval")[side] for row in rows] for side in (0, 1))
-            axes.fill_between(across, low, high, color=colour, alpha=0.15, linewidth=0)
-            axes.plot(across, values, color=colour, marker=marker, linestyle=line, label=name)
-            told.append(f"{name} {', '.join(f'{value:.1f}' for value in values)}")
+            values = {number: 100 * getattr(row, key) for number, row in rows.items()}
+            _intervals(axes, rows, places, key, colour)
+            _rounds_and_phase(axes, values, places, start, label=name, color=colour, marker=marker, linestyle=line)
+            told.append(f"{name} {', '.join(f'{value:.1f}' for value in values.values())}")
         for row in alike:
             if row.round is None:
                 value = 100 * getattr(row, key)
                 axes.axhline(value, color=colour, linestyle=":", linewidth=1.2)
-                _annotate(axes, row.system, (rounds[0], value), 3, ha="left", color=SOFT)
+                annotate(axes, row.system, (min(places.values()), value), 3, ha="left", color=SOFT)
                 told.append(f"{row.system} {value:.1f}")
     axes.set_ylim(0, 1.08 * axes.dataLim.y1)
-    _legend_above(axes)
-    return picture(figure, key, f"{title} by round: {'; '.join(told)}", f"The {title}. Bands are 95 % intervals.")
+    legend_above(axes)
+    alt = f"{name_of_rate} by round: {'; '.join(told)}"
+    return picture(figure, key, alt, f"The {name_of_rate}. Bands are 95 % intervals.")
 
 
-def _annotate(axes: Any, text: str, place: tuple[float, float], up: float, **look: Any) -> None:
-    axes.annotate(text, place, xytext=(0, up), textcoords="offset points", fontsize=8, **look)
-
-
-def _legend_above(axes: Any) -> None:
-    """Put the legend to the right of the title, where it hides nothing."""
-    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=2, fontsize=8, borderaxespad=0.0)
+def _intervals(axes: Any, rows: Mapping[int, ErrorRate], places: Mapping[int, int], key: str, colour: str) -> None:
+    """Draw the intervals: a band along the rounds, a bar for the continuous phase."""
+    ends = {number: [100 * end for end in getattr(row, f"{key}_interval")] for number, row in rows.items()}
+    rounds = [number for number in ends if number != CONTINUOUS]
+    low, high = ([ends[number][side] for number in rounds] for side in (0, 1))
+    axes.fill_between(rounds, low, high, color=colour, alpha=0.15, linewidth=0)
+    if CONTINUOUS in ends:
+        axes.vlines(places[CONTINUOUS], *ends[CONTINUOUS], color=colour, alpha=0.3, linewidth=5)
 
 
 def _round(row: ErrorRate) -> int:
@@ -150,26 +153,21 @@ def _training(training: Training) -> Picture:
     figure = new_figure(3.0 if log.valid else 2.1)
     panels = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2]) if log.valid else [figure.add_subplot()]
     loss = panels[0]
-    loss.plot(*_finite(log.train), color=BLUE, linewidth=1.2, label="training")
+    loss.plot(*finite(log.train), color=BLUE, linewidth=1.2, label="training")
     loss.set_title(f"{training.name}: loss")
     told = f"training {log.train[-1][1]:.2f}"
     if log.valid:
         losses, errors = ([(row[0], row[column]) for row in log.valid] for column in (1, 2))
-        loss.plot(*_finite(losses), color=RED, marker="s", markersize=3, linewidth=1.2, label="validation")
-        panels[1].plot(*_finite(errors), color=GREEN, marker="o", markersize=3, linewidth=1.2)
+        loss.plot(*finite(losses), color=RED, marker="s", markersize=3, linewidth=1.2, label="validation")
+        panels[1].plot(*finite(errors), color=GREEN, marker="o", markersize=3, linewidth=1.2)
         panels[1].set_title("validation UER, %", fontsize=9)
         panels[1].set_ylim(0, 1.15 * panels[1].dataLim.y1 or 1.0)
         told += f", validation {losses[-1][1]:.2f} with a UER of {errors[-1][1]:.1f} %"
-    _legend_above(loss)
+    legend_above(loss)
     panels[-1].set_xlabel("update")
     for axes in panels:
         axes.tick_params(length=0)
     return picture(figure, f"training-{training.name}", f"Loss of {training.name} by update; at the end: {told}")
-
-
-def _finite(points: Sequence[tuple[int, float]]) -> tuple[list[int], list[float]]:
-    """Return updates and values; what is not a number leaves a gap."""
-    return [update for update, _ in points], [value if math.isfinite(value) else math.nan for _, value in points]
 
 
 def draw_tunings(tunings: Sequence[TuningReport]) -> list[Picture]:
@@ -218,7 +216,7 @@ def _bars(axes: Any, seconds: Mapping[str, Mapping[str, float]], factor: float) 
             axes.barh(stages, widths, left=ends, color=colour, height=0.66, label=kind)
             ends = [end + width for end, width in zip(ends, widths, strict=True)]
     for row, end in enumerate(ends):
-        _annotate(axes, f" {end:.1f}", (end, row), 0, va="center")
+        annotate(axes, f" {end:.1f}", (end, row), 0, va="center")
     axes.invert_yaxis()
     axes.grid(visible=False)
     axes.tick_params(length=0)

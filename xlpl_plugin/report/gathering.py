@@ -14,6 +14,7 @@ from xlpl_plugin.files import must_exist
 from xlpl_plugin.labels.records import LABELS_FILE
 from xlpl_plugin.report.contents import LabelExamples, Report, RoundReport, StepTime
 from xlpl_plugin.report.examples import find_examples
+from xlpl_plugin.report.phase import read_continuous
 from xlpl_plugin.report.progress import read_steps
 from xlpl_plugin.report.reading import (
     Measured,
@@ -25,7 +26,7 @@ from xlpl_plugin.report.reading import (
 )
 from xlpl_plugin.report.scores import read_scores
 from xlpl_plugin.report.standing import stand
-from xlpl_plugin.rounds.layout import RunLayout
+from xlpl_plugin.rounds.layout import CONTINUOUS, RunLayout, title
 
 SCORES_FILE = "score.json"
 _ROUND = re.compile(r"round-(\d+)")
@@ -52,12 +53,16 @@ def gather(run: str | Path, scores: str | Path | None = None) -> Report:
     scores_file = Path(scores) if scores else layout.run / SCORES_FILE
     rates = read_scores(scores_file) if scores or scores_file.exists() else ()
     steps = read_steps(layout)
-    measured = {number: read_measured(layout.signals(number)) for number in numbers}
-    rounds = _rounds(layout, measured, steps)
+    result = read_optional(layout.result)
+    continuous = read_continuous(layout, result)
+    columns = [*numbers, CONTINUOUS] if continuous else numbers
+    measured = {number: read_measured(layout.signals(number)) for number in columns}
+    rounds = _rounds(layout, measured, steps, continuous.start if continuous else None)
     return Report(
         run=layout.run.resolve().name,
-        standing=stand(read_optional(layout.result), steps, rounds, layout.result),
+        standing=stand(result, steps, rounds, layout.result),
         rounds=rounds,
+        continuous=continuous,
         trainings=read_trainings(layout),
         tunings=read_tunings(layout),
         steps=steps,
@@ -68,21 +73,25 @@ def gather(run: str | Path, scores: str | Path | None = None) -> Report:
     )
 
 
-def _rounds(layout: RunLayout, measured: Mapping[int, Measured], steps: Sequence[StepTime]) -> tuple[RoundReport, ...]:
+def _rounds(
+    layout: RunLayout, measured: Mapping[int, Measured], steps: Sequence[StepTime], start: int | None
+) -> tuple[RoundReport, ...]:
+    """Put together rounds and continuous phase; that changed the labels of the round that it started from."""
     split = _train_split(layout)
     undone = {step.stage for step in steps if step.status != "done"}
     found = []
     before: int | None = None
     for number, told in measured.items():
         labels = layout.labels(number, split)
+        since = start if number == CONTINUOUS else before
         examples = LabelExamples()
         if (labels / LABELS_FILE).exists():
-            previous = None if before is None else layout.labels(before, split) / LABELS_FILE
-            examples = find_examples(labels / LABELS_FILE, previous, before)
+            examples = find_examples(labels / LABELS_FILE, _previous(layout, since, split), since)
             before = number
         found.append(
             RoundReport(
                 number=number,
+                title=title(number),
                 signals=told.signals,
                 perplexity_lm=told.perplexity_lm,
                 weights=told.weights,
@@ -93,6 +102,14 @@ def _rounds(layout: RunLayout, measured: Mapping[int, Measured], steps: Sequence
             )
         )
     return tuple(found)
+
+
+def _previous(layout: RunLayout, number: int | None, split: str) -> Path | None:
+    """Return the labels of the round that another is compared with, None where there are none."""
+    if number is None:
+        return None
+    file = layout.labels(number, split) / LABELS_FILE
+    return file if file.exists() else None
 
 
 def _train_split(layout: RunLayout) -> str:
@@ -112,15 +129,21 @@ def _train_split(layout: RunLayout) -> str:
 
 def _remarks(layout: RunLayout, rounds: Sequence[RoundReport], steps: Sequence[StepTime]) -> list[str]:
     remarks = []
-    old = ", ".join(str(entry.number) for entry in rounds if entry.outdated)
+    old = _enumerated([entry.number for entry in rounds if entry.outdated])
     if old:
         remarks.append(
-            f"Out of date: round {old}. It is to be done again, or something that went into it was. "
+            f"Out of date: {old}. It is to be done again, or something that went into it was. "
             "The same 'xlpl iterate' that began the run does that."
         )
     if not steps:
         remarks.append("The run holds no plan.json: which steps are missing, and how long they took, is not known.")
-    unmeasured = ", ".join(str(entry.number) for entry in rounds if not entry.signals)
+    unmeasured = _enumerated([entry.number for entry in rounds if not entry.signals])
     if unmeasured:
-        remarks.append(f"Not measured, or not yet: round {unmeasured}. There is no signals.json.")
+        remarks.append(f"Not measured, or not yet: {unmeasured}. There is no signals.json.")
     return remarks
+
+
+def _enumerated(numbers: Sequence[int]) -> str:
+    rounds = ", ".join(str(number) for number in numbers if number != CONTINUOUS)
+    phase = "the continuous phase" if CONTINUOUS in numbers else ""
+    return " and ".join(filter(None, (rounds and f"round {rounds}", phase)))

@@ -10,6 +10,7 @@ from rapidfuzz.distance import Levenshtein
 
 from xlpl_plugin.report.contents import Change, Report, RoundReport
 from xlpl_plugin.report.drawing import THEME, Picture
+from xlpl_plugin.report.phase_words import facts_of_phase, told_of_collapse, told_of_phase
 from xlpl_plugin.report.summary import duration, facts, headline, sentence
 from xlpl_plugin.report.tables import idle_filters, table_of_filters, table_of_rounds
 
@@ -25,7 +26,11 @@ class Piece:
 
 
 def render_page(report: Report, pictures: Pictures) -> str:
-    """Return the page; ``pictures`` by the section that they stand in: scores, curves, trainings, tunings, costs."""
+    """Return the page.
+
+    Args:
+        pictures: by the section that they stand in: scores, curves, continuous, trainings, tunings, costs.
+    """
     environment = Environment(
         loader=PackageLoader("xlpl_plugin.report", "."),
         autoescape=True,  # labels, names and logs come from elsewhere
@@ -41,6 +46,7 @@ def render_page(report: Report, pictures: Pictures) -> str:
         "rounds": ("Rounds", groups),
         "scores": ("References", report.scores),
         "curves": ("Curves", pictures["curves"]),
+        "continuous": ("Continuous phase", report.continuous),
         "labels": ("Labels", labelled),
         "filters": ("Filters", filters),
         "training": ("Training", pictures["trainings"]),
@@ -54,7 +60,9 @@ def render_page(report: Report, pictures: Pictures) -> str:
         sections={anchor: title for anchor, (title, content) in sections.items() if content},
         headline=headline(report),
         facts=facts(report),
-        alarms=[(entry.number, alarm) for entry in report.rounds for alarm in entry.alarms],
+        phase={"sentences": told_of_phase(report), "facts": facts_of_phase(report)},
+        collapse=told_of_collapse(report),
+        alarms=[(entry.title, alarm) for entry in report.rounds for alarm in entry.alarms],
         groups=groups,
         labelled=labelled,
         opened=_opened(report, labelled),

@@ -15,11 +15,12 @@ from xlpl_plugin.labels.filters import FilterRow
 from xlpl_plugin.labels.signals import Alarm
 from xlpl_plugin.labels.tuning import TUNE_FILE
 from xlpl_plugin.report.contents import Filtering, Point, Training, TuningReport
-from xlpl_plugin.rounds.layout import RunLayout
+from xlpl_plugin.rounds.layout import CONTINUOUS, RunLayout
 from xlpl_plugin.rounds.training_log import read_training_log
 
-# folders that hold a training
-_STAGE = re.compile(r"(source|round)(?:-(\d+))?")
+# folders that hold a training, in the order in which they are made
+_STAGES = ("source", "round", "continuous")
+_STAGE = re.compile(rf"({'|'.join(_STAGES)})(?:-(\d+))?")
 
 
 def read_optional(file: Path) -> Any:
@@ -87,7 +88,7 @@ def read_filtering(provenance: Path) -> Filtering | None:
 
 
 def read_trainings(layout: RunLayout) -> tuple[Training, ...]:
-    """Return the trainings of source AMs and students, in the order in which they run."""
+    """Return the trainings of source AMs, students and the continuous phase, in the order in which they run."""
     folders = [folder for folder in layout.run.glob("*/training") if _STAGE.fullmatch(folder.parent.name)]
     found = []
     for folder in sorted(folders, key=lambda folder: _training_order(folder.parent.name)):
@@ -102,16 +103,17 @@ def read_trainings(layout: RunLayout) -> tuple[Training, ...]:
     return tuple(found)
 
 
-def _training_order(stage: str) -> tuple[bool, int]:
+def _training_order(stage: str) -> tuple[int, int]:
     kind, _, number = stage.partition("-")
-    return kind == "round", int(number or 0)
+    return _STAGES.index(kind), int(number or 0)
 
 
 def read_tunings(layout: RunLayout) -> tuple[TuningReport, ...]:
-    """Return the tunings of the rounds, and of the voters of round 0, where there are several source AMs."""
-    files = [*layout.run.glob(f"round-*/tuning/{TUNE_FILE}"), *layout.run.glob(f"round-0/voter-*/tuning/{TUNE_FILE}")]
+    """Return the tunings of the rounds, of round 0's voters if there are several source AMs, and of the phase."""
+    folders = ("round-*", "round-0/voter-*", layout.round(CONTINUOUS).name)
+    files = [file for folder in folders for file in layout.run.glob(f"{folder}/tuning/{TUNE_FILE}")]
     names = {file: str(file.parent.parent.relative_to(layout.run)) for file in files}
-    order = {file: tuple(int(number) for number in re.findall(r"\d+", names[file])) for file in files}
+    order = {file: tuple(int(number) for number in re.findall(r"\d+", names[file])) or (CONTINUOUS,) for file in files}
     return tuple(_tuning(file, names[file]) for file in sorted(files, key=order.__getitem__))
 
 

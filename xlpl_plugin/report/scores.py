@@ -10,9 +10,10 @@ from typing import Any
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import read_json
 from xlpl_plugin.report.contents import ErrorRate
+from xlpl_plugin.rounds.layout import CONTINUOUS
 
 # the names that `xlpl score --run` gives
-_NAME = re.compile(r"(?:zero-shot|round (?P<round>\d+)) (?:greedy|LM)")
+_NAME = re.compile(r"(?:zero-shot|round (?P<round>\d+)|(?P<phase>continuous)) (?:greedy|LM)")
 
 
 def read_scores(file: Path) -> tuple[ErrorRate, ...]:
@@ -41,7 +42,7 @@ def _row(row: Mapping[str, Any]) -> ErrorRate:
     wer, cer = row["wer"], row["cer"]
     return ErrorRate(
         system=name,
-        round=int(found["round"] or 0) if found else None,
+        round=_round(found) if found else None,
         greedy=name.endswith(" greedy"),
         script=row["script"],
         wer=wer["value"],
@@ -49,3 +50,7 @@ def _row(row: Mapping[str, Any]) -> ErrorRate:
         cer=cer["value"],
         cer_interval=(cer["low"], cer["high"]),
     )
+
+
+def _round(name: re.Match[str]) -> int:
+    return CONTINUOUS if name["phase"] else int(name["round"] or 0)

@@ -12,6 +12,7 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.labels.signals import Signals
 from xlpl_plugin.report.contents import Outcome, RoundReport, Standing, StepTime
 from xlpl_plugin.report.progress import round_of
+from xlpl_plugin.rounds.layout import CONTINUOUS
 from xlpl_plugin.rounds.stopping import StopConfig, Verdict, decide, go_no_go
 
 
@@ -64,14 +65,14 @@ def _told(result: Mapping[str, Any], file: Path) -> _Told:
     try:
         return _Told(
             rounds=result["rounds"],
-            best=result["best"],
+            best=CONTINUOUS if (result.get("continuous") or {}).get("taken") else result["best"],
             verdict=Verdict(**result["verdict"]),
             model=result["model"],
             finished=result["finished"],
             stopped=result["stopped"],
             note="" if result["finished"] else "among the rounds so far",
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise XlplError(
             f"not the result of a run ({error})", file=file, expected="what 'xlpl iterate' wrote"
         ) from error

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from xlpl_plugin.report.contents import Report
 from xlpl_plugin.report.measures import MEASURES
+from xlpl_plugin.rounds.layout import CONTINUOUS, title
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,24 @@ def headline(report: Report) -> str:
     last = standing.rounds_measured
     if standing.best is None:
         return "No round has been measured yet"
-    best = f"round {standing.best}" if standing.best else "the source model, round 0,"
+    best = called(standing.best) if standing.best else "the source model, round 0,"
+    phase = called(CONTINUOUS) if report.continuous and standing.best != CONTINUOUS else ""
     if standing.outcome == "finished":
-        return f"Finished after {last} {'round' if last == 1 else 'rounds'}: {best} is the best"
+        return (
+            f"Finished after {last} {'round' if last == 1 else 'rounds'}{phase and f' and {phase}'}: {best} is the best"
+        )
     if standing.outcome == "stopped":
-        return f"Stopped after round {last}: {best} is the best"
+        return f"Stopped after round {last}{phase and f', then {phase}'}: {best} is the best"
     return f"{'Unfinished' if standing.outcome == 'unfinished' else 'As far as it is known'}: {best} is the best so far"
+
+
+def called(number: int) -> str:
+    """Return what a round, or the continuous phase, is called within a sentence.
+
+    >>> called(3), called(CONTINUOUS)
+    ('round 3', 'the continuous phase')
+    """
+    return "the continuous phase" if number == CONTINUOUS else title(number)
 
 
 def duration(seconds: float) -> str:
@@ -67,12 +80,16 @@ def _error_rate(report: Report) -> Iterator[Fact]:
         return
     chosen = rounds[report.standing.best]
     lowest = min(rounds.values(), key=lambda row: row.wer)
-    more = [f"round 0: {100 * rounds[0].wer:.1f} %"] if 0 in rounds and chosen.round else []
+    before = {0: rounds.get(0)}
+    if report.continuous and report.continuous.taken and report.continuous.start is not None:
+        before[report.continuous.start] = rounds.get(report.continuous.start)
+    more = [f"{title(number)}: {100 * row.wer:.1f} %" for number, row in before.items() if row and row is not chosen]
     if lowest.wer < chosen.wer:
-        more.append(f"lowest: round {lowest.round}, {100 * lowest.wer:.1f} %")
+        more.append(f"lowest: {called(lowest.round or 0)}, {100 * lowest.wer:.1f} %")
     elif len(rounds) > 1:
         more.append("the lowest of all rounds")
-    yield Fact("WER of the best round", f"{100 * chosen.wer:.1f} %", "; ".join(more))
+    of_what = called(CONTINUOUS) if chosen.round == CONTINUOUS else "the best round"
+    yield Fact(f"WER of {of_what}", f"{100 * chosen.wer:.1f} %", "; ".join(more))
 
 
 def _label_free(report: Report) -> Iterator[Fact]:
@@ -89,7 +106,7 @@ def _label_free(report: Report) -> Iterator[Fact]:
 def _changed(report: Report) -> Iterator[Fact]:
     last = next((entry for entry in reversed(report.rounds) if entry.signals.get("change") is not None), None)
     if last is not None:
-        yield Fact("words that changed", f"{100 * (last.signals['change'] or 0):.1f} %", f"in round {last.number}")
+        yield Fact("words that changed", f"{100 * (last.signals['change'] or 0):.1f} %", f"in {called(last.number)}")
 
 
 def _audio(report: Report) -> Iterator[Fact]:

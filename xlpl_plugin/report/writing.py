@@ -12,6 +12,7 @@ from xlpl_plugin.report.contents import Report
 from xlpl_plugin.report.figures import draw_costs, draw_curves, draw_scores, draw_trainings, draw_tunings
 from xlpl_plugin.report.gathering import gather
 from xlpl_plugin.report.page import render_page
+from xlpl_plugin.report.phase_figures import draw_phase
 
 PAGE_FILE = "report.html"
 FOLDER = "report"
@@ -32,8 +33,9 @@ def write_report(run: str | Path, scores: str | Path | None = None) -> Report:
     """
     report = gather(run, scores)
     pictures = {
-        "scores": draw_scores(report.scores),
+        "scores": draw_scores(report),
         "curves": draw_curves(report),
+        "continuous": draw_phase(report),
         "trainings": draw_trainings(report.trainings),
         "tunings": draw_tunings(report.tunings),
         "costs": draw_costs(report.steps),

@@ -19,15 +19,17 @@ _SIGNALS = tuple(LabelCounts(1, 1, 1, 1, 1, 1, (1,)).signals())
 def counted(logged: dict[str, Any], step: Step[Any], num_units: int) -> dict[str, Any]:
     """Return what a step adds to the criterion's counts ``logged``: sums over batches and processes.
 
-    The keys are the same for every kind of step, since processes that take different ones add theirs up.
+    The keys and their order are the same for every kind of step: processes that take different ones add theirs up,
+    one by one.
     """
-    part, other = ("labelled", "unlabelled") if step.age is None else ("unlabelled", "labelled")
+    nothing = torch.zeros_like(logged["loss"])
+    labelled = step.age is None
     fresh = step.fresh + LabelCounts(used=(0.0,) * num_units)
     return {
-        f"_loss_{part}": logged["loss"],
-        f"_size_{part}": logged["sample_size"],
-        f"_loss_{other}": torch.zeros_like(logged["loss"]),
-        f"_size_{other}": 0,
+        "_loss_labelled": logged["loss"] if labelled else nothing,
+        "_size_labelled": logged["sample_size"] if labelled else 0,
+        "_loss_unlabelled": nothing if labelled else logged["loss"],
+        "_size_unlabelled": 0 if labelled else logged["sample_size"],
         "_ages": step.age or 0,
         "_cached": int(step.age is not None),
         "_replaced": int(step.replaced),

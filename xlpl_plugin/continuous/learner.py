@@ -60,15 +60,18 @@ class Step(Generic[Result]):
     """What a step did: what ``train`` returned, and about the labels that it trained on.
 
     Attributes:
+        result: None where the batch was too large for the memory.
         age: updates since these were made; None for a labelled batch.
         replaced: whether a fresh batch took the place of the one trained on.
         fresh: counts of the labels that this process made.
         heard: the same for each batch that any process labelled.
+        failure: what was raised where ``result`` is None.
     """
 
-    result: Result
+    result: Result | None
     age: int | None
     replaced: bool
+    failure: RuntimeError | None = None
     fresh: LabelCounts = field(default_factory=LabelCounts)
     heard: tuple[LabelCounts, ...] = ()
 
@@ -121,13 +124,18 @@ class Learner:
         try:
             if self._schedule.begun(update) and self._schedule.unlabelled and not self._cache:
                 put |= self._fill(model, teacher_model, update, counts)
-            self._announce()
             if self._schedule.is_unlabelled(update):
                 step = self._on_cache(model, teacher_model, update, train, put, counts)
             else:
                 batch = self._collate("labelled", self._streams["labelled"].take(), model)
+                self._announce(self._visits)
                 step = Step(train(batch), None, replaced=False)
-        finally:  # the others wait for this also where a batch ran out of memory
+        except RuntimeError as error:
+            if "out of memory" not in str(error):
+                raise
+            # without its frames, which hold what filled the memory
+            step = Step(None, None, replaced=False, failure=error.with_traceback(None))
+        finally:  # the others wait for this whatever happened here
             heard = self._peers.share(News(self._positions(), put, counts))
         for reader in self._readers.values():
             reader.settle()
@@ -152,15 +160,15 @@ class Learner:
             found |= {f"{name}_epoch": stream.epoch, f"{name}_taken": stream.taken}
         return found
 
-    def _announce(self) -> None:
-        """Have the audio read that the next steps will want."""
-        for name, reader in self._readers.items():
-            wanted = [self._streams[name].peek()]
-            if name == "unlabelled" and self._cache:
-                wanted = [self._cache[self._slot(self._visits + ahead)].rows for ahead in (0, 1)]
-                if self._draw(self._visits) < self._options.probability:
-                    wanted.append(self._streams[name].peek())
-            reader.announce(*wanted)
+    def _announce(self, visit: int) -> None:
+        """Have the audio read that the next step of each kind will want; ``visit`` is the next one to the cache."""
+        if "labelled" in self._streams:
+            self._readers["labelled"].announce(self._streams["labelled"].peek())
+        if self._cache:
+            wanted = [self._cache[self._slot(visit)].rows]
+            if self._draw(visit) < self._options.probability:
+                wanted.append(self._streams["unlabelled"].peek())
+            self._readers["unlabelled"].announce(*wanted)
 
     def _slot(self, visit: int) -> int:
         return slot_of_visit(visit, self._options.size, (*self._seed, _ORDER))
@@ -205,7 +213,9 @@ class Learner:
         counts: list[LabelCounts],
     ) -> Step[Result]:
         """Train on a cached batch with its old labels, and replace it where the draw says so."""
-        slot = self._slot(self._visits)
+        visit = self._visits
+        self._visits += 1  # before all else: a batch that is too large for the memory must not be tried for ever
+        slot = self._slot(visit)
         old = self._cache[slot]
         batch = self._collate("unlabelled", old.rows, model)
         now: Callable[[], Labelled] | None = None
@@ -213,17 +223,17 @@ class Learner:
         if self._options.replacement == "change":
             now = self._teacher.begin(teacher, batch)
             threshold = _change(old.labels, now().labels)
-        replace = self._draw(self._visits) < threshold
+        replace = self._draw(visit) < threshold
         if replace:
             rows = self._streams["unlabelled"].take()
             fresh = self._teacher.begin(teacher, self._collate("unlabelled", rows, model))
             now = now or self._teacher.begin(teacher, batch)
+        self._announce(self._visits + 1)
         result = train(_with_labels(batch, old.labels, self._pad))
         if replace and now is not None:
             labelled = fresh()
             counts.append(self._count(labelled, old.labels, now().labels))
             put[slot] = self._cache[slot] = CachedBatch(rows, labelled.labels, update)
-        self._visits += 1
         return Step(result, update - old.made, replace)
 
     def _count(self, labelled: Labelled, old: tuple[Labels, ...] = (), now: tuple[Labels, ...] = ()) -> LabelCounts:

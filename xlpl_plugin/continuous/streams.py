@@ -51,7 +51,7 @@ class BatchStream:
 
     def peek(self) -> Indices:
         """Return the batch that ``take`` will return next: rows of the dataset."""
-        if self.taken == len(self._batches):
+        if self.taken >= len(self._batches):  # more: a training goes on with larger batches
             self.go_to(self.epoch + 1, 0)
         return self._batches[self.taken]
 

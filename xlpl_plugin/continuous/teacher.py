@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.continuous.cache import Labels
-from xlpl_plugin.criterions.meters import greedy_units
 from xlpl_plugin.data.units import BLANK_INDEX, SPECIAL_SYMBOLS
 from xlpl_plugin.decoding import DecoderConfig
+from xlpl_plugin.decoding.hypothesis import collapse
 from xlpl_plugin.decoding.pool import DecoderPool, Task
 from xlpl_plugin.models.outputs import log_probs_of_each
 
@@ -73,7 +73,11 @@ class Teacher:
         scores = log_probs.clone()
         scores[:, BLANK_INDEX] -= self._config.blank_penalty
         scores[:, BLANK_INDEX + 1 : len(SPECIAL_SYMBOLS)] = -torch.inf
-        return greedy_units(scores.argmax(dim=-1), BLANK_INDEX).cpu().numpy().astype(np.int16)
+        units, _, _ = collapse(scores.argmax(dim=-1).tolist(), self._units)
+        return self._encode(units)
+
+    def _encode(self, units: Sequence[str]) -> Labels:
+        return np.array([self._index[unit] for unit in units], np.int16)
 
     def _search(self, pool: DecoderPool, arrays: list[Any], names: list[str]) -> tuple[Labels, ...]:
         labels = [np.zeros(0, np.int16)] * len(arrays)
@@ -82,8 +86,7 @@ class Teacher:
             if not found.hypotheses:
                 logger.warning("%s: no label, since it ended its decoding process twice", names[int(found.id)])
                 continue
-            units = found.hypotheses[0].units
-            labels[int(found.id)] = np.array([self._index[unit] for unit in units], np.int16)
+            labels[int(found.id)] = self._encode(found.hypotheses[0].units)
         return tuple(labels)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
+import torch
 from fairseq.distributed import utils as distributed_utils
 from fairseq.tasks import register_task
 from omegaconf import II
@@ -102,6 +103,7 @@ class ContinuousTask(AsrTask):
         self._labelled_part: AudioDataset | None = None
         self._unlabelled_part: AudioDataset | None = None
         self._learner: Learner | None = None
+        self._logged: dict[str, Any] = {}
         self._restored = self._begun = self._lowered = False
 
     def load_dataset(self, split: str, combine: bool = False, task_cfg: Any = None, **options: Any) -> None:
@@ -167,9 +169,12 @@ class ContinuousTask(AsrTask):
             return super(ContinuousTask, self).train_step(batch, model, criterion, optimizer, update_num, ignore_grad)
 
         step = learner.step(model, ema_model if self.uses_ema else model, update_num, train)
-        loss, sample_size, logged = step.result
         self._watch(step.heard, update_num)
-        return loss, sample_size, {**logged, **counted(logged, step, len(self.target_dictionary))}
+        if step.result is None:
+            return self._left_out(step.failure, optimizer)
+        loss, sample_size, logged = step.result
+        self._logged = {**logged, **counted(logged, step, len(self.target_dictionary))}
+        return loss, sample_size, self._logged
 
     def reduce_metrics(self, logging_outputs: list[dict[str, Any]], criterion: Any) -> None:
         super().reduce_metrics(logging_outputs, criterion)
@@ -269,6 +274,30 @@ class ContinuousTask(AsrTask):
             self._lowered = True
         self._begun = True
         return self._learner
+
+    def _left_out(self, failure: RuntimeError | None, optimizer: Any) -> Any:
+        """Learn nothing from a batch that was too large for the memory.
+
+        fairseq leaves such a batch out, too, but then logs nothing for it, and the other processes wait for that.
+        """
+        assert failure is not None
+        if distributed_utils.get_data_parallel_world_size() == 1:
+            raise failure
+        if not self._logged:
+            raise XlplError(
+                f"the first batch is too large: {failure}",
+                expected="batches that fit into the memory",
+                remedy="lower dataset.max_tokens",
+            ) from failure
+        logger.warning("a batch is left out: %s", failure)
+        optimizer.zero_grad()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        nothing = {
+            key: torch.zeros_like(value) if isinstance(value, torch.Tensor) else 0
+            for key, value in self._logged.items()
+        }
+        return nothing["loss"], 0, nothing
 
     def _watch(self, heard: Sequence[LabelCounts], update: int) -> None:
         """Judge the fresh labels of all processes; each comes to the same verdict."""

@@ -46,6 +46,7 @@ def run(tmp_path: Path) -> Path:
     labels(tmp_path / "run/round-0/labels/test", ["uno uno", "tre", "uno due"], ["un", "tr", "uno"])
     labels(tmp_path / "run/round-1/labels/test", ["uno due", "tre", "uno due"], SPOKEN)
     labels(tmp_path / "run/round-10/labels/test", SPOKEN, SPOKEN)
+    labels(tmp_path / "run/continuous/labels/test", SPOKEN, SPOKEN)
     return tmp_path / "run"
 
 
@@ -95,13 +96,14 @@ def test_run_gives_greedy_and_lm_for_each_round_in_order(truth: Path, run: Path,
     call("--run", run, f"mine={truth / 'test.wrd'}", "--references", truth, "--json", tmp_path / "scores.json")
     scores = json.loads((tmp_path / "scores.json").read_text())
     assert [score["system"] for score in scores] == [
-        "zero-shot greedy", "zero-shot LM", "round 1 greedy", "round 1 LM", "round 10 greedy", "round 10 LM", "mine",
+        "zero-shot greedy", "zero-shot LM", "round 1 greedy", "round 1 LM", "round 10 greedy", "round 10 LM",
+        "continuous greedy", "continuous LM", "mine",
     ]  # fmt: skip
-    assert [score["script"] for score in scores] == ["romanised", "native"] * 3 + ["native"]
-    assert [round(6 * score["wer"]["value"]) for score in scores] == [5, 2, 0, 1, 0, 0, 0]
+    assert [score["script"] for score in scores] == ["romanised", "native"] * 4 + ["native"]
+    assert [round(6 * score["wer"]["value"]) for score in scores] == [5, 2, 0, 1, 0, 0, 0, 0, 0]
     # every row but the baseline itself is compared, the greedy ones with the baseline's romanised words
     differences = [score["difference"] and round(6 * score["difference"]["wer"]["value"]) for score in scores]
-    assert differences == [3, None, -2, -1, -2, -2, -2]
+    assert differences == [3, None, -2, -1, -2, -2, -2, -2, -2]
 
 
 def test_markdown_without_baseline_has_no_difference(truth: Path, run: Path) -> None:

@@ -122,7 +122,7 @@ class _Run:
             self._run(step)
             if isinstance(step, Measure):
                 outcome = judge(self.config, step.round)
-                self._prune(outcome)
+                self._prune(outcome, step.round)
                 if rounds_over(self.config, outcome):
                     break
         return outcome
@@ -134,7 +134,7 @@ class _Run:
             if step.round == CONTINUOUS:
                 self._run(step)
         outcome = judge_phase(self.config, outcome)
-        self._prune(outcome)
+        self._prune(outcome, CONTINUOUS)
         return outcome
 
     def _run(self, step: Step) -> None:
@@ -150,9 +150,12 @@ class _Run:
         self.actions[type(step)](step, self.resources)
         self.state.finish(step.name, mark, time.monotonic() - start)
 
-    def _prune(self, outcome: Outcome) -> None:
-        """Delete old checkpoints; a round counts as finished when it has been measured, also in an earlier call."""
-        measured = [step for step in self.plan if isinstance(step, Measure)]
+    def _prune(self, outcome: Outcome, number: int) -> None:
+        """Delete old checkpoints; a round counts as finished when it has been measured, also in an earlier call.
+
+        Those after ``number`` wait: ``outcome`` does not know whether one of them is the best.
+        """
+        measured = [step for step in self.plan if isinstance(step, Measure) and step.round <= number]
         finished = [step.round for step in measured if self.state.is_done(step.name, self.marks[step.name])]
         freed = prune(self.layout, finished, outcome.best, self.config.delete_checkpoints)
         if freed:

@@ -121,7 +121,7 @@ def _hydra(value: object) -> str:
     """Write a value in the grammar of hydra's overrides."""
     if isinstance(value, list):
         return f"[{','.join(_hydra(item) for item in value)}]"
-    if isinstance(value, float):
+    if isinstance(value, int | float):
         return repr(value)
     if re.fullmatch(r"[A-Za-z/][\w./@%-]*", str(value), re.ASCII):
         return str(value)

@@ -50,14 +50,14 @@ def told_of_collapse(report: Report) -> str:
 
 
 def _when(collapse: Collapse) -> str:
-    return "The training collapsed" + ("." if collapse.update is None else f" at update {collapse.update}.")
+    return "It collapsed" + ("." if collapse.update is None else f" at update {collapse.update}.")
 
 
 def _back(collapse: Collapse) -> str:
     checkpoint = "its last good checkpoint"
     if collapse.rolled_back_to is not None:
         checkpoint += f", of update {collapse.rolled_back_to}"
-    return f"It ended there, and went back to {checkpoint}; that is the model that was labelled with and measured."
+    return f"The training ended there and went back to {checkpoint}; that is the model that was labelled with and measured."
 
 
 def facts_of_phase(report: Report) -> list[Fact]:

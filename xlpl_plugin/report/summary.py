@@ -28,9 +28,8 @@ def headline(report: Report) -> str:
     best = called(standing.best) if standing.best else "the source model, round 0,"
     phase = called(CONTINUOUS) if report.continuous and standing.best != CONTINUOUS else ""
     if standing.outcome == "finished":
-        return (
-            f"Finished after {last} {'round' if last == 1 else 'rounds'}{phase and f' and {phase}'}: {best} is the best"
-        )
+        rounds = f"{last} {'round' if last == 1 else 'rounds'}"
+        return f"Finished after {rounds}{phase and f' and {phase}'}: {best} is the best"
     if standing.outcome == "stopped":
         return f"Stopped after round {last}{phase and f', then {phase}'}: {best} is the best"
     return f"{'Unfinished' if standing.outcome == 'unfinished' else 'As far as it is known'}: {best} is the best so far"

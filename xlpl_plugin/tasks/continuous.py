@@ -307,7 +307,7 @@ class ContinuousTask(AsrTask):
             self._verdict = self._guard.judge()
         verdict = self._verdict
         if verdict.state == COLLAPSED:
-            if distributed_utils.get_data_parallel_rank() == 0:
+            if distributed_utils.get_global_rank() == 0:
                 roll_back(
                     Path(self.cfg.save_dir),
                     update,

@@ -206,10 +206,8 @@ def test_the_phase_has_its_words_its_column_and_its_curves(phased: Path) -> None
     assert HOSTILE not in page.html
     assert "Stopped after round 1: the continuous phase is the best" in page.text
     assert "WER of the continuous phase 37.5 % round 0: 70.0 %; round 1: 50.0 %; the lowest of all rounds" in page.text
-    assert (
-        f"Continuous phase. It collapsed at update 40. Silence {HOSTILE}. The training ended there and went back"
-        in page.text
-    )
+    assert f"Continuous phase. It collapsed at update 40. Silence {HOSTILE}." in page.text
+    assert "The training ended there and went back to its last good checkpoint, of update 20;" in page.text
     assert "It started from the model of round 1" in page.text
     assert "Its model is the one to use" in page.text
     assert "0.400 against 0.500 of round 1" in page.text

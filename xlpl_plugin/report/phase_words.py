@@ -57,7 +57,7 @@ def _back(collapse: Collapse) -> str:
     checkpoint = "its last good checkpoint"
     if collapse.rolled_back_to is not None:
         checkpoint += f", of update {collapse.rolled_back_to}"
-    return f"The training ended there and went back to {checkpoint}; that is the model that was labelled with and measured."
+    return f"The training ended there and went back to {checkpoint}; that is the model that was measured."
 
 
 def facts_of_phase(report: Report) -> list[Fact]:

@@ -228,7 +228,7 @@ class Learner:
             rows = self._streams["unlabelled"].take()
             fresh = self._teacher.begin(teacher, self._collate("unlabelled", rows, model))
             now = now or self._teacher.begin(teacher, batch)
-        self._announce(self._visits + 1)
+        self._announce(self._visits)
         result = train(_with_labels(batch, old.labels, self._pad))
         if replace and now is not None:
             labelled = fresh()

@@ -85,7 +85,7 @@ class ContinuousConfig(TrainingConfig):
     """The phase after the rounds: the best round's model goes on, labelling batches of the target as it trains.
 
     The labels of that round are its labelled part, so that a model of no round is its only start. What is not set
-    here (null or empty) is as the YAML file says. The overrides of the students do not hold for it.
+    here (null or empty) is as the YAML file says; overrides are added after the students'.
     """
 
     # true: the phase follows the rounds

@@ -100,6 +100,7 @@ def phase_training(config: IterateConfig) -> ContinuousConfig:
     return replace(
         phase,
         config_dir=phase.config_dir or student.config_dir,
+        overrides=[*student.overrides, *phase.overrides],
         mix=list(phase.mix or student.mix) if source else [],
         mix_weights=list(phase.mix_weights or ([] if phase.mix else student.mix_weights)) if source else [],
     )

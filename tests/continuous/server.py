@@ -13,9 +13,9 @@ import sys
 
 
 def main() -> None:
-    # what takes long
-    importlib.import_module("fairseq_cli.hydra_train")
-    importlib.import_module("xlpl_plugin.registry")
+    # what takes long; the last of it when an optimizer takes its first step
+    for name in ("fairseq_cli.hydra_train", "xlpl_plugin.registry", "torch._dynamo"):
+        importlib.import_module(name)
     for line in sys.stdin:
         child = os.fork()
         if not child:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from xlpl_plugin.continuous.rollback import former_collapse, keep_good, roll_back
+from xlpl_plugin.continuous.rollback import former_collapse, propose_good, roll_back, settle_good
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.models.checkpoint import checkpoint_updates, read_checkpoint
 
@@ -30,6 +30,12 @@ def save(folder: Path, update: int, *copies: str) -> Path:
     for name in others:
         shutil.copyfile(folder / first, folder / name)
     return folder / "checkpoint_last.pt"
+
+
+def keep_good(checkpoint: Path) -> Path:
+    propose_good(checkpoint)
+    settle_good(checkpoint.parent, healthy=True)
+    return checkpoint.with_name("checkpoint_good.pt")
 
 
 def train(folder: Path) -> Path:
@@ -70,8 +76,24 @@ def test_a_good_checkpoint_is_a_copy_that_later_saves_leave_alone(tmp_path: Path
     good = keep_good(save(tmp_path, 10))
     kept = good.read_bytes()
     save(tmp_path, 20, "checkpoint_1_20.pt")  # writes into the file checkpoint_last.pt
-    assert good == tmp_path / "checkpoint_good.pt"
     assert good.read_bytes() == kept
+
+
+def test_a_checkpoint_is_good_once_labels_of_its_own_weights_were(tmp_path: Path) -> None:
+    good = keep_good(save(tmp_path, 10))
+    propose_good(save(tmp_path, 20))
+    propose_good(save(tmp_path, 30))  # no labels since update 20
+    assert checkpoint_updates(read_checkpoint(good)) == 10
+    settle_good(tmp_path, healthy=True)
+    settle_good(tmp_path, healthy=True)
+    assert checkpoint_updates(read_checkpoint(good)) == 20
+    propose_good(save(tmp_path, 40))
+    settle_good(tmp_path, healthy=False)
+    settle_good(tmp_path, healthy=True)
+    assert checkpoint_updates(read_checkpoint(good)) == 20
+    propose_good(save(tmp_path, 50))
+    assert roll_back(tmp_path, 55, REASON, NOW, THEN) == 20
+    assert names(tmp_path) == ["checkpoint_good.pt", "checkpoint_last.pt", "collapse.json"]
 
 
 def test_a_checkpoint_that_was_cut_off_does_not_replace_the_good_one(tmp_path: Path) -> None:

@@ -17,24 +17,35 @@ from xlpl_plugin.files import copy_file, read_json, write_json
 from xlpl_plugin.models.checkpoint import checkpoint_updates, read_checkpoint
 
 GOOD, LAST, RECORD = "checkpoint_good.pt", "checkpoint_last.pt", "collapse.json"
+CANDIDATE = "checkpoint_candidate.pt"
 _PLAN = ".collapse.plan.json"
 _KEYS = {"update", "reason", "signals", "reference", "rolled_back_to"}
 _START_AGAIN = "begin anew in another checkpoint.save_dir, with settings that the reason speaks of"
 
 
-def keep_good(checkpoint: Path) -> Path:
-    """Copy a checkpoint that fairseq has just saved to checkpoint_good.pt beside it, and return that path.
+def propose_good(checkpoint: Path) -> None:
+    """Copy a checkpoint that fairseq has just saved beside it, until labels of its own weights are judged.
 
-    A copy, since fairseq writes the next checkpoint_last.pt into the same file.
+    A copy, since fairseq writes the next checkpoint_last.pt into the same file. While one waits, no other takes its
+    place: saves may be more frequent than labels.
 
     Raises:
-        XlplError: no such file, or one that was cut off; the former good checkpoint stays.
+        XlplError: no such file, or one that was cut off.
     """
     if not zipfile.is_zipfile(checkpoint):  # a cut file lacks the directory at a zip's end
         raise XlplError("no whole checkpoint", file=checkpoint, expected="what fairseq has just saved")
-    good = checkpoint.with_name(GOOD)
-    copy_file(checkpoint, good)
-    return good
+    candidate = checkpoint.with_name(CANDIDATE)
+    if not candidate.exists():
+        copy_file(checkpoint, candidate)
+
+
+def settle_good(save_dir: Path, healthy: bool) -> None:
+    """Make the checkpoint that waits the good one, or drop it, as labels made since it was saved were judged."""
+    candidate = save_dir / CANDIDATE
+    if not healthy:
+        candidate.unlink(missing_ok=True)
+    elif candidate.exists():
+        candidate.replace(save_dir / GOOD)
 
 
 def roll_back(

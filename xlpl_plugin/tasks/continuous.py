@@ -15,7 +15,7 @@ from omegaconf import II
 from xlpl_plugin.continuous.curves import counted, log_curves
 from xlpl_plugin.continuous.guard import COLLAPSED, HEALTHY, CollapseGuard, GuardConfig, LabelCounts, Verdict
 from xlpl_plugin.continuous.learner import CacheOptions, Learner
-from xlpl_plugin.continuous.rollback import former_collapse, keep_good, roll_back
+from xlpl_plugin.continuous.rollback import former_collapse, propose_good, roll_back, settle_good
 from xlpl_plugin.continuous.schedule import Schedule
 from xlpl_plugin.continuous.streams import Batching
 from xlpl_plugin.continuous.teacher import Teacher
@@ -181,9 +181,9 @@ class ContinuousTask(AsrTask):
         log_curves(logging_outputs)
 
     def post_save(self, checkpoint: str, num_updates: int) -> None:
-        """fairseq calls this after a save: a checkpoint whose labels are healthy is one to go back to."""
+        """fairseq calls this after a save: the checkpoint is one to go back to, if the next labels are healthy too."""
         if self._verdict.state == HEALTHY:
-            keep_good(Path(checkpoint))
+            propose_good(Path(checkpoint))
 
     def get_checkpoint_dict(self) -> dict[str, Any]:
         """As ``AsrTask``'s, with the cache of every process and what belongs to it."""
@@ -303,19 +303,17 @@ class ContinuousTask(AsrTask):
         """Judge the fresh labels of all processes; each comes to the same verdict."""
         for counts in heard:
             self._guard.observe(counts)
-        if heard:
-            self._verdict = self._guard.judge()
-        verdict = self._verdict
-        if verdict.state == COLLAPSED:
-            if distributed_utils.get_global_rank() == 0:
-                roll_back(
-                    Path(self.cfg.save_dir),
-                    update,
-                    self._verdict.reason,
-                    self._verdict.signals,
-                    self._verdict.reference,
-                )
-            self._end(update, self._verdict.reason)
+        if not heard:
+            return
+        verdict = self._verdict = self._guard.judge()
+        collapsed, first = verdict.state == COLLAPSED, distributed_utils.get_global_rank() == 0
+        folder = Path(self.cfg.save_dir)
+        if first and not collapsed:
+            settle_good(folder, verdict.state == HEALTHY)
+        if first and collapsed:
+            roll_back(folder, update, verdict.reason, verdict.signals, verdict.reference)
+        if collapsed:
+            self._end(update, verdict.reason)
 
     def _end_if_collapsed(self) -> None:
         if record := former_collapse(Path(self.cfg.save_dir)):

@@ -19,6 +19,7 @@ from xlpl_plugin.data.dataset import AudioDataset, Part, keep_durations, read_pa
 from xlpl_plugin.data.units import SPECIAL_SYMBOLS, read_units
 from xlpl_plugin.decoding.options import DecoderConfig
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.models.masks import seed_masks
 
 logger = logging.getLogger(__name__)
 
@@ -139,6 +140,7 @@ class AsrTask(FairseqTask):
             path = self.cfg.finetune_from_model
             self._require_same_units(checkpoint_units(path), path)
         model = super().build_model(cfg, from_checkpoint)
+        seed_masks()
         # what wav2vec_ctc read from its pre-trained file goes into our checkpoint, which then stands alone
         if hasattr(getattr(model, "cfg", None), "w2v_args"):
             cfg.w2v_args = model.cfg.w2v_args

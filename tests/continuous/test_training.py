@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import shutil
@@ -11,8 +12,12 @@ from typing import Any
 
 import pytest
 import torch
+from omegaconf import OmegaConf
+from torch import nn
 
+from xlpl_plugin.criterions.ctc import CtcConfig
 from xlpl_plugin.models.checkpoint import checkpoint_updates, read_checkpoint
+from xlpl_plugin.tasks.continuous import ContinuousConfig, ContinuousTask
 
 pytestmark = pytest.mark.slow
 FILLED = 2
@@ -101,6 +106,7 @@ def test_after_a_collapse_the_last_good_checkpoint_is_back_and_the_end_is_final(
     assert words in said.splitlines()[-1]
     assert "done training in" not in said
     assert checkpoint_updates(read_checkpoint(it.last)) == record["rolled_back_to"] < record["update"]
+    assert not (it.checkpoints / "checkpoint_candidate.pt").exists()
     assert it.last.read_bytes() == (it.checkpoints / "checkpoint_good.pt").read_bytes()
     saved = [int(file.stem.rpartition("_")[2]) for file in it.checkpoints.glob("checkpoint_*_*.pt")]
     assert max(saved) <= record["rolled_back_to"]
@@ -109,6 +115,35 @@ def test_after_a_collapse_the_last_good_checkpoint_is_back_and_the_end_is_final(
     again = it.run(updates=60)[len(said) :]
     assert words in again.splitlines()[-1]
     assert len(it.windows()) == updates
+
+
+class Optimizer:
+    """As much of one as a step of the task needs."""
+
+    def backward(self, loss: torch.Tensor) -> None:
+        loss.backward()
+
+
+def alive() -> int:
+    """Return how many numbers the parameters of all models have."""
+    return sum(thing.numel() for thing in gc.get_objects() if type(thing) is nn.Parameter)
+
+
+def test_no_second_model_labels(folders: dict[str, Path], tmp_path: Path) -> None:
+    own = {"data": str(folders["labelled"]), "unlabelled": str(folders["audio"]), "save_dir": str(tmp_path)}
+    others = {"seed": 1, "train_subset": "train", "finetune_from_model": None, "guard_enabled": False}
+    config = ContinuousConfig(**own, **others, cache_size=2, replace_prob=1.0)
+    task = ContinuousTask(OmegaConf.structured(config))
+    task.load_dataset("train")
+    task.get_batch_iterator(task.dataset("train"), max_tokens=40_000)
+    size = {"dim": 16, "layers": 1, "heads": 2, "ffn_dim": 16, "num_mels": 16}
+    model = task.build_model(OmegaConf.create({"_name": "xlpl_transformer_ctc", **size}))
+    criterion = task.build_criterion(OmegaConf.create({**vars(CtcConfig()), "_name": "xlpl_ctc", "sentence_avg": True}))
+    gc.collect()
+    before = alive()
+    logged = [task.train_step({}, model, criterion, Optimizer(), update)[2] for update in range(4)]
+    assert sum(told["_replaced"] for told in logged) == 2
+    assert alive() == before >= sum(own.numel() for own in model.parameters())
 
 
 def rows(folder: Path) -> list[str]:

@@ -15,6 +15,7 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 
+import xlpl_plugin.registry  # noqa: F401
 from xlpl_plugin.criterions.ctc import CtcConfig
 from xlpl_plugin.models.checkpoint import checkpoint_updates, read_checkpoint
 from xlpl_plugin.tasks.continuous import ContinuousConfig, ContinuousTask

@@ -22,7 +22,7 @@ def counted(logged: dict[str, Any], step: Step[Any], num_units: int) -> dict[str
     The keys and their order are the same for every kind of step: processes that take different ones add theirs up,
     one by one.
     """
-    nothing = torch.zeros_like(logged["loss"])
+    nothing = 0 * logged["loss"]
     labelled = step.age is None
     fresh = step.fresh + LabelCounts(used=(0.0,) * num_units)
     return {
@@ -33,7 +33,7 @@ def counted(logged: dict[str, Any], step: Step[Any], num_units: int) -> dict[str
         "_ages": step.age or 0,
         "_cached": int(step.age is not None),
         "_replaced": int(step.replaced),
-        "_fresh": torch.tensor(fresh.to_list(), dtype=torch.float64, device=logged["loss"].device),
+        "_fresh": torch.tensor(fresh.to_list(), dtype=torch.float64),
     }
 
 

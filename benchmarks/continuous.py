@@ -51,7 +51,7 @@ def train(overrides: list[str], updates: int) -> list[dict[str, Any]]:
             f"optimization.max_update={updates}",
             "common.log_interval=1",
             "dataset.disable_validation=true",
-            "task.guard_enabled=false",
+            "task.no_guard=true",
             *overrides,
         ]
         done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONUTF8": "1"})

@@ -25,7 +25,7 @@ UNLABELLED = ["dead", "cab ace", "bad face", "a cab", "fade", "add", "dab a cab"
 # a model that knows nothing yet: the guard would have much to say
 OPTIONS = (
     *("common.cpu=true", "common.log_interval=1", "dataset.num_workers=0", "dataset.disable_validation=true"),
-    *("checkpoint.keep_interval_updates=-1", "dataset.max_tokens=40000", "task.guard_enabled=false"),
+    *("checkpoint.keep_interval_updates=-1", "dataset.max_tokens=40000", "task.no_guard=true"),
     *("task.cache_size=3", "task.replace_prob=0.5"),
 )
 # all that the model draws at random

@@ -99,7 +99,7 @@ def test_after_a_collapse_the_last_good_checkpoint_is_back_and_the_end_is_final(
 ) -> None:
     """A learning rate far too high makes the model fall silent."""
     wild = ("optimization.lr=[0.05]", "task.replace_prob=1", "task.cache_size=2")
-    guard = ("task.guard_enabled=true", "task.guard_window=2", "checkpoint.save_interval_updates=1")
+    guard = ("task.no_guard=false", "task.guard_window=2", "checkpoint.save_interval_updates=1")
     it = training(tmp_path / "run", *wild, *guard)
     said = it.run(updates=60)
     record = json.loads((it.checkpoints / "collapse.json").read_text())
@@ -132,7 +132,7 @@ def alive() -> int:
 
 def test_no_second_model_labels(folders: dict[str, Path], tmp_path: Path) -> None:
     own = {"data": str(folders["labelled"]), "unlabelled": str(folders["audio"]), "save_dir": str(tmp_path)}
-    others = {"seed": 1, "train_subset": "train", "finetune_from_model": None, "guard_enabled": False}
+    others = {"seed": 1, "train_subset": "train", "finetune_from_model": None, "no_guard": True}
     config = ContinuousConfig(**own, **others, cache_size=2, replace_prob=1.0)
     task = ContinuousTask(OmegaConf.structured(config))
     task.load_dataset("train")

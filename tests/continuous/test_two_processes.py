@@ -38,7 +38,7 @@ OPTIONS = (
     *("model.dim=16", "model.layers=2", "model.heads=2", "model.ffn_dim=16", "model.num_mels=20"),
     # all that is drawn at random
     *("model.dropout=0.3", "model.layer_drop=0.3", "model.stretch_high=1.2", "model.vocal_tract_low=0.9"),
-    *(f"task.warm_up={WARM_UP}", f"task.cache_size={CACHE}", "task.replace_prob=0.5", "task.guard_enabled=false"),
+    *(f"task.warm_up={WARM_UP}", f"task.cache_size={CACHE}", "task.replace_prob=0.5", "task.no_guard=true"),
     *("dataset.batch_size=2", "dataset.num_workers=0", "dataset.disable_validation=true", "common.log_interval=1"),
     *(f"optimization.max_update={UPDATES}", "checkpoint.keep_interval_updates=-1", "common.cpu=true"),
     # Adam's first moment is then the last gradient

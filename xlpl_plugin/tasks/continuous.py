@@ -57,8 +57,10 @@ class ContinuousConfig(AsrConfig):
     label_workers: int = field(default=1, metadata={"help": "decoding processes, with dec_lexicon or dec_lm"})
     dropout_scale: float = field(default=1.0, metadata={"help": "factor of the model's dropout after the warm-up"})
     layer_drop_scale: float = field(default=1.0, metadata={"help": "factor of its layer drop after the warm-up"})
-    guard_enabled: bool = field(default=True, metadata={"help": "stop, and go back, when the labels collapse"})
-    guard_window: int = field(default=GuardConfig.window, metadata={"help": "labelled batches judged together"})
+    no_guard: bool = field(default=False, metadata={"help": "go on also when the labels collapse"})
+    guard_window: int = field(
+        default=GuardConfig.window, metadata={"help": "labelled batches judged together, at most cache_size"}
+    )
     guard_silent: float = field(default=GuardConfig.silent, metadata={"help": "collapsed: fewer units a second"})
     guard_shorter: float = field(default=GuardConfig.shorter, metadata={"help": "collapsed: length below this factor"})
     guard_longer: float = field(default=GuardConfig.longer, metadata={"help": "collapsed: length above this factor"})
@@ -96,9 +98,10 @@ class ContinuousTask(AsrTask):
         super().__init__(cfg)
         _check(cfg)
         self.uses_ema = cfg.teacher == "ema"
-        self._guard = CollapseGuard(
-            GuardConfig(**{item.name: cfg[f"guard_{item.name}"] for item in fields(GuardConfig)})
-        )
+        limits = {item.name: cfg[f"guard_{item.name}"] for item in fields(GuardConfig) if item.name != "enabled"}
+        # a longer window would for long hold nothing but what the cache was filled with
+        limits["window"] = min(cfg.guard_window, cfg.cache_size)
+        self._guard = CollapseGuard(GuardConfig(enabled=not cfg.no_guard, **limits))
         self._verdict = Verdict(HEALTHY)
         self._labelled_part: AudioDataset | None = None
         self._unlabelled_part: AudioDataset | None = None

@@ -228,7 +228,7 @@ def test_the_phase_has_its_words_its_column_and_its_curves(phased: Path) -> None
     ("told", "said"),
     [
         ({"taken": None}, "It has not been judged yet."),
-        ({"taken": False}, "not taken, since it is no better than round 2 by the rule for rounds"),
+        ({"taken": False}, "not taken, since without references it is no better than round 2"),
         ({"taken": False, "score": None}, "not taken, since without an LM nothing tells"),
     ],
 )

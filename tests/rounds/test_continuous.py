@@ -83,13 +83,20 @@ def test_goes_on_from_the_best_round(configure: Configure, project: Path, fake_r
 
 
 @pytest.mark.parametrize(
-    ("score", "taken"),
-    [(0.4, True), (0.49, False), (0.6, False), (None, False)],  # two seeds are 3 % apart
+    ("labels", "score", "taken"),
+    [
+        ("greedy", 0.49, True),
+        ("greedy", 0.5, False),
+        ("greedy", None, False),
+        # labels under the LM that scores: two seeds are 3 % apart
+        ("lm", 0.4, True),
+        ("lm", 0.49, False),
+    ],
 )
 def test_taken_only_where_it_is_better_than_its_start(
-    configure: Configure, project: Path, fake_run: ModuleType, score: float | None, taken: bool
+    configure: Configure, project: Path, fake_run: ModuleType, labels: str, score: float | None, taken: bool
 ) -> None:
-    iterate(configure(), actions=scored(fake_run, score))
+    iterate(configure(f"continuous.label_with={labels}"), actions=scored(fake_run, score))
     told = result(project)
     assert told["continuous"] == {"start": 1, "score": score, "start_score": 0.5, "taken": taken, "collapse": ""}
     assert told["model"] == ("continuous/model.pt" if taken else "round-1/model.pt")

@@ -38,7 +38,7 @@ def _judgement(phase: Continuous) -> str:
     if phase.taken:
         return f"Its model is the one to use: the label-free score of held-out audio, which should be low, is {scores}."
     return (
-        f"Its model was not taken, since it is no better than {start} by the rule for rounds: the label-free score of "
+        f"Its model was not taken, since without references it is no better than {start}: the label-free score of "
         f"held-out audio, which should be low, is {scores}."
     )
 

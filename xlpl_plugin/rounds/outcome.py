@@ -10,7 +10,7 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import read_json, write_json
 from xlpl_plugin.labels.signals import Signals
 from xlpl_plugin.rounds.layout import CONTINUOUS, RunLayout
-from xlpl_plugin.rounds.options import IterateConfig
+from xlpl_plugin.rounds.options import GREEDY, IterateConfig
 from xlpl_plugin.rounds.resuming import collapse_of
 from xlpl_plugin.rounds.state import RunState
 from xlpl_plugin.rounds.steps import Measure, Step
@@ -113,7 +113,8 @@ def goes_on(config: IterateConfig, outcome: Outcome) -> bool:
 def judge_phase(config: IterateConfig, outcome: Outcome) -> Outcome:
     """Judge the continuous phase, which went on from the best round of ``outcome``, and write result.json.
 
-    Its model is taken where the labels are better than those of its start by the rule for rounds; that is no harm.
+    Its model is taken where its score on held-out audio is lower than that of its start. Where its labels came from the
+    LM that scores, it must be lower by more than the tolerance of rounds: such labels look good to that LM.
     """
     layout = RunLayout(config.out)
     measured = read_json(layout.signals(CONTINUOUS))
@@ -123,7 +124,7 @@ def judge_phase(config: IterateConfig, outcome: Outcome) -> Outcome:
         start=outcome.best,
         score=history[-1].held_out,
         start_score=history[-2].held_out,
-        taken=is_gain(history, config.stop.tolerance),
+        taken=is_gain(history, 0.0 if config.continuous.label_with == GREEDY else config.stop.tolerance),
         collapse=collapse_of(layout.training(CONTINUOUS) / "checkpoints"),
     )
     outcome = replace(outcome, finished=True, continuous=phase)
@@ -148,7 +149,7 @@ def _phase_in_words(phase: PhaseOutcome) -> str:
     collapse = f"it collapsed and was put back ({phase.collapse}); " if phase.collapse else ""
     if phase.score is None or phase.start_score is None:
         return f"{collapse}not taken, since without an LM nothing tells whether it is better"
-    verdict = "taken" if phase.taken else "not taken, since it is no better by the rule for rounds"
+    verdict = "taken" if phase.taken else "not taken, since it is not better without looking at references"
     return f"{collapse}{verdict}: score on held-out audio {phase.score:.3f}, before {phase.start_score:.3f}"
 
 

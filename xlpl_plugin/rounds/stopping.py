@@ -101,7 +101,7 @@ def best_round(history: Sequence[Signals], tolerance: float) -> int:
 
 
 def is_gain(history: Sequence[Signals], tolerance: float) -> bool:
-    """Whether the last labelling of ``history`` beats the one before by the rule for rounds.
+    """Whether the last labelling of ``history`` beats the one before by more than the tolerance, without a collapse.
 
     Without a score on held-out audio that is unknown, and so not taken for a gain.
     """

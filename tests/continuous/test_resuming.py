@@ -87,7 +87,12 @@ class Case:
 
 EMA = ("task.teacher=ema", "ema.store_ema=true", "ema.ema_decay=0.9")
 CASES = {
-    "change, average": Case((*EMA, "task.replacement=change", "task.warm_up=1"), resumed=3, updates=7),
+    "change, average": Case(
+        # fairseq hands the average to validation as well
+        (*EMA, "task.replacement=change", "task.warm_up=1", "dataset.disable_validation=false"),
+        resumed=3,
+        updates=7,
+    ),
     "lm": Case(("task.warm_up=1", "task.label_workers=2", "task.unlabelled_updates=2"), resumed=3, updates=7),
     "wav2vec": Case(("task.warm_up=2", "task.dropout_scale=0.5", "task.layer_drop_scale=0.6"), resumed=1, updates=6),
 }

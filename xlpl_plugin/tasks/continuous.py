@@ -179,6 +179,10 @@ class ContinuousTask(AsrTask):
         self._logged = {**logged, **counted(logged, step, len(self.target_dictionary))}
         return loss, sample_size, self._logged
 
+    def valid_step(self, sample: Any, model: Any, criterion: Any, ema_model: Any = None) -> Any:
+        """As fairseq's: what is validated is the model in training, whoever labels."""
+        return super().valid_step(sample, model, criterion)
+
     def reduce_metrics(self, logging_outputs: list[dict[str, Any]], criterion: Any) -> None:
         super().reduce_metrics(logging_outputs, criterion)
         log_curves(logging_outputs)

@@ -2,7 +2,7 @@
 # Unsupervised Italian from labelled English, Spanish, French and Russian recordings: data, LM, rounds, table.
 # Every stage is skipped where its result exists, so the same command goes on where it was stopped.
 #
-#   bash examples/asterisk/run.sh     # 2 CPU cores, under 90 minutes
+#   bash examples/asterisk/run.sh     # 2 CPU cores, about 90 minutes
 #
 # WORK: where everything goes (2 GB). SETTING: which YAML file beside this script. FROM: a folder with the .deb files
 # of the Asterisk and LibreOffice packages, for machines without apt.

@@ -133,6 +133,12 @@ def test_degradation_names_the_round_to_go_back_to() -> None:
     assert "round 1" in alarm.advice
 
 
+def test_a_plateau_is_no_alarm_where_no_round_follows() -> None:
+    history = [signals(label_free=score) for score in (0.8, 0.6, 0.59)]
+    assert [alarm.name for alarm in alarms(history)] == ["plateau"]
+    assert alarms(history, followed=False) == []
+
+
 def test_collapses_are_those_alarms_whose_labels_are_no_use() -> None:
     assert collapsed([signals(label_free=0.8), signals(label_free=0.9)]) == []
     assert [alarm.name for alarm in collapsed([signals(blank_share=0.99, train_loss=math.nan)])] == [

@@ -49,8 +49,11 @@ COLLAPSES = frozenset(
 )
 
 
-def alarms(history: Sequence[Signals]) -> list[Alarm]:
-    """Judge the last labelling of ``history`` (round 0 first) by itself and against the rounds before."""
+def alarms(history: Sequence[Signals], *, followed: bool = True) -> list[Alarm]:
+    """Judge the last labelling of ``history`` (round 0 first) by itself and against the rounds before.
+
+    Where no round follows, that rounds bring no more gain is no alarm.
+    """
     checks = (
         _diverged,
         _empty,
@@ -61,7 +64,7 @@ def alarms(history: Sequence[Signals]) -> list[Alarm]:
         _agreement,
         _nonwords,
         _degradation,
-        _plateau,
+        *((_plateau,) if followed else ()),
         _source_language,
     )
     return [alarm for check in checks for alarm in check(history)]

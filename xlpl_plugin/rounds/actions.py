@@ -24,7 +24,7 @@ from xlpl_plugin.labels.voting import VoteConfig, vote
 from xlpl_plugin.rounds.completing import complete_signals
 from xlpl_plugin.rounds.gathering import draw_sample, gather_labels
 from xlpl_plugin.rounds.launchers import LauncherConfig
-from xlpl_plugin.rounds.layout import title
+from xlpl_plugin.rounds.layout import CONTINUOUS, title
 from xlpl_plugin.rounds.resuming import collapse_of
 from xlpl_plugin.rounds.signal_table import signal_table
 from xlpl_plugin.rounds.steps import (
@@ -183,7 +183,7 @@ def _measure(step: Measure, resources: Resources) -> None:
     now = complete_signals(now, log=step.training_log or None, tuning=own)
     before = [read_json(file) for file in step.history]
     history = [*(Signals(**entry["signals"]) for entry in before), now]
-    raised = alarms(history)
+    raised = alarms(history, followed=step.round != CONTINUOUS)
     stage = title(step.round)
     decoder = _tuned(step.decoder, step.tuning)
     weights = {key: getattr(decoder, key) for key in ("lm_weight", "word_score", "blank_penalty", "beam")}

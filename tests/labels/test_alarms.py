@@ -134,7 +134,7 @@ def test_degradation_names_the_round_to_go_back_to() -> None:
 
 
 def test_a_plateau_is_no_alarm_where_no_round_follows() -> None:
-    history = [signals(label_free=score) for score in (0.8, 0.6, 0.59)]
+    history = [signals(label_free=score) for score in (0.8, 0.6, 0.598)]
     assert [alarm.name for alarm in alarms(history)] == ["plateau"]
     assert alarms(history, followed=False) == []
 

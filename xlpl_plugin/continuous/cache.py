@@ -21,7 +21,7 @@ _Number = TypeVar("_Number", bound=np.generic)
 class CachedBatch:
     """Rows of the unlabelled dataset, the units of each, and the update whose weights gave these.
 
-    Audio is not held: a batch is some hundred bytes.
+    Audio is not held: a batch is about a kilobyte for a minute of speech.
     """
 
     rows: Indices

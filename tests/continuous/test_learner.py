@@ -15,7 +15,8 @@ import torch
 from torch import nn
 
 from xlpl_plugin.continuous.guard import LabelCounts
-from xlpl_plugin.continuous.learner import CacheOptions, Learner, Step
+from xlpl_plugin.continuous.learner import Learner, Step
+from xlpl_plugin.continuous.options import CacheOptions
 from xlpl_plugin.continuous.schedule import Schedule
 from xlpl_plugin.continuous.streams import Batching, BatchStream
 from xlpl_plugin.continuous.teacher import Labelled, Teacher

@@ -89,6 +89,12 @@ def test_mix_and_filters_apply_to_training_alone(folder: Path, tmp_path: Path, m
     assert len(task.dataset("train").ordered_indices()) == 4
 
 
+def test_a_folder_named_twice_is_taken_twice(folder: Path) -> None:
+    task = make_task(folder, mix=[str(folder), str(folder)], mix_weights=[1.0, 0.5])
+    task.load_dataset("train")
+    assert len(task.dataset("train").ordered_indices()) == 4 + 4 + 2
+
+
 def test_checkpoint_with_another_dictionary_is_refused_at_generation(folder: Path) -> None:
     task = make_task(folder)
     assert len(task.target_dictionary) == 4 + len(UNITS)  # fairseq-generate looks at it first

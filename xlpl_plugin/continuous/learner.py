@@ -5,54 +5,35 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
+from fairseq import utils
 from rapidfuzz.distance import Levenshtein
 from torch import nn
 from tqdm import tqdm
 
 from xlpl_plugin.continuous.cache import CachedBatch, Labels, slot_of_visit
 from xlpl_plugin.continuous.guard import LabelCounts
+from xlpl_plugin.continuous.options import CHANGE, CacheOptions
 from xlpl_plugin.continuous.peers import Holding, News, Peers
 from xlpl_plugin.continuous.reader import Reader
 from xlpl_plugin.continuous.schedule import Schedule
 from xlpl_plugin.continuous.streams import Batching, BatchStream
 from xlpl_plugin.continuous.teacher import Labelled, Teacher
 from xlpl_plugin.data.dataset import AudioDataset, Indices, add_targets
-from xlpl_plugin.errors import XlplError
 
 logger = logging.getLogger(__name__)
 Batch = dict[str, Any]
 Result = TypeVar("Result")
 
-# a batch leaves the cache with a fixed probability, or with that of its labels' change
-REPLACEMENTS = ("constant", "change")
 # batches whose labels are being searched for while the model hears the next one
 _AHEAD = 4
 # what keeps the random numbers of different purposes apart
 _ORDER, _DRAW = 1, 2
-
-
-@dataclass(frozen=True)
-class CacheOptions:
-    """``size`` batches; ``probability`` is that of a replacement after a visit, where ``replacement`` is constant."""
-
-    size: int
-    replacement: str
-    probability: float
-
-    def check(self) -> None:
-        """Raise ``XlplError`` for values out of range."""
-        if self.size < 1:
-            raise XlplError(f"task.cache_size={self.size}", expected="a whole number of at least 1")
-        if self.replacement not in REPLACEMENTS:
-            raise XlplError(f"task.replacement={self.replacement!r}", expected=f"one of {', '.join(REPLACEMENTS)}")
-        if not 0 <= self.probability <= 1:
-            raise XlplError(f"task.replace_prob={self.probability}", expected="a probability, 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -101,8 +82,11 @@ class Learner:
         self._pad = unlabelled.pad
         self._seed = (batching.seed, batching.rank)
         self._visits = 0
-        self._cache: dict[int, CachedBatch] = {}
         self._peers = Peers(batching.rank, batching.world)
+
+    @property
+    def _cache(self) -> dict[int, CachedBatch]:
+        return self._peers.own.batches
 
     def epoch(self) -> int:
         """Return how many batches of training audio this process has, labelled and unlabelled."""
@@ -148,11 +132,10 @@ class Learner:
     def load_state_dict(self, state: list[dict[str, Any]]) -> None:
         """Go on from the holdings of as many processes."""
         self._peers.holdings = [Holding.from_state(own) for own in state]
-        own = self._peers.holdings[self._peers.rank]
-        self._cache = dict(own.batches)
-        self._visits = own.positions["visits"]
+        positions = self._peers.own.positions
+        self._visits = positions["visits"]
         for name, stream in self._streams.items():
-            stream.go_to(own.positions[f"{name}_epoch"], own.positions[f"{name}_taken"])
+            stream.go_to(positions[f"{name}_epoch"], positions[f"{name}_taken"])
 
     def _positions(self) -> dict[str, int]:
         found = {"visits": self._visits}
@@ -200,7 +183,7 @@ class Learner:
                 finish()
         while begun:
             finish()
-        self._cache = dict(filled)
+        self._cache.update(filled)
         return filled
 
     def _on_cache(
@@ -220,7 +203,7 @@ class Learner:
         batch = self._collate("unlabelled", old.rows, model)
         now: Callable[[], Labelled] | None = None
         threshold = self._options.probability
-        if self._options.replacement == "change":
+        if self._options.replacement == CHANGE:
             now = self._teacher.begin(teacher, batch)
             threshold = _change(old.labels, now().labels)
         replace = self._draw(visit) < threshold
@@ -245,7 +228,7 @@ class Learner:
             seconds=labelled.seconds,
             edits=_edits(old, now),
             compared=sum(map(len, old)),
-            used=tuple(np.bincount(units.astype(np.int64), minlength=self._num_units).astype(float).tolist()),
+            used=tuple(np.bincount(units, minlength=self._num_units).astype(float).tolist()),
         )
 
 
@@ -263,23 +246,15 @@ def _with_labels(batch: Batch, labels: tuple[Labels, ...], pad: int) -> Batch:
     """Return the batch with targets. Utterances without a label weigh nothing: they would teach silence."""
     device = batch["weights"].device
     targets = [torch.from_numpy(own.astype(np.int64)) for own in labels]
-    labelled = add_targets(batch, targets, pad)
-    labelled["weights"] = batch["weights"].cpu() * (labelled["target_lengths"] > 0)
-    moved = ("target", "target_lengths", "weights")
-    return {key: value.to(device) if key in moved else value for key, value in labelled.items()}
+    labelled: Batch = utils.apply_to_sample(lambda value: value.to(device), add_targets(batch, targets, pad))
+    return {**labelled, "weights": labelled["weights"] * (labelled["target_lengths"] > 0)}
 
 
 def _to_model(batch: Batch, model: nn.Module) -> Batch:
     """Put a batch where the model is; fairseq does that only for batches that it draws itself."""
     weight = next(model.parameters())
     source = batch["net_input"]["source"]
-
-    def move(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {key: move(item) for key, item in value.items()}
-        if not isinstance(value, torch.Tensor):
-            return value
-        return value.to(weight.device, weight.dtype if value is source else value.dtype)
-
-    moved: Batch = move(batch)
+    moved: Batch = utils.apply_to_sample(
+        lambda value: value.to(weight.device, weight.dtype if value is source else value.dtype), batch
+    )
     return moved

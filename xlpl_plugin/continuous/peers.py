@@ -47,8 +47,13 @@ class Peers:
     """The holdings of all processes, each process's own among them."""
 
     def __init__(self, rank: int, world: int) -> None:
-        self.rank = rank
+        self._rank = rank
         self.holdings = [Holding() for _ in range(world)]
+
+    @property
+    def own(self) -> Holding:
+        """This process's holding."""
+        return self.holdings[self._rank]
 
     def share(self, news: News) -> list[LabelCounts]:
         """Tell the others, hear them, and return the counts of all in the order of the processes.

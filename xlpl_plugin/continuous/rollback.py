@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from xlpl_plugin.continuous.guard import RECORD
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import copy_file, read_json, write_json
 from xlpl_plugin.models.checkpoint import checkpoint_updates, read_checkpoint
 
-GOOD, LAST, RECORD = "checkpoint_good.pt", "checkpoint_last.pt", "collapse.json"
+GOOD, LAST = "checkpoint_good.pt", "checkpoint_last.pt"
 CANDIDATE = "checkpoint_candidate.pt"
 _PLAN = ".collapse.plan.json"
 _KEYS = {"update", "reason", "signals", "reference", "rolled_back_to"}

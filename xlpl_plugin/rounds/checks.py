@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from xlpl_plugin.continuous.options import REPLACEMENTS, TEACHERS
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
 from xlpl_plugin.rounds.options import (
@@ -40,8 +41,6 @@ _OWNED = (
     "task.data_weight",
     "task.label_workers",
 )
-REPLACEMENTS = ("constant", "change")
-TEACHERS = ("current", "ema")
 
 
 def check(config: IterateConfig) -> None:

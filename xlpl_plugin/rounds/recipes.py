@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from xlpl_plugin.continuous.options import EMA
 from xlpl_plugin.rounds.layout import CONTINUOUS, title
 from xlpl_plugin.rounds.options import (
     BOTH,
@@ -136,7 +137,7 @@ def _task_overrides(phase: ContinuousConfig) -> tuple[str, ...]:
     options["data_weight"] = 1.0 if phase.labelled in (BOTH, PSEUDO) else 0.0
     return (
         *(f"++task.{name}={value}" for name, value in options.items() if value not in (None, "")),
-        *(("++ema.store_ema=true",) if phase.teacher == "ema" else ()),
+        *(("++ema.store_ema=true",) if phase.teacher == EMA else ()),
     )
 
 

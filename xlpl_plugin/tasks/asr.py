@@ -2,7 +2,6 @@
 
 import logging
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, List  # noqa: UP035
@@ -117,8 +116,18 @@ class AsrTask(FairseqTask):
         Raises:
             XlplError: malformed files, labels outside the dictionary, a folder without labels.
         """
-        own = read_part(self.cfg.data, split, self.target_dictionary, self.cfg.labels)
-        return self._labelled(split, {self.cfg.data: own, **self._mixed(split)})
+        own = [(self.cfg.data, self.own_share)] if self.own_share else []
+        return [self._labelled(folder, split, share) for folder, share in (*own, *self._mixed())]
+
+    @property
+    def own_share(self) -> float:
+        """Share of the data folder's own rows that an epoch of training takes; 0: none of them is read."""
+        return 1.0
+
+    @property
+    def decoder_options(self) -> DecoderConfig:
+        """What the ``dec_*`` options ask for."""
+        return DecoderConfig(**{item.name: self.cfg[f"dec_{item.name}"] for item in fields(DecoderConfig)})
 
     def train_step(
         self, sample: Any, model: Any, criterion: Any, optimizer: Any, update_num: int, *args: Any, **options: Any
@@ -154,8 +163,7 @@ class AsrTask(FairseqTask):
         """The decoder that the ``dec_*`` options ask for; fairseq's own options of generation do not apply."""
         from xlpl_plugin.tasks.generator import CtcGenerator
 
-        options = {item.name: self.cfg[f"dec_{item.name}"] for item in fields(DecoderConfig)}
-        return CtcGenerator(DecoderConfig(**options), self.target_dictionary, self.cfg.dec_words)
+        return CtcGenerator(self.decoder_options, self.target_dictionary, self.cfg.dec_words)
 
     def get_batch_iterator(self, dataset: Any, **options: Any) -> Any:
         """As fairseq's, but without its two silent losses of data (multiples of 8, shards that no one decodes)."""
@@ -198,38 +206,34 @@ class AsrTask(FairseqTask):
             dictionary.add_symbol(symbol)
         return dictionary
 
-    def _mixed(self, split: str) -> dict[str, Part]:
+    def _mixed(self) -> list[tuple[str, float]]:
+        """Return the folders of ``mix``, one of which may be named twice, with their shares."""
         if len(self.cfg.mix) != len(self.cfg.mix_weights):
             raise XlplError(
                 f"mix has {len(self.cfg.mix)} folders, but mix_weights {len(self.cfg.mix_weights)} numbers",
                 expected="one weight for each folder",
                 remedy="for example task.mix=[source] task.mix_weights=[0.5]",
             )
-        return {
-            folder: read_part(folder, split, self.target_dictionary, self.cfg.labels, share)
-            for folder, share in zip(self.cfg.mix, self.cfg.mix_weights, strict=True)
-        }
+        return list(zip(self.cfg.mix, self.cfg.mix_weights, strict=True))
 
-    def _labelled(self, split: str, parts: Mapping[str, Part]) -> list[Part]:
-        """Leave out what is too short or too long, and insist that something is left, and that it has labels."""
-        kept = {
-            folder: keep_durations(part, self.cfg.min_duration, self.cfg.max_duration) for folder, part in parts.items()
-        }
-        for folder, part in kept.items():
-            if part.targets is None:
-                raise XlplError(
-                    "missing, but training needs labels",
-                    file=Path(folder) / f"{split}.{self.cfg.labels}",
-                    expected="the units of each row of the .tsv",
-                    remedy="label the split first: xlpl label",
-                )
-            if not part.utterances:
-                raise XlplError(
-                    "no utterance is left",
-                    file=Path(folder) / f"{split}.tsv",
-                    remedy="loosen task.min_duration and task.max_duration",
-                )
-        return list(kept.values())
+    def _labelled(self, folder: str, split: str, share: float) -> Part:
+        """Read a folder without what is too short or too long; something must be left, and have labels."""
+        whole = read_part(folder, split, self.target_dictionary, self.cfg.labels, share)
+        part = keep_durations(whole, self.cfg.min_duration, self.cfg.max_duration)
+        if part.targets is None:
+            raise XlplError(
+                "missing, but training needs labels",
+                file=Path(folder) / f"{split}.{self.cfg.labels}",
+                expected="the units of each row of the .tsv",
+                remedy="label the split first: xlpl label",
+            )
+        if not part.utterances:
+            raise XlplError(
+                "no utterance is left",
+                file=Path(folder) / f"{split}.tsv",
+                remedy="loosen task.min_duration and task.max_duration",
+            )
+        return part
 
     def _require_same_units(self, other: Any, origin: str | Path) -> None:
         ours = self.target_dictionary.symbols

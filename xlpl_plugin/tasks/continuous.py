@@ -14,21 +14,20 @@ from omegaconf import II
 
 from xlpl_plugin.continuous.curves import counted, log_curves
 from xlpl_plugin.continuous.guard import COLLAPSED, HEALTHY, CollapseGuard, GuardConfig, LabelCounts, Verdict
-from xlpl_plugin.continuous.learner import CacheOptions, Learner
+from xlpl_plugin.continuous.learner import Learner
+from xlpl_plugin.continuous.options import EMA, TEACHERS, CacheOptions
 from xlpl_plugin.continuous.rollback import former_collapse, propose_good, roll_back, settle_good
 from xlpl_plugin.continuous.schedule import Schedule
 from xlpl_plugin.continuous.streams import Batching
 from xlpl_plugin.continuous.teacher import Teacher
-from xlpl_plugin.data.dataset import AudioDataset, Part, keep_durations, read_part
+from xlpl_plugin.data.dataset import AudioDataset, Part, keep_durations
 from xlpl_plugin.data.manifest import Manifest, manifest_digest, read_manifest
 from xlpl_plugin.data.turns import Turns
-from xlpl_plugin.decoding.options import DecoderConfig
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.models.dropout import scale_dropout
 from xlpl_plugin.tasks.asr import AsrConfig, AsrTask
 
 logger = logging.getLogger(__name__)
-TEACHERS = ("current", "ema")
 # options that the meaning of a cache depends on
 _OF_CACHE = ("cache_size", "replacement", "teacher", "dec_lexicon", "dec_lm", "seed")
 
@@ -97,7 +96,7 @@ class ContinuousTask(AsrTask):
     def __init__(self, cfg: ContinuousConfig) -> None:
         super().__init__(cfg)
         _check(cfg)
-        self.uses_ema = cfg.teacher == "ema"
+        self.uses_ema = cfg.teacher == EMA
         limits = {item.name: cfg[f"guard_{item.name}"] for item in fields(GuardConfig) if item.name != "enabled"}
         # a longer window would for long hold nothing but what the cache was filled with
         limits["window"] = min(cfg.guard_window, cfg.cache_size)
@@ -120,24 +119,15 @@ class ContinuousTask(AsrTask):
             return
         self._end_if_collapsed()
         if self.cfg.labelled_updates:
+            self._require_labelled_part()
             super().load_dataset(split, combine, task_cfg, **options)
             self._labelled_part = self.datasets[split]
         self._unlabelled_part = self._load_unlabelled()
         self.datasets[split] = Turns()
 
-    def training_parts(self, split: str) -> list[Part]:
-        """As ``AsrTask.training_parts``, with the folder's own rows in the share that ``data_weight`` says."""
-        mixed = self._mixed(split)
-        if not self.cfg.data_weight:
-            if not mixed:
-                raise XlplError(
-                    "task.data_weight=0 and no task.mix: the labelled part is empty",
-                    expected="labelled rows from somewhere",
-                    remedy="name folders in task.mix, or set task.labelled_updates=0",
-                )
-            return self._labelled(split, mixed)
-        own = read_part(self.cfg.data, split, self.target_dictionary, self.cfg.labels, self.cfg.data_weight)
-        return self._labelled(split, {self.cfg.data: own, **mixed})
+    @property
+    def own_share(self) -> float:
+        return self.cfg.data_weight
 
     def get_batch_iterator(self, dataset: Any, **options: Any) -> Any:
         """For training an iterator over numbered turns, the same in all processes."""
@@ -218,7 +208,6 @@ class ContinuousTask(AsrTask):
         self._restored = True
 
     def _make_learner(self, options: dict[str, Any]) -> Learner:
-        decoder = DecoderConfig(**{item.name: self.cfg[f"dec_{item.name}"] for item in fields(DecoderConfig)})
         batching = Batching(
             options.get("max_tokens"),
             options.get("max_sentences"),
@@ -231,12 +220,20 @@ class ContinuousTask(AsrTask):
         return Learner(
             CacheOptions(cfg.cache_size, cfg.replacement, cfg.replace_prob),
             Schedule(cfg.warm_up, cfg.labelled_updates, cfg.unlabelled_updates, (cfg.seed, batching.rank)),
-            Teacher(decoder, self.target_dictionary.symbols, cfg.label_workers),
+            Teacher(self.decoder_options, self.target_dictionary.symbols, cfg.label_workers),
             self._labelled_part,
             self._unlabelled_part,
             batching,
             len(self.target_dictionary),
         )
+
+    def _require_labelled_part(self) -> None:
+        if not self.cfg.data_weight and not self.cfg.mix:
+            raise XlplError(
+                "task.data_weight=0 and no task.mix: the labelled part is empty",
+                expected="labelled rows from somewhere",
+                remedy="name folders in task.mix, or set task.labelled_updates=0",
+            )
 
     def _load_unlabelled(self) -> AudioDataset:
         if not self.cfg.unlabelled:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from xlpl_plugin.continuous.rollback import RECORD
+from xlpl_plugin.continuous.guard import RECORD
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import write_json
 from xlpl_plugin.report.contents import Collapse, Continuous

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from xlpl_plugin.continuous.guard import RECORD
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.report.contents import Collapse, Continuous
 from xlpl_plugin.report.reading import read_optional
 from xlpl_plugin.rounds.layout import CONTINUOUS, RunLayout
-
-# as continuous.rollback names it, which would load torch
-_RECORD = "collapse.json"
 
 
 def read_continuous(layout: RunLayout, result: Mapping[str, Any] | None) -> Continuous | None:
@@ -34,7 +32,7 @@ def read_continuous(layout: RunLayout, result: Mapping[str, Any] | None) -> Cont
             taken=told["taken"] if told else None,
             score=told["score"] if told else None,
             start_score=told["start_score"] if told else None,
-            collapse=_collapse(layout.training(CONTINUOUS) / "checkpoints" / _RECORD, told.get("collapse", "")),
+            collapse=_collapse(layout.training(CONTINUOUS) / "checkpoints" / RECORD, told.get("collapse", "")),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise XlplError(

@@ -24,7 +24,7 @@ from synthetic import make
 
 from xlpl_plugin.evaluation.table import render
 from xlpl_plugin.files import write_json
-from xlpl_plugin.labels.generator import LabelConfig
+from xlpl_plugin.labelling.label_split import LabelConfig
 
 # of the coordinator; less than what one finished shard of records would take if it were kept
 FLAT_MB = 1.0

@@ -12,7 +12,7 @@ from xlpl_plugin.config import load_config
 from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.decoding import DecoderConfig, LogProbs
 from xlpl_plugin.decoding.blank import penalize_blank
-from xlpl_plugin.labels.emissions import Emissions
+from xlpl_plugin.emissions.compute import Emissions
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ from xlpl_plugin.decoding import DecoderConfig
 from xlpl_plugin.evaluation.scoring import ScoreOptions, score
 from xlpl_plugin.evaluation.table import render
 from xlpl_plugin.evaluation.texts import read_references, read_systems
-from xlpl_plugin.labels.criteria import CRITERIA, Outcome
-from xlpl_plugin.labels.evidence import Evidence, babbles, hears
-from xlpl_plugin.labels.generator import LabelConfig, label
-from xlpl_plugin.labels.tuning import TUNE_FILE, read_evidence, tuned
+from xlpl_plugin.labelling.label_split import LabelConfig, label
+from xlpl_plugin.tuning.criteria import CRITERIA, Outcome
+from xlpl_plugin.tuning.evidence import Evidence, babbles, hears
+from xlpl_plugin.tuning.tune import TUNE_FILE, read_evidence, tuned
 
 VERDICTS = {True: "go", None: "doubtful", False: "no"}
 

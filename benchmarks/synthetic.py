@@ -13,10 +13,10 @@ import numpy as np
 from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
 from xlpl_plugin.data.units import LETTERS, SPECIAL_SYMBOLS, WORD_BOUNDARY, letters_line
 from xlpl_plugin.decoding import LogProbs
+from xlpl_plugin.emissions.source import Emission, Window
+from xlpl_plugin.emissions.stored import SUFFIX, write_shard
 from xlpl_plugin.files import write_lines
-from xlpl_plugin.labels.shards import ShardStore, divide
-from xlpl_plugin.labels.sources import Emission, Window
-from xlpl_plugin.labels.stored import SUFFIX, write_shard
+from xlpl_plugin.shards.store import ShardStore, divide
 
 UNITS = (*SPECIAL_SYMBOLS, *LETTERS)
 _FRAME_SAMPLES = 640

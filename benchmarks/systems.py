@@ -180,11 +180,11 @@ def xlpl_pool(problem: Problem, workers: int) -> Measured:
 
 def xlpl_label(problem: Problem, workers: int) -> Measured:
     """All of ``xlpl label``: reads stored log-probs, decodes, measures agreement with greedy, filters, writes."""
-    from xlpl_plugin.labels import generator
-    from xlpl_plugin.labels.records import LABELS_FILE, read_labels
+    from xlpl_plugin.labelling import label_split
+    from xlpl_plugin.labelling.records import LABELS_FILE, read_labels
 
-    with tempfile.TemporaryDirectory() as folder, patch.object(generator, "DecoderPool", WatchedPool):
-        config = generator.LabelConfig(
+    with tempfile.TemporaryDirectory() as folder, patch.object(label_split, "DecoderPool", WatchedPool):
+        config = label_split.LabelConfig(
             emissions=problem.emissions,
             data=problem.data,
             split=problem.split,
@@ -193,7 +193,7 @@ def xlpl_label(problem: Problem, workers: int) -> Measured:
             decoder=problem.decoder(),
         )
         watch = WatchedPool.watch = Watch()
-        summary = generator.label(config)
+        summary = label_split.label(config)
         measured = watch.ended()
         measured.audio_seconds = summary.seconds
         for record in read_labels(Path(config.out) / LABELS_FILE):

@@ -11,9 +11,9 @@ import pytest
 
 from xlpl_plugin.decoding import Weights
 from xlpl_plugin.files import read_json, write_json, write_lines, write_text
-from xlpl_plugin.labels.records import LabelRecord, record_line
-from xlpl_plugin.labels.signals import Alarm, Signals
-from xlpl_plugin.rounds.layout import CONTINUOUS, RunLayout
+from xlpl_plugin.labelling.records import LabelRecord, record_line
+from xlpl_plugin.monitoring.signals import Alarm, Signals
+from xlpl_plugin.run.layout import CONTINUOUS, RunLayout
 
 # the labels of each round: id -> words, units of the greedy output, confidence
 ROUNDS: tuple[Mapping[str, tuple[str, str, float]], ...] = (

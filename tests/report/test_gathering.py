@@ -12,10 +12,10 @@ import pytest
 from xlpl_plugin.continuous.guard import RECORD
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import write_json
+from xlpl_plugin.monitoring.best_round import Verdict
 from xlpl_plugin.report.contents import Collapse, Continuous
 from xlpl_plugin.report.gathering import gather
-from xlpl_plugin.rounds.layout import CONTINUOUS
-from xlpl_plugin.rounds.stopping import Verdict
+from xlpl_plugin.run.layout import CONTINUOUS
 
 
 def test_a_result_decides_what_is_best(runs: Any, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from xlpl_plugin.cli import main
 from xlpl_plugin.files import write_json
-from xlpl_plugin.labels.signals import Alarm
+from xlpl_plugin.monitoring.signals import Alarm
 from xlpl_plugin.report.axes import places_of
 from xlpl_plugin.report.contents import Change, Continuous
 from xlpl_plugin.report.figures import draw_curves, draw_scores
@@ -23,7 +23,7 @@ from xlpl_plugin.report.gathering import gather
 from xlpl_plugin.report.page import difference, render_page
 from xlpl_plugin.report.phase_words import told_of_phase
 from xlpl_plugin.report.writing import write_report
-from xlpl_plugin.rounds.layout import CONTINUOUS
+from xlpl_plugin.run.layout import CONTINUOUS
 
 HOSTILE = "<script>alert('x')</script>"
 _VOID = {"meta", "img", "br", "link"}

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from xlpl_plugin.config import load_config
-from xlpl_plugin.rounds.layout import CONTINUOUS, title
-from xlpl_plugin.rounds.options import IterateConfig
+from xlpl_plugin.run.config import IterateConfig
+from xlpl_plugin.run.layout import CONTINUOUS, title
 
 
 def _round(context: click.Context, option: click.Parameter, value: str | None) -> int | None:
@@ -88,10 +88,10 @@ def command(
     """
     options = load_config(IterateConfig, config, overrides)
     if dry_run:
-        from xlpl_plugin.rounds.preview import describe
+        from xlpl_plugin.run.dry_run.preview import describe
 
         click.echo(describe(options, probe=not no_probe))
     else:
-        from xlpl_plugin.rounds.driver import iterate
+        from xlpl_plugin.run.driver import iterate
 
         iterate(options, force=force, from_round=from_round, until_round=until_round)

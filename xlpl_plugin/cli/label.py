@@ -41,9 +41,9 @@ def command(overrides: tuple[str, ...], config: Path | None, shard: str | None, 
     With several machines, each does a part: --shard 1/8 on the first, --shard 2/8 on the second, into one folder on
     a shared disk or each into its own. Do not run one part twice at a time.
     """
-    from xlpl_plugin.cli.labelling import describe_labels, describe_part
-    from xlpl_plugin.labels.generator import LabelConfig, label, label_part
-    from xlpl_plugin.labels.shards import Part
+    from xlpl_plugin.cli.describe_labels import describe_labels, describe_part
+    from xlpl_plugin.labelling.label_split import LabelConfig, label, label_part
+    from xlpl_plugin.shards.store import Part
 
     options = load_config(LabelConfig, config, overrides)
     if shard is None:

@@ -23,8 +23,8 @@ def command(arguments: tuple[str, ...], out: Path, data: str, force: bool) -> No
     xlpl labels merge labels/part1 labels/part2 --out labels/all
     xlpl labels merge labels/shared --out labels/shared filter.min_agreement=0.5
     """
-    from xlpl_plugin.cli.labelling import describe_labels
-    from xlpl_plugin.labels.merge import merge
+    from xlpl_plugin.cli.describe_labels import describe_labels
+    from xlpl_plugin.labelling.merge_parts import merge
 
     overrides = [argument for argument in arguments if argument.startswith("filter.") and "=" in argument]
     folders = [argument for argument in arguments if argument not in overrides]

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from xlpl_plugin.cli.preparing import preparation_options, run_preparation
-from xlpl_plugin.data.asterisk import LANGUAGES, fetch, recordings
+from xlpl_plugin.cli.prepare_options import preparation_options, run_preparation
+from xlpl_plugin.data.corpora.asterisk import LANGUAGES, fetch, recordings
 
 
 @click.command("asterisk")

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from xlpl_plugin.cli.preparing import preparation_options, run_preparation
+from xlpl_plugin.cli.prepare_options import preparation_options, run_preparation
+from xlpl_plugin.data.corpora.synthetic import VARIANTS, Cast, phrases, sentences, synthesize
 from xlpl_plugin.data.split import draw_part
-from xlpl_plugin.data.synthetic import VARIANTS, Cast, phrases, sentences, synthesize
 from xlpl_plugin.text.normalizer import Normalizer
 
 

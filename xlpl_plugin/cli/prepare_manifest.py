@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from xlpl_plugin.cli.preparing import preparation_options, run_preparation
-from xlpl_plugin.data.tables import read_items
+from xlpl_plugin.cli.prepare_options import preparation_options, run_preparation
+from xlpl_plugin.data.corpora.tables import read_items
 
 
 @click.command("manifest")

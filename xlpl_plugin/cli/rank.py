@@ -44,8 +44,8 @@ def command(words: tuple[str, ...], config: Path | None, force: bool) -> None:
     xlpl rank runs/en/checkpoint_best.pt runs/es/checkpoint_best.pt data=data/it out=runs/rank-it workers=2 \\
         decoder.lexicon=data/it-text/lexicon.txt decoder.lm=data/it-text/lm/lm.bin search.text=data/it-text/text.txt
     """
-    from xlpl_plugin.cli.trials import describe_ranking
-    from xlpl_plugin.labels.ranking import RANK_FILE, RankConfig, names_of, rank
+    from xlpl_plugin.cli.describe_tuning import describe_ranking
+    from xlpl_plugin.tuning.rank_sources import RANK_FILE, RankConfig, names_of, rank
 
     settings = load_config(RankConfig, config, [word for word in words if "=" in word])
     settings.ams = {**settings.ams, **names_of([word for word in words if "=" not in word])}

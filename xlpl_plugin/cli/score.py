@@ -14,7 +14,7 @@ from xlpl_plugin.evaluation.scoring import Score, ScoreOptions, score
 from xlpl_plugin.evaluation.table import Form, render_reliability, render_scores
 from xlpl_plugin.evaluation.texts import References, System, read_references, read_systems
 from xlpl_plugin.files import new_output, write_json
-from xlpl_plugin.rounds.layout import labelled_rounds, title
+from xlpl_plugin.run.layout import labelled_rounds, title
 
 
 @click.command("score")

@@ -58,10 +58,10 @@ def command(overrides: tuple[str, ...], config: Path | None, show: int, oracle: 
     xlpl tune am=runs/source/checkpoint_best.pt data=data/it emissions=runs/it/em out=runs/it/tune workers=2 \\
         decoder.lexicon=data/it/lexicon.txt decoder.lm=data/it/lm.bin
     """
-    from xlpl_plugin.cli.trials import describe_oracle, describe_tuning
+    from xlpl_plugin.cli.describe_tuning import describe_oracle, describe_tuning
     from xlpl_plugin.evaluation.oracle import PICTURE_FILE as ORACLE_PICTURE
     from xlpl_plugin.evaluation.oracle import tune_oracle
-    from xlpl_plugin.labels.tuning import PICTURE_FILE, TuneConfig, tune
+    from xlpl_plugin.tuning.tune import PICTURE_FILE, TuneConfig, tune
 
     settings = load_config(TuneConfig, config, overrides)
     if oracle is None:

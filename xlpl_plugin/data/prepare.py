@@ -14,11 +14,11 @@ import numpy as np
 
 from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.audio.reading import read_audio, write_audio
-from xlpl_plugin.data.labelling import Labels, Transcriber, dictionary, make_transcriber
 from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
 from xlpl_plugin.data.parallel import parallel_map
-from xlpl_plugin.data.report import Dropped, PrepareReport, part_report
 from xlpl_plugin.data.split import PARTS, split_by_sentence
+from xlpl_plugin.data.summary import Dropped, PrepareReport, part_report
+from xlpl_plugin.data.transcriber import Labels, Transcriber, dictionary, make_transcriber
 from xlpl_plugin.data.units import write_units
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist, new_output, write_json

@@ -12,9 +12,9 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.evaluation.counting import count_words
 from xlpl_plugin.evaluation.texts import read_references
 from xlpl_plugin.files import new_output, write_json
-from xlpl_plugin.labels.heatmap import draw_trials
-from xlpl_plugin.labels.search import Trial, search_weights
-from xlpl_plugin.labels.tuning import TUNE_FILE, Ground, TuneConfig, read_weights
+from xlpl_plugin.tuning.heatmap import draw_trials
+from xlpl_plugin.tuning.tune import TUNE_FILE, Ground, TuneConfig, read_weights
+from xlpl_plugin.tuning.weight_search import Trial, search_weights
 
 # no file here may be taken for the choice of `xlpl tune`
 ORACLE_FILE = "oracle.json"

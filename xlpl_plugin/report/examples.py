@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 from rapidfuzz.distance import Levenshtein
 
 from xlpl_plugin.data.units import words_of_units
-from xlpl_plugin.labels.records import LabelRecord, iter_labels
+from xlpl_plugin.labelling.records import LabelRecord, iter_labels
 from xlpl_plugin.report.contents import Change, Example, LabelExamples
 
 # of each kind

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from xlpl_plugin.labels.heatmap import trials_figure
 from xlpl_plugin.report.axes import annotate, axes_over_rounds, finite, legend_above, places_of, span
 from xlpl_plugin.report.contents import ErrorRate, Report, RoundReport, StepTime, Training, TuningReport
 from xlpl_plugin.report.drawing import (
@@ -23,7 +22,8 @@ from xlpl_plugin.report.drawing import (
     style,
 )
 from xlpl_plugin.report.measures import Measure, measures_of
-from xlpl_plugin.rounds.layout import CONTINUOUS, title
+from xlpl_plugin.run.layout import CONTINUOUS, title
+from xlpl_plugin.tuning.heatmap import trials_figure
 
 # kinds of step -> what they are called together, and their colour; others are "other"
 _COSTS = {

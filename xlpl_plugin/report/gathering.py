@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
-from xlpl_plugin.labels.records import LABELS_FILE
+from xlpl_plugin.labelling.records import LABELS_FILE
 from xlpl_plugin.report.contents import LabelExamples, Report, RoundReport, StepTime
 from xlpl_plugin.report.examples import find_examples
 from xlpl_plugin.report.phase import read_continuous
@@ -26,7 +26,7 @@ from xlpl_plugin.report.reading import (
 )
 from xlpl_plugin.report.scores import read_scores
 from xlpl_plugin.report.standing import stand
-from xlpl_plugin.rounds.layout import CONTINUOUS, RunLayout, title
+from xlpl_plugin.run.layout import CONTINUOUS, RunLayout, title
 
 SCORES_FILE = "score.json"
 _ROUND = re.compile(r"round-(\d+)")

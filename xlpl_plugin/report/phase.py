@@ -10,7 +10,7 @@ from xlpl_plugin.continuous.guard import RECORD
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.report.contents import Collapse, Continuous
 from xlpl_plugin.report.reading import read_optional
-from xlpl_plugin.rounds.layout import CONTINUOUS, RunLayout
+from xlpl_plugin.run.layout import CONTINUOUS, RunLayout
 
 
 def read_continuous(layout: RunLayout, result: Mapping[str, Any] | None) -> Continuous | None:

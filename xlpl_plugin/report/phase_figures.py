@@ -9,10 +9,10 @@ from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
+from xlpl_plugin.monitoring.training_log import Points
 from xlpl_plugin.report.axes import finite, legend_above, span
 from xlpl_plugin.report.contents import Collapse, Report
 from xlpl_plugin.report.drawing import BLUE, RED, SOFT, Picture, new_figure, picture, style
-from xlpl_plugin.rounds.training_log import Points
 
 
 @dataclass(frozen=True)

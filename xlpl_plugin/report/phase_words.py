@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from xlpl_plugin.monitoring.training_log import TrainingLog
 from xlpl_plugin.report.contents import Collapse, Continuous, Report
 from xlpl_plugin.report.summary import Fact, called, sentence
-from xlpl_plugin.rounds.training_log import TrainingLog
 
 # figures of which the first and the last value are told: key of the log -> title and unit
 _COURSES = {

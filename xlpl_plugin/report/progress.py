@@ -10,8 +10,8 @@ from typing import Any
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import read_json
 from xlpl_plugin.report.contents import Status, StepTime
-from xlpl_plugin.rounds.layout import RunLayout
-from xlpl_plugin.rounds.state import Progress, RunState
+from xlpl_plugin.run.layout import RunLayout
+from xlpl_plugin.run.state import Progress, RunState
 
 _ROUND = re.compile(r"round-(\d+)")
 # one of several source AMs has steps of its own: round-0/voter-2/emit/train

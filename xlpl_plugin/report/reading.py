@@ -11,12 +11,12 @@ from typing import Any
 from xlpl_plugin.decoding import Weights
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import read_json
-from xlpl_plugin.labels.filters import FilterRow
-from xlpl_plugin.labels.signals import Alarm
-from xlpl_plugin.labels.tuning import TUNE_FILE
+from xlpl_plugin.labelling.filters import FilterRow
+from xlpl_plugin.monitoring.signals import Alarm
+from xlpl_plugin.monitoring.training_log import read_training_log
 from xlpl_plugin.report.contents import Filtering, Point, Training, TuningReport
-from xlpl_plugin.rounds.layout import CONTINUOUS, RunLayout
-from xlpl_plugin.rounds.training_log import read_training_log
+from xlpl_plugin.run.layout import CONTINUOUS, RunLayout
+from xlpl_plugin.tuning.tune import TUNE_FILE
 
 # folders that hold a training, in the order in which they are made
 _STAGES = ("source", "round", "continuous")

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.labels.signals import Signals
+from xlpl_plugin.monitoring.best_round import StopConfig, Verdict, decide, go_no_go
+from xlpl_plugin.monitoring.signals import Signals
 from xlpl_plugin.report.contents import Outcome, RoundReport, Standing, StepTime
 from xlpl_plugin.report.progress import round_of
-from xlpl_plugin.rounds.layout import CONTINUOUS
-from xlpl_plugin.rounds.stopping import StopConfig, Verdict, decide, go_no_go
+from xlpl_plugin.run.layout import CONTINUOUS
 
 
 def stand(

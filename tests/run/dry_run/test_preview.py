@@ -1,0 +1,82 @@
+"""The dry run: what it says of rounds and times, and how it knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.run.config import IterateConfig
+from xlpl_plugin.run.driver import iterate
+from xlpl_plugin.run.dry_run.preview import describe
+
+Configure = Callable[..., IterateConfig]
+
+
+@pytest.fixture
+def mix(project: Path) -> str:
+    """A labelled folder of 4 recordings of 30 s; the options that mix it in."""
+    (project / "en").mkdir()
+    rows = "".join(f"{i}.wav\t480000\n" for i in range(4))
+    (project / "en/train.tsv").write_text(f"{project}/en/audio\n{rows}")
+    (project / "en/train.ltr").write_text("n o |\n" * 4)
+    for name in ("valid.tsv", "valid.ltr", "dict.ltr.txt"):  # the fake trainer wants them
+        (project / "en" / name).write_text("")
+    return f"student.mix=[{project}/en]"
+
+
+def row(text: str, step: str) -> list[str]:
+    found = next(line for line in text.splitlines() if line.strip().startswith(f"{step} "))
+    return found.split()[1:]
+
+
+def test_rounds_with_their_exceptions(configure: Configure) -> None:
+    text = describe(
+        configure(
+            "rounds=3",
+            "student.max_update=400",
+            "target.share=0.5",
+            "changes=[{round: 2, max_update: 900, tune: false, checkpoint: best, share: 1.0, init: scratch}]",
+        ),
+        probe=False,
+    )
+    assert row(text, "0") == ["source", "AM", "50%", "tuned"]
+    assert row(text, "1") == ["previous", "400", "last", "50%", "tuned"]
+    assert row(text, "2") == ["scratch", "900", "best", "100%", "of", "round", "1"]
+    assert row(text, "3") == ["previous", "400", "last", "50%", "tuned"]
+
+
+def test_times_come_from_a_few_updates(configure: Configure, project: Path, mix: str) -> None:
+    # half an update a second with 2 recordings of 30 s each: 30 s of audio a second, 90 s a second forward
+    fake = "student.overrides=[fake.ups='0.5']"
+    rows = "".join(f"more{i}.wav\t{90 * 16000}\n" for i in range(3))
+    (project / "it/train.tsv").write_text(f"{project}/it/audio\n{rows}")
+    text = describe(configure("rounds=1", "student.max_update=400", mix, "student.mix_weights=[1.0]", fake))
+    assert row(text, "round-1/train") == ["13", "min", "probed"]
+    assert row(text, "round-0/emit/train") == ["3", "s", "probed"]
+    assert row(text, "round-0/label/train") == ["3", "s", "assumed"]  # 270 s of audio, 80 a second
+    assert "left: about 0.2" in text
+    assert not (project / "run").exists()
+
+
+def test_what_is_done_tells_the_rest(configure: Configure, fake_run: ModuleType) -> None:
+    iterate(configure("rounds=2"), until_round=1, actions=fake_run.FAKES)
+    text = describe(configure("rounds=2", "changes=[{round: 2, max_update: 100}]"), probe=False)
+    assert row(text, "round-1/train")[-1] == "done"
+    assert row(text, "round-2/train")[-2:] == ["like", "round-1/train"]
+    assert row(text, "round-2/emit/test")[-2:] == ["like", "round-1/emit/test"]
+
+
+def test_without_a_probe_unknown_times_are_called_unknown(configure: Configure, mix: str) -> None:
+    text = describe(configure("rounds=1", mix, "student.mix_weights=[1.0]"), probe=False)
+    assert row(text, "round-1/train") == ["?", "unknown"]
+    assert "steps of unknown length" in text
+
+
+def test_a_training_that_does_not_start_is_told(configure: Configure, mix: str) -> None:
+    failing = "student.overrides=[fake.fail_at=1]"
+    with pytest.raises(XlplError, match=r"round-1/train cannot be timed(.|\n)*the loss is(.|\n)*--no-probe"):
+        describe(configure("rounds=1", mix, "student.mix_weights=[1.0]", failing))

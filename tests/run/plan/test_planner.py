@@ -1,0 +1,184 @@
+"""What is refused before anything is written, and the steps that a configuration means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import sha256
+from xlpl_plugin.run.config import IterateConfig
+from xlpl_plugin.run.driver import iterate
+from xlpl_plugin.run.plan.planner import make_plan
+from xlpl_plugin.run.plan.steps import Label, Step, Train, fingerprints
+from xlpl_plugin.run.training.start import training_command
+
+Configure = Callable[..., IterateConfig]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "problem"),
+    [
+        (["target.references=/x"], "unknown key 'target.references'"),
+        (["source.checkpoint=/nowhere.pt"], "nowhere.pt: no such file"),
+        (["source.checkpoint=''"], "no source AM"),
+        (["source.data=/x"], "given twice"),
+        (["target.eval_splits=[train]"], "a split stands twice"),
+        (["target.eval_splits=[dev]"], "dev.tsv: no such file"),
+        (["decoder.lm=''"], "no LM whose weight could be tuned"),
+        (["decoder.beam=0"], "decoder.beam=0"),
+        (["student.config_name=other"], "other.yaml: no such file"),
+        (["student.config_dir=''"], "student does not say how to train"),
+        (["student.init=best"], "student.init='best'"),
+        (["student.checkpoint=first"], "student.checkpoint='first'"),
+        (["student.overrides=[task.data=/x]"], "task.data is set by the driver"),
+        (["student.overrides=['++checkpoint.save_dir=/x']"], "checkpoint.save_dir is set by the driver"),
+        (["student.overrides=[nonsense]"], "'nonsense' has no '='"),
+        (["student.mix_weights=[1.0]"], r"student.mix_weights=\[1.0\]"),
+        (["changes=[{round: 3, init: scratch}]"], r"changes \(round 3\) cannot be used"),
+        (["changes=[{round: 1}, {round: 1}]"], r"changes \(round 1\) cannot be used"),
+        (["rounds=-1"], "rounds=-1"),
+        (["filter.other=/nowhere"], "/nowhere/train: no such file"),
+        (["filter.letters_lm=/nowhere.bin"], "nowhere.bin: no such file"),
+    ],
+)
+def test_what_cannot_run_is_refused_and_nothing_written(
+    configure: Configure, project: Path, overrides: list[str], problem: str
+) -> None:
+    with pytest.raises(XlplError, match=problem):
+        iterate(configure(*overrides))
+    assert not (project / "run").exists()
+
+
+def test_a_strangers_folder_is_left_alone(configure: Configure, project: Path) -> None:
+    (project / "run").mkdir()
+    (project / "run" / "thesis.txt").write_text("mine")
+    with pytest.raises(XlplError, match="is not a run"):
+        iterate(configure(), force=True)
+    assert [file.name for file in (project / "run").iterdir()] == ["thesis.txt"]
+
+
+def test_order_of_steps(configure: Configure) -> None:
+    labelling = ["emit/train", "emit/valid", "emit/test", "tune", "label/train", "label/valid", "label/test", "measure"]
+    assert [step.name for step in make_plan(configure("rounds=1"))] == [
+        *(f"round-0/{name}" for name in labelling),
+        "round-1/gather",
+        "round-1/train",
+        "round-1/model",
+        *(f"round-1/{name}" for name in labelling),
+    ]
+
+
+def test_every_step_needs_only_earlier_ones_and_owns_its_output(configure: Configure, project: Path) -> None:
+    (project / "src").mkdir()
+    for name in ("train.tsv", "train.ltr", "valid.tsv", "valid.ltr"):
+        (project / "src" / name).write_text("")
+    training = f"{{config_dir: {project}, config_name: student, checkpoint: average}}"
+    plan = make_plan(
+        configure(
+            "source.checkpoint=''",
+            f"source.data={project}/src",
+            f"source.training={training}",
+            "tuning.every_round=false",
+        )
+    )
+    seen: set[str] = set()
+    for step in plan:
+        assert set(step.needs) <= seen, step.name
+        seen.add(step.name)
+    assert [step.name for step in plan[:2]] == ["source/train", "source/model"]
+    assert sum(step.name.endswith("/tune") for step in plan) == 1
+    outs = [Path(step.out) for step in plan]
+    assert not any(a in b.parents or a == b for a in outs for b in outs if a is not b)
+
+
+def trains(plan: tuple[Step, ...]) -> list[Train]:
+    return [step for step in plan if isinstance(step, Train)]
+
+
+def test_students_start_where_the_configuration_says(configure: Configure, project: Path) -> None:
+    first, second, third = trains(
+        make_plan(
+            configure(
+                "rounds=3", "student.init=source", "changes=[{round: 2, init: scratch}, {round: 3, init: previous}]"
+            )
+        )
+    )
+    assert first.init_from == f"{project}/source.pt"
+    assert second.init_from == ""
+    assert third.init_from == f"{project}/run/round-2/model.pt"
+
+
+def test_changes_of_a_round_come_after_the_students(configure: Configure) -> None:
+    first, second = trains(
+        make_plan(
+            configure(
+                "student.overrides=[a.b=1]", "changes=[{round: 2, overrides: [a.b=2]}]", "student.checkpoint=best"
+            )
+        )
+    )
+    assert first.overrides == ("a.b=1",)
+    assert second.overrides == ("a.b=1", "a.b=2")
+    assert second.init_from.endswith("round-1/model.pt")
+
+
+def test_tuning_switched_off_leaves_the_decoders_weights(configure: Configure) -> None:
+    plan = make_plan(configure("tuning.enabled=false", "decoder.lm_weight=3.5"))
+    assert not any(step.name.endswith("tune") for step in plan)
+    labels = [step for step in plan if isinstance(step, Label)]
+    assert {(step.tuning, step.decoder.lm_weight) for step in labels} == {("", 3.5)}
+
+
+def test_fingerprints_follow_what_a_step_depends_on(configure: Configure, project: Path) -> None:
+    before = fingerprints(make_plan(configure()), sha256)
+    (project / "lm.arpa").write_text("another lm")
+    after = fingerprints(make_plan(configure()), sha256)
+    same = {name for name in before if before[name] == after[name]}
+    assert same == {f"round-0/emit/{split}" for split in ("train", "valid", "test")}
+    second = fingerprints(make_plan(configure("changes=[{round: 2, init: scratch}]")), sha256)
+    assert {name for name in after if after[name] != second[name]} == {
+        name for name in after if name.startswith("round-2/") and not name.endswith("gather")
+    }
+
+
+def test_command_is_quoted_for_hydra_and_absolute(
+    configure: Configure, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    odd = project / "it's, a=b [x]"
+    odd.mkdir()
+    (odd / "train.ltr").write_text("")
+    monkeypatch.chdir(project)
+    config = configure("out=run")
+    config.student.mix, config.student.mix_weights = [str(odd)], [0.5]
+    command = training_command(trains(make_plan(config))[0], ("trainer",))
+    start = command.index("hydra.job.chdir=False")
+    parsed = {o.key_or_group: o.value() for o in OverridesParser.create().parse_overrides(command[start:])}
+    assert parsed["task.mix"] == [str(odd)]
+    assert parsed["task.mix_weights"] == [0.5]
+    assert parsed["task.data"] == str(project / "run/round-1/data")
+    assert parsed["checkpoint.save_dir"] == str(project / "run/round-1/training/checkpoints")
+    assert Path(str(parsed["common.user_dir"])).name == "xlpl_plugin"
+
+
+def test_labels_may_be_compared_with_those_of_the_round_before(configure: Configure, project: Path) -> None:
+    plan = make_plan(configure("filter.other=previous", "filter.min_other_agreement=0.5", "filter.min_letters=2"))
+    labels = {step.name: step for step in plan if isinstance(step, Label)}
+    first, second = labels["round-0/label/train"], labels["round-1/label/train"]
+    assert (first.filter.other, first.filter.min_other_agreement, first.filter.min_letters) == ("", 0.0, 2)
+    assert second.filter.other == first.out
+    assert second.filter.min_other_agreement == 0.5
+    assert first.name in second.needs
+
+
+def test_labels_may_be_compared_with_those_of_another_run(configure: Configure, project: Path) -> None:
+    for split in ("train", "valid", "test"):
+        (project / "another" / split).mkdir(parents=True)
+    plan = make_plan(configure(f"filter.other={project}/another", "filter.min_other_agreement=0.5"))
+    for step in plan:
+        if isinstance(step, Label):
+            assert step.filter.other == str(project / "another" / step.split)
+            assert str(project / "another" / step.split / "labels.jsonl") in step.inputs

@@ -1,0 +1,91 @@
+"""Threads that work ahead: order, errors, bounds, and nothing left behind."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xlpl_plugin.shards.read_ahead import map_ahead, prefetch
+
+
+def counted(number: int, drawn: list[int]) -> Generator[int, None, None]:
+    try:
+        for item in range(number):
+            drawn.append(item)
+            yield item
+    finally:
+        drawn.append(-1)
+
+
+def test_an_error_comes_after_what_was_there_before_it() -> None:
+    def failing() -> Generator[int, None, None]:
+        yield 1
+        yield 2
+        raise LookupError("here")
+
+    found: list[int] = []
+    with pytest.raises(LookupError, match="here"):
+        found.extend(prefetch(failing(), 5))
+    assert found == [1, 2]
+
+
+@pytest.mark.parametrize("ahead", [1, 2, 5])
+def test_no_more_is_drawn_than_allowed(ahead: int) -> None:
+    drawn: list[int] = []
+    for done, item in enumerate(prefetch(counted(30, drawn), ahead)):
+        assert item == done
+        time.sleep(0.002)
+        assert len(drawn) <= done + ahead + (done + ahead > 30)
+    assert drawn == [*range(30), -1]
+
+
+def test_the_next_item_is_made_while_the_caller_is_busy() -> None:
+    drawn: list[int] = []
+    items = prefetch(counted(30, drawn), 3)
+    next(items)
+    deadline = time.monotonic() + 5
+    while len(drawn) < 3 and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert drawn == [0, 1, 2]
+    items.close()
+
+
+def test_leaving_early_ends_the_thread_and_closes_the_items() -> None:
+    drawn: list[int] = []
+    threads = threading.active_count()
+    items = prefetch(counted(1000, drawn), 2)
+    assert [next(items), next(items)] == [0, 1]
+    items.close()
+    assert threading.active_count() == threads
+    assert drawn[-1] == -1
+    assert len(drawn) <= 4
+
+
+@settings(max_examples=50, deadline=None)
+@given(sizes=st.lists(st.integers(1, 10), max_size=40), limit=st.integers(1, 30), threads=st.integers(1, 4))
+def test_results_come_in_order_within_the_limit(sizes: list[int], limit: int, threads: int) -> None:
+    begun: list[int] = []
+
+    def square(job: tuple[int, int]) -> int:
+        begun.append(job[0])
+        return job[1] ** 2
+
+    results = map_ahead(square, list(enumerate(sizes)), lambda job: job[1], limit=limit, threads=threads)
+    for done, result in enumerate(results):
+        assert result == sizes[done] ** 2
+        held = sizes[done : max(begun) + 1]
+        assert len(held) <= 2 or sum(held[:-1]) < limit
+    assert sorted(begun) == list(range(len(sizes)))
+
+
+def test_map_ahead_passes_errors_and_ends_its_threads() -> None:
+    threads = threading.active_count()
+    results = map_ahead(lambda number: 1 // (5 - number), range(100), lambda _: 1.0, limit=3, threads=2)
+    with pytest.raises(ZeroDivisionError):
+        list(results)
+    assert threading.active_count() == threads

@@ -1,0 +1,146 @@
+"""A run whose labelling is made of small text files, for tests that stop and resume it; also a script.
+
+Every file that a fake step writes is a function of what it read, so two runs can be compared byte by byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import zipfile
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from xlpl_plugin.data.manifest import read_manifest
+from xlpl_plugin.data.units import LETTERS, write_units
+from xlpl_plugin.monitoring.signals import Signals
+from xlpl_plugin.run.actions import ACTIONS, Resources
+from xlpl_plugin.run.config import IterateConfig
+from xlpl_plugin.run.driver import iterate
+from xlpl_plugin.run.plan.steps import Emit, Extract, Label, Measure, Select, Step, Tune, Vote
+
+
+def digest(*files: Path) -> str:
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def emit(step: Emit, resources: Resources) -> None:
+    rows = read_manifest(step.data, step.split, labels=False)
+    write(Path(step.out) / "emissions.txt", f"{digest(Path(step.am))} {' '.join(rows.ids)}\n")
+
+
+def extract(step: Extract, resources: Resources) -> None:
+    write_model(Path(step.out), digest(Path(step.checkpoints) / "checkpoint_last.pt") + step.how)
+
+
+def select(step: Select, resources: Resources) -> None:
+    weights = Path(step.tuning) / "weights.txt"
+    write_model(
+        Path(step.out), digest(Path(step.checkpoints) / "checkpoint_last.pt", *([weights] if step.tuning else []))
+    )
+
+
+def write_model(path: Path, weights: str) -> None:
+    """Checkpoints are zip files; the same weights make the same bytes."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("weights"), weights)
+
+
+def vote(step: Vote, resources: Resources) -> None:
+    for file in sorted(Path(step.labels[-1]).iterdir()):
+        write(Path(step.out) / file.name, file.read_text())
+
+
+def tune(step: Tune, resources: Resources) -> None:
+    write(Path(step.out) / "weights.txt", digest(Path(step.emissions) / "emissions.txt"))
+
+
+def label(step: Label, resources: Resources) -> None:
+    manifest = read_manifest(step.data, step.split, labels=False)
+    seed = digest(Path(step.emissions) / "emissions.txt", *sorted(Path(step.tuning).glob("*.txt")))
+    folder = Path(step.out)
+    words = [("no " * (1 + int(seed[i % 60], 16))).strip() for i, _ in enumerate(manifest.ids)]
+    units = [" ".join(f"{' '.join(word)} |" for word in line.split()) for line in words]
+    records = zip(manifest.ids, words, units, strict=True)
+    write(folder / "labels.jsonl", "".join(f"{json.dumps({'id': i, 'words': w, 'units': u})}\n" for i, w, u in records))
+    rows = "".join(f"{u.path}\t{u.num_samples}\n" for u in manifest.utterances)
+    write(folder / f"{step.split}.wrd", "".join(f"{line}\n" for line in words))
+    write(folder / f"{step.split}.ltr", "".join(f"{line}\n" for line in units))
+    write_units(folder, LETTERS)
+    write(folder / f"{step.split}.tsv", f"{manifest.root}\n{rows}")
+
+
+def measure(step: Measure, resources: Resources) -> None:
+    assert all(Path(file).exists() for file in step.history)
+    heard = int(digest(Path(step.labels) / "labels.jsonl")[:4], 16)
+    change = 0.5 if step.round else None
+    signals = Signals(**HEALTHY, vocabulary=700 + heard % 50, change=change, label_free=1 / (1 + step.round))
+    write(
+        Path(step.out), json.dumps({"round": step.round, "weights": WEIGHTS, "signals": asdict(signals), "alarms": []})
+    )
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+WEIGHTS = {"lm_weight": 2.5, "word_score": -0.5, "blank_penalty": 0.25, "beam": 100}
+HEALTHY: dict[str, Any] = {
+    "utterances": 4,
+    "blank_share": 0.5,
+    "empty_share": 0.0,
+    "kept_share": 1.0,
+    "letters_per_second": 12.0,
+    "greedy_letters_per_second": 12.0,
+    "top_word_share": 0.05,
+    "agreement": 0.8,
+    "confidence": 0.8,
+}
+FAKES = {
+    **ACTIONS,
+    Emit: emit,
+    Extract: extract,
+    Select: select,
+    Tune: tune,
+    Label: label,
+    Vote: vote,
+    Measure: measure,
+}
+
+
+def noting(actions: dict[Any, Any], done: list[str], stop_after: str = "") -> dict[Any, Any]:
+    """Wrap actions: note each step's name, and break off after one."""
+
+    def wrap(action: Callable[..., None]) -> Callable[..., None]:
+        def run(step: Step, resources: Any) -> None:
+            action(step, resources)
+            done.append(step.name)
+            if step.name == stop_after:
+                raise KeyboardInterrupt
+
+        return run
+
+    return {kind: wrap(action) for kind, action in actions.items()}
+
+
+def measuring(**changed: Callable[[int], Any]) -> dict[Any, Any]:
+    """Return actions whose rounds measure as healthy ones do, but for fields that are functions of the round."""
+
+    def changing(step: Measure, resources: Any) -> None:
+        measure(step, resources)
+        told = json.loads(Path(step.out).read_text())
+        signals = replace(Signals(**told["signals"]), **{key: value(step.round) for key, value in changed.items()})
+        Path(step.out).write_text(json.dumps({**told, "signals": asdict(signals)}))
+
+    return {**FAKES, Measure: changing}
+
+
+if __name__ == "__main__":
+    config = OmegaConf.merge(OmegaConf.structured(IterateConfig), OmegaConf.load(sys.argv[1]))
+    iterate(OmegaConf.to_object(config), force="--force" in sys.argv, actions=FAKES)

@@ -1,0 +1,301 @@
+"""Weights without labels: criteria, guards and the search."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from omegaconf import OmegaConf
+
+from xlpl_plugin.cli.describe_tuning import describe_tuning
+from xlpl_plugin.cli.tune import command
+from xlpl_plugin.decoding import DecoderConfig, Hypothesis, Weights
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.tuning.beam_size import BeamTrial, smallest_beam
+from xlpl_plugin.tuning.criteria import CRITERIA, ChannelTable, JudgingLM, Outcome, letters_per_word, measure_outcome
+from xlpl_plugin.tuning.tune import TuneConfig, judge_trial, tune, tuned
+from xlpl_plugin.tuning.weight_search import SearchConfig, Trial, steady_choice
+
+UNITS_ARPA = """\\data\\
+ngram 1=7
+ngram 2=2
+
+\\1-grams:
+-99\t<s>\t0
+-1.2\t</s>
+-4\t<unk>
+-0.5\t|\t0
+-0.6\ta\t0
+-0.6\tb\t0
+-0.7\tc\t0
+
+\\2-grams:
+-0.2\t<s> a
+-0.3\ta b
+
+\\end\\
+"""
+
+
+Heard = Callable[[str], Hypothesis]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"criterion": "wer"}, "edits_and_lm"),
+        ({"judge_level": "syllables"}, "words or units"),
+        ({"judge_level": "units"}, "search.judge is empty"),
+        ({"lm_weight": [3.0, 1.0]}, r"lm_weight=\[3.0, 1.0\]"),
+        ({"trials": 0}, "trials=0"),
+        ({"text": "none.txt"}, "none.txt"),
+        ({"beams": [0, 20]}, r"beams=\[0, 20\]"),
+        ({"beam_tolerance": 2.0}, "beam_tolerance=2.0"),
+    ],
+)
+def test_a_search_that_cannot_be_made_is_refused(config: TuneConfig, fields: dict[str, object], message: str) -> None:
+    config.search = replace(config.search, **fields)  # type: ignore[arg-type]
+    with pytest.raises(XlplError, match=message):
+        tune(config)
+    assert not Path(config.out).exists()
+
+
+def test_without_lm_there_is_nothing_to_tune(config: TuneConfig) -> None:
+    config.decoder.lm = ""
+    with pytest.raises(XlplError, match=r"decoder\.lm is empty"):
+        tune(config)
+
+
+def test_silent_model_is_refused(config: TuneConfig) -> None:
+    file = Path(config.emissions) / "shards/00000.f32"
+    silence = np.log(np.array([0.93] + [0.01] * 7, np.float32)).tobytes()
+    file.write_bytes(silence * (file.stat().st_size // len(silence)))
+    with pytest.raises(XlplError, match="no unit"):
+        tune(config)
+
+
+def test_search_finds_weights_that_read_the_noise(config: TuneConfig) -> None:
+    config.search.blank_penalty = [0.0, 0.0]  # this noise leaves nothing out
+    tuning = tune(config)
+    best = tuning.trials[0]
+    assert tuning.trusted
+    assert tuning.best == steady_choice(tuning.trials)
+    assert len(tuning.trials) == 16
+    # four words a sentence; extreme weights write far too many or too few
+    assert best.outcome.words == pytest.approx(24 * 4, rel=0.15)
+    assert any(trial.refused for trial in tuning.trials)
+    refused = [bool(trial.refused) for trial in tuning.trials]
+    assert refused == sorted(refused)
+    chosen = tuned(config.decoder, config.out)
+    assert Weights(chosen.lm_weight, chosen.word_score, chosen.blank_penalty) == tuning.best
+    with pytest.raises(XlplError, match="already holds results"):
+        tune(config)
+
+
+def test_choice_is_a_mean_of_the_trials_near_the_best() -> None:
+    def trial(weight: float, value: float, refused: str = "") -> Trial:
+        return Trial(Weights(weight, -weight, 1.0), value, GOOD, refused)
+
+    refused = [trial(50, 0.1, "far off")] * 3
+    # equals count alike, what is a tenth worse does not count, nor what was refused
+    assert steady_choice([trial(1, 0.5), trial(3, 0.5), trial(40, 0.55), *refused]) == Weights(2.0, -2.0, 1.0)
+    # worse by 0.75 %: 1/e of the best
+    share = 1 / (1 + math.e)
+    mean = round(1 + 2 * share, 2)
+    assert steady_choice([trial(1, 0.4), trial(3, 0.403)]) == Weights(mean, -mean, 1.0)
+    assert steady_choice([trial(3, 1, "far off"), trial(4, 1, "far off")]) == Weights(3.0, -3.0, 1.0)
+    assert steady_choice([trial(1, 0.0), trial(3, 0.1)]) == Weights(1.0, -1.0, 1.0)
+
+
+def test_later_trials_lie_where_the_best_do(config: TuneConfig) -> None:
+    config.search = replace(config.search, trials=24, local_trials=0, beams=[])
+    before = tune(config)
+    config.search.local_trials = 24
+    after = tune(config, force=True)
+    assert {trial.weights for trial in before.trials} < {trial.weights for trial in after.trials}
+    later = [trial for trial in after.trials if trial not in before.trials]
+    assert np.mean([trial.value for trial in later]) < np.median([trial.value for trial in before.trials])
+    spread = [np.std([trial.weights.lm_weight for trial in trials]) for trials in (before.trials, later)]
+    assert spread[1] < 0.7 * spread[0]
+
+
+def test_without_lexicon_no_word_score_is_searched(config: TuneConfig) -> None:
+    config.decoder.lexicon = ""
+    config.decoder.lm = str(Path(config.data) / "units.arpa")
+    Path(config.decoder.lm).write_text(UNITS_ARPA)
+    tuning = tune(config)
+    assert {trial.weights.word_score for trial in tuning.trials} == {0.0}
+    assert len({trial.weights.lm_weight for trial in tuning.trials}) > 8
+    assert tuning.best.word_score == 0.0
+    # one LM token a unit and one an end: the decoder's own LM judges units
+    outcome = tuning.trials[0].outcome
+    assert outcome.lm_tokens > outcome.letters
+
+
+@pytest.mark.parametrize("beam", [1, 3, 40])
+def test_beams_below_the_decoders_are_tried(config: TuneConfig, beam: int) -> None:
+    config.decoder.beam = beam
+    config.search.beams = [2, 3, 20, 100]
+    tuning = tune(config)
+    tried = [trial.beam for trial in tuning.beams]
+    assert tried == sorted({beam, *(other for other in config.search.beams if other < beam)})
+    largest = tuning.beams[-1]
+    assert (largest.changed_words, largest.changed_texts, largest.worse) == (0, 0, 0)
+    assert all(trial.search_seconds > 0 for trial in tuning.beams)
+    assert tuned(config.decoder, config.out).beam == tuning.beam
+    assert tuning.beam == smallest_beam(tuning.beams, config.search.beam_tolerance)
+
+
+def test_smallest_beam_changes_next_to_nothing() -> None:
+    def trials(*changed: float) -> list[BeamTrial]:
+        return [BeamTrial(10 * 2**i, 1.0, -1.0, 0.0, share, share) for i, share in enumerate(changed)]
+
+    assert smallest_beam(trials(0.2, 0.004, 0.0), tolerance=0.005) == 20
+    assert smallest_beam(trials(0.2, 0.1, 0.0), tolerance=0.005) == 40
+    # 10 agrees by luck: 20 does not
+    assert smallest_beam(trials(0.0, 0.1, 0.0), tolerance=0.005) == 40
+
+
+def test_beam_stays_where_none_is_sought(config: TuneConfig) -> None:
+    config.search.beams = []
+    tuning = tune(config)
+    assert (tuning.beam, tuning.beams) == (None, ())
+    assert tuned(config.decoder, config.out).beam == config.decoder.beam
+    assert "beam" not in describe_tuning(tuning, 3)
+    # nor is there one in what earlier versions wrote
+    choice = json.loads((Path(config.out) / "tune.json").read_text())
+    (Path(config.out) / "tune.json").write_text(json.dumps({"best": choice["best"]}))
+    assert tuned(config.decoder, config.out).beam == config.decoder.beam
+
+
+def test_weights_are_read_only_from_a_tuning(tmp_path: Path) -> None:
+    with pytest.raises(XlplError, match="no such file"):
+        tuned(DecoderConfig(), tmp_path)
+    (tmp_path / "tune.json").write_text('{"best": {"weight": 1}}')
+    with pytest.raises(XlplError, match=r"tune\.json: no weights"):
+        tuned(DecoderConfig(), tmp_path)
+    (tmp_path / "tune.json").write_text("{}")
+    with pytest.raises(XlplError, match="no 'best'"):
+        tuned(DecoderConfig(), tmp_path)
+
+
+def test_same_seed_same_choice_for_any_number_of_workers(config: TuneConfig) -> None:
+    config.search.trials = config.search.local_trials = 3
+    first = tune(config)
+    config.workers = 2
+    second = tune(config, force=True)
+    assert (second.best, second.beam, second.trials) == (first.best, first.beam, first.trials)
+    config.search.seed = 2
+    assert tune(config, force=True).trials != first.trials
+
+
+def test_guards_refused_everything(config: TuneConfig, caplog: pytest.LogCaptureFixture) -> None:
+    config.search.letters_ratio, config.search.trials, config.search.local_trials = [5.0, 6.0], 4, 0
+    tuning = tune(config)
+    assert not tuning.trusted
+    assert "refused every trial" in caplog.text
+    # the criterion still counts, and so does the distance from greedy's length
+    badness = [t.value + abs(math.log(t.outcome.letters_ratio)) for t in tuning.trials if t.outcome.letters]
+    assert badness == sorted(badness)
+    *_, caution, _, choice = describe_tuning(tuning, 1).splitlines()
+    assert caution.startswith("careful")
+    assert choice.startswith(f"decoder.lm_weight={tuning.best.lm_weight} ")  # scripts read the last line
+
+
+GOOD = Outcome(100, 0, 400, 2000, 2100, 500, 2500, 2600.0, 500, 3000.0)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [
+        (GOOD, ""),
+        (replace(GOOD, letters=1000), "letters 0.48"),
+        (replace(GOOD, letters=4000), "letters 1.90"),
+        (replace(GOOD, empty=11), "11 of 100 empty"),
+        (replace(GOOD, words=700), "words 0.57 times"),
+        (replace(GOOD, words=200), "words 2.00 times"),
+    ],
+)
+def test_guards(outcome: Outcome, reason: str) -> None:
+    trial = judge_trial(Weights(2.0, 0.0), outcome, SearchConfig(), word_length=5.0)
+    assert trial.refused.startswith(reason)
+    assert bool(trial.refused) == bool(reason)
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_every_criterion_prefers_likely_text_near_greedy(criterion: str) -> None:
+    value = CRITERIA[criterion]
+    assert value(GOOD) < value(replace(GOOD, lm_nats=4000.0))
+    if criterion == "channel":
+        assert value(GOOD) < value(replace(GOOD, channel_nats=4000.0))
+    else:
+        assert value(GOOD) < value(replace(GOOD, edits=1000))
+
+
+def test_leaving_words_out_does_not_pay_by_default() -> None:
+    # half of the text, each word as likely as before: LM cost a letter is equal, edits are not
+    half = replace(GOOD, words=200, letters=1000, edits=1500, lm_nats=1300.0, lm_tokens=250)
+    assert CRITERIA["edits_and_lm"](GOOD) < CRITERIA["edits_and_lm"](half)
+
+
+def test_outcome_counts(config: TuneConfig, heard: Heard) -> None:
+    greedy = [heard("Ab Ba"), heard("A")]
+    outcome = measure_outcome([heard("Ab Cab"), heard("")], greedy, JudgingLM(config.decoder.lm, "words"))
+    # "Ab Cab": -0.3 -0.3 -0.8; "": -0.8
+    assert outcome.lm_nats == pytest.approx(2.2 * math.log(10), abs=1e-4)
+    assert outcome.lm_tokens == 4
+    assert (outcome.utterances, outcome.empty, outcome.words) == (2, 1, 2)
+    assert (outcome.letters, outcome.greedy_letters, outcome.greedy_units) == (5, 5, 8)
+    # a b | c a b | -> a b | b a |: delete c, insert b ... two edits; and two missing of "a |"
+    assert outcome.edits == 4
+
+
+def channel_nats(texts: list[list[str]], copies: list[list[str]]) -> float:
+    table = ChannelTable()
+    for text, copy in zip(texts, copies, strict=True):
+        table.add(text, copy)
+    return table.nats()
+
+
+def test_regular_mistakes_cost_less_than_random_ones() -> None:
+    rng = np.random.default_rng(0)
+    texts = [rng.choice(list("abcdefgh"), 40).tolist() for _ in range(20)]
+    regular = [[unit if unit != "c" else "h" for unit in text] for text in texts]
+    random = [[unit if rng.random() > 0.125 else str(rng.choice(list("abcdefgh"))) for unit in t] for t in texts]
+    exact = channel_nats(texts, texts)
+    assert channel_nats(texts, regular) == pytest.approx(exact)
+    assert channel_nats(texts, random) > 10 * exact
+
+
+def test_word_length_is_that_of_the_text(tmp_path: Path, words: dict[str, str]) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("Ab Ab Bacab\nunknown Ab\n")
+    spellings = {word: [(*spelling, "|")] for word, spelling in words.items()}
+    assert letters_per_word(text, spellings) == pytest.approx((2 + 2 + 5 + 2) / 4)
+    text.write_text("unknown\n")
+    with pytest.raises(XlplError, match="no word of the text"):
+        letters_per_word(text, spellings)
+
+
+def test_verb_prints_trials_and_choice(config: TuneConfig, tmp_path: Path) -> None:
+    OmegaConf.save(OmegaConf.structured(config), tmp_path / "tune.yaml")
+    arguments = ["--config", str(tmp_path / "tune.yaml"), "--show", "3", "search.criterion=wav2vec_u"]
+    result = CliRunner().invoke(command, arguments, catch_exceptions=False)
+    best = tuned(config.decoder, config.out)
+    lines = result.stdout.splitlines()
+    assert lines[-1] == (
+        f"decoder.lm_weight={best.lm_weight} decoder.word_score={best.word_score} "
+        f"decoder.blank_penalty={best.blank_penalty} decoder.beam={best.beam}"
+    )
+    assert lines[0] == f"picture: {config.out}/tune.png"
+    [heading] = [number for number, line in enumerate(lines) if "wav2vec_u" in line]
+    trials = [line.split() for line in lines[heading + 2 : lines.index("", heading)]]
+    assert len(trials) == 3
+    stored = json.loads((Path(config.out) / "tune.json").read_text())["trials"][0]["weights"]
+    assert [float(cell) for cell in trials[0][:2]] == [stored["lm_weight"], stored["word_score"]]

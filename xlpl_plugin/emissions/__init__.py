@@ -1,0 +1,1 @@
+"""Log-probs of an acoustic model over a split: computed, stored, and read back."""

@@ -1,0 +1,172 @@
+"""An acoustic model's log-probs, computed once and stored, or computed as they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import MISSING
+from tqdm import tqdm
+
+from xlpl_plugin.data.manifest import Manifest, Utterance, manifest_digest, read_manifest
+from xlpl_plugin.emissions.source import Emission, EmissionSource, Window
+from xlpl_plugin.emissions.stored import SUFFIX, Emissions, write_shard
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import sha256
+from xlpl_plugin.shards.store import PROVENANCE_FILE, ShardStore, divide
+
+if TYPE_CHECKING:
+    from xlpl_plugin.emissions.forward import ModelEmissions
+
+__all__ = [
+    "Emission",
+    "EmissionSource",
+    "Emissions",
+    "EmitConfig",
+    "InputConfig",
+    "Window",
+    "emit",
+    "open_source",
+]
+
+
+@dataclass
+class EmitConfig:
+    """What to compute log-probs of, to be stored in a folder."""
+
+    # checkpoint of the acoustic model
+    am: str = MISSING
+    # prepared folder
+    data: str = MISSING
+    # its split
+    split: str = "train"
+    # folder for the log-probs; one that holds unfinished ones of the same options is gone on with
+    out: str = MISSING
+    # seconds of audio in a batch, padding counted
+    max_seconds: float = 120.0
+    # cpu, cuda, cuda:1
+    device: str = "cpu"
+    # recordings longer than this are cut into windows where they are quietest
+    window_seconds: float = 30.0
+    # utterances that are written, and done, together
+    shard_size: int = 500
+
+
+@dataclass
+class InputConfig:
+    """What a verb that needs log-probs reads."""
+
+    # checkpoint of the acoustic model; not needed where `emissions` holds its log-probs
+    am: str = ""
+    # folder of log-probs of this split: read if it is there, else computed once and kept; empty: not kept
+    emissions: str = ""
+    # prepared folder; its transcripts, if it has any, are not read
+    data: str = MISSING
+    # its split
+    split: str = "train"
+    # seconds of audio in a batch of the acoustic model, padding counted
+    max_seconds: float = 120.0
+    # device of the acoustic model: cpu, cuda, cuda:1
+    device: str = "cpu"
+    # decoding processes
+    workers: int = 1
+    # recordings longer than this are cut into windows where they are quietest, when log-probs are computed
+    window_seconds: float = 30.0
+
+    def require_source(self) -> None:
+        """Raise ``XlplError`` where there is nothing that log-probs could come from."""
+        if not self.am and not self.emissions:
+            raise XlplError("neither am nor emissions is given", expected="a checkpoint, or a folder of emissions")
+
+
+def open_source(config: InputConfig) -> EmissionSource:
+    """Open stored emissions, compute and store them where they are wanted, or open the model that computes them.
+
+    Raises:
+        XlplError: neither emissions nor a model, emissions of another model than ``config.am``, or as ``emit``.
+    """
+    config.require_source()
+    if not config.emissions:
+        return _open_model(config, read_manifest(config.data, config.split, labels=False))
+    if config.am and not _is_finished(config.emissions):
+        wanted = EmitConfig(am=config.am, data=config.data, split=config.split, out=config.emissions)
+        wanted.max_seconds, wanted.window_seconds = config.max_seconds, config.window_seconds
+        wanted.device = config.device
+        return emit(wanted)
+    stored = Emissions(config.emissions)
+    if config.am and sha256(config.am) != stored.am_sha256:
+        raise XlplError(
+            f"made by another acoustic model than {config.am}",
+            file=config.emissions,
+            expected=f"emissions of the model with sha256 {stored.am_sha256[:16]}...",
+            remedy="name another folder, or leave am empty",
+        )
+    return stored
+
+
+def emit(config: EmitConfig, *, force: bool = False) -> Emissions:
+    """Compute and store the log-probs of one split; goes on where a run with the same options was interrupted.
+
+    A recording that cannot be read, or that does not fit in the device's memory, has no frames and says why.
+
+    Raises:
+        XlplError: the folder holds emissions of other options, or something else (without ``force``); most of the
+            recordings cannot be read; a broken checkpoint; no space is left.
+    """
+    manifest = read_manifest(config.data, config.split, labels=False)
+    shards = divide(manifest.utterances, config.shard_size)
+    about = {"am": config.am, "data": config.data}
+    settings = _settings(config, manifest)
+    store = ShardStore.open(config.out, settings, len(shards), suffix=SUFFIX, about=about, force=force)
+    missing = store.missing()
+    store.sweep()
+    if missing or "units" not in store.provenance:
+        _compute(config, store, manifest, {number: shards[number] for number in missing})
+    return Emissions(config.out)
+
+
+def _settings(config: EmitConfig, manifest: Manifest) -> dict[str, Any]:
+    """Return all that decides what is stored. Device and size of batches do so in the last digits only."""
+    return {
+        "xlpl": version("xlpl"),
+        "am": sha256(config.am),
+        "window_seconds": config.window_seconds,
+        "split": config.split,
+        "manifest": manifest_digest(manifest),
+        "shard_size": config.shard_size,
+    }
+
+
+def _compute(
+    config: EmitConfig, store: ShardStore, manifest: Manifest, shards: Mapping[int, Sequence[Utterance]]
+) -> None:
+    source = _open_model(config, manifest)
+    if source.am_sha256 != store.settings["am"]:
+        raise XlplError("was replaced while it was in use", file=config.am, remedy="run the same command again")
+    store.note(units=list(source.units))
+    total = sum(map(len, shards.values()))
+    with closing(source.stream_shards(manifest.root, shards.values())) as stream:
+        emissions = iter(tqdm(stream, total=total, desc="emissions", unit="utt", smoothing=0))
+        for number, utterances in shards.items():
+            write_shard(store, number, islice(emissions, len(utterances)), len(utterances))
+
+
+def _open_model(config: EmitConfig | InputConfig, manifest: Manifest) -> ModelEmissions:
+    from xlpl_plugin.emissions.forward import ModelEmissions, refuse_unreadable  # stored emissions need no torch
+
+    refuse_unreadable(manifest)
+    return ModelEmissions(
+        config.am, max_seconds=config.max_seconds, window_seconds=config.window_seconds, device=config.device
+    )
+
+
+def _is_finished(folder: str | Path) -> bool:
+    if not (Path(folder) / PROVENANCE_FILE).exists():
+        return False
+    store = ShardStore.existing(folder, suffix=SUFFIX)
+    return "units" in store.provenance and all(map(store.done, range(store.shards)))

@@ -1,0 +1,1 @@
+"""Where trainings run: here, by torchrun, or as jobs of a queue."""

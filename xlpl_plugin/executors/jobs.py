@@ -1,0 +1,76 @@
+"""Trainings that outlived their starter: does one still work in a folder? End it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.executors.launchers import SLURM, LauncherConfig, job_name
+
+_CONTROLLER = "submitit.local._local"
+
+
+def running_jobs(launcher: LauncherConfig, folder: Path) -> list[str]:
+    """Return the ids of the jobs that train in ``folder`` or wait for their turn.
+
+    Slurm is asked for jobs of the folder's name. Elsewhere a job is a process of this machine whose command names the
+    folder as the one of the checkpoints, however it was started.
+
+    Raises:
+        XlplError: Slurm does not answer; then nobody knows.
+    """
+    if launcher.kind == SLURM:
+        return _ask("squeue", "--noheader", "--format=%A", f"--name={job_name(folder)}").split()
+    return [str(process) for process in _processes(folder)]
+
+
+def end_jobs(launcher: LauncherConfig, folder: Path) -> None:
+    """End the jobs that train in ``folder``.
+
+    Raises:
+        XlplError: Slurm does not answer.
+    """
+    if launcher.kind == SLURM:
+        _ask("scancel", f"--name={job_name(folder)}")
+        return
+    for process, command in _processes(folder).items():
+        with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+            # submitit passes SIGTERM on to tasks that ignore it
+            os.kill(process, signal.SIGINT if _CONTROLLER in command else signal.SIGTERM)
+
+
+def _ask(*command: str) -> str:
+    try:
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        told = getattr(error, "stderr", None) or str(error)
+        raise XlplError(
+            f"Slurm does not answer: {str(told).strip()}",
+            file=command[0],
+            expected="a machine that can submit jobs; a job of a former call may still be training",
+            remedy="try the same command again when Slurm answers",
+        ) from error
+
+
+def _processes(folder: Path) -> dict[int, list[str]]:
+    """Return the trainers of this machine that save in ``folder``, and submitit's processes that look after them."""
+    found = {}
+    path = str(folder.absolute())
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = entry.read_text(errors="replace").split("\0")
+        except OSError:  # it has ended meanwhile
+            continue
+        words = (word.partition("=") for word in command)
+        trains = any(
+            key.lstrip("+") == "checkpoint.save_dir" and value.strip("'") == f"{path}{os.sep}checkpoints"
+            for key, _, value in words
+        )
+        looks_after = _CONTROLLER in command and any(word.startswith(f"{path}{os.sep}") for word in command)
+        if trains or looks_after:
+            found[int(entry.parent.name)] = command
+    return found

@@ -1,0 +1,145 @@
+"""The label generator: a split through acoustic model and decoder to a store of shards, and from there to labels."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from omegaconf import MISSING
+
+from xlpl_plugin.data.manifest import manifest_digest, read_manifest
+from xlpl_plugin.decoding import DecoderConfig
+from xlpl_plugin.decoding.pool import DecoderPool
+from xlpl_plugin.emissions.compute import InputConfig, open_source
+from xlpl_plugin.emissions.stored import SUFFIX, Emissions
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import write_lines
+from xlpl_plugin.labelling.decode_shards import ShardsUnderWay, decode_shards
+from xlpl_plugin.labelling.filters import FilterConfig
+from xlpl_plugin.labelling.write_manifests import LabelSummary, finish, finished, remove_results
+from xlpl_plugin.shards.input_files import InputFiles
+from xlpl_plugin.shards.store import PROVENANCE_FILE, WHOLE, Part, ShardStore, divide
+
+logger = logging.getLogger(__name__)
+
+# words that the decoder has no room for, since likelier ones are spelled alike
+LEFT_OUT_FILE = "left-out-words.txt"
+
+
+@dataclass
+class LabelConfig(InputConfig):
+    """What to label, with what, and where to."""
+
+    # folder for labels.jsonl, {split}.tsv/.wrd/.ltr, dict.ltr.txt and provenance.json; one that holds the unfinished
+    # labels of the same options is gone on with
+    out: str = MISSING
+    # lexicon, LM, weights and beam; without a lexicon the labels are greedy
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    # which labels a student learns from
+    filter: FilterConfig = field(default_factory=FilterConfig)
+    # utterances that are written, and done, together
+    shard_size: int = 500
+
+
+@dataclass(frozen=True)
+class PartSummary:
+    """What ``label_part`` did: shards and utterances of the part, those of the shards that were there, and failures."""
+
+    shards: int
+    utterances: int
+    found: int
+
+
+def label(config: LabelConfig, *, force: bool = False) -> LabelSummary:
+    """Label one split. Every id of its manifest gets a record, with the reason where it is not kept.
+
+    Goes on where a run with the same options was interrupted. Where all is done, the filters are applied anew if they
+    are others than before, else the summary is returned as it stands. With ``force`` nothing is reused.
+
+    Raises:
+        XlplError: the folder holds labels of other options, or something else (without ``force``); broken input;
+            options that do not fit together; a disk that is full; a lexicon, LM or model that changes meanwhile.
+    """
+    job = _Job(config, force=force)
+    done = finished(job.store, config.split, config.filter)
+    if done:
+        logger.info("%s: all labels are there, with these filters", config.out)
+        return done
+    job.decode(WHOLE)
+    return finish(job.store, job.manifest, config.split, config.filter, {"config": asdict(config)})
+
+
+def label_part(config: LabelConfig, part: Part) -> PartSummary:
+    """Make the shards of one part; ``merge`` finishes when all parts are there. Goes on as ``label`` does.
+
+    Raises:
+        XlplError: as ``label``; also where stored emissions are asked for that are not finished.
+    """
+    if config.emissions:
+        Emissions(config.emissions)  # refuses unfinished ones: each part would compute those of all parts
+    job = _Job(config)
+    numbers = part.numbers(job.store.shards)
+    found = job.decode(part)
+    return PartSummary(len(numbers), sum(len(job.shards[number]) for number in numbers), found)
+
+
+class _Job:
+    """A run over one store."""
+
+    def __init__(self, config: LabelConfig, *, force: bool = False) -> None:
+        config.filter.check()
+        config.decoder.check()
+        self.config = config
+        self.manifest = read_manifest(config.data, config.split, labels=False)
+        self.shards = divide(self.manifest.utterances, config.shard_size)
+        files = {"am": config.am, "decoder.lexicon": config.decoder.lexicon, "decoder.lm": config.decoder.lm}
+        self.files = InputFiles({name: path for name, path in files.items() if path})
+        self.store = ShardStore.open(
+            config.out, self._settings(), len(self.shards), about={"config": asdict(config)}, force=force
+        )
+        if force:
+            remove_results(self.store.folder, config.split)
+
+    def _settings(self) -> dict[str, Any]:
+        """Return all that decides what is in the shards. Filters, workers, device and where files lie do not."""
+        config, hashes = self.config, self.files.sha256
+        hashed = {key: hashes.get(f"decoder.{key}", "") for key in ("lexicon", "lm")}
+        return {
+            "xlpl": version("xlpl"),
+            **_of_log_probs(config, hashes.get("am")),
+            "split": config.split,
+            "manifest": manifest_digest(self.manifest),
+            "shard_size": config.shard_size,
+            "decoder": {**asdict(config.decoder), **hashed},
+        }
+
+    def decode(self, part: Part) -> int:
+        """Make the shards of ``part`` that are missing; return how many were there."""
+        missing = self.store.missing(part)
+        self.store.sweep(part)
+        if missing or "units" not in self.store.provenance:
+            source = open_source(self.config)
+            if source.am_sha256 != self.store.settings["am"]:
+                raise XlplError("was replaced while it was read", file=self.config.am, remedy="run the command again")
+            with DecoderPool(self.config.decoder, source.units, self.config.workers) as pool:
+                self.store.note(units=list(source.units), words_left_out=len(pool.dropped))
+                (self.store.folder / LEFT_OUT_FILE).unlink(missing_ok=True)  # of an earlier run, with --force
+                if pool.dropped:
+                    write_lines(self.store.folder / LEFT_OUT_FILE, pool.dropped)
+                under_way = ShardsUnderWay(self.store, part, self.files.check)
+                wanted = {number: self.shards[number] for number in missing}
+                decode_shards(wanted, self.manifest.root, source, pool, under_way)
+        return len(part.numbers(self.store.shards)) - len(missing)
+
+
+def _of_log_probs(config: LabelConfig, am_sha256: str | None) -> dict[str, Any]:
+    """Return what decides the log-probs; stored ones were made with a window_seconds of their own."""
+    config.require_source()
+    stored = Path(config.emissions) / PROVENANCE_FILE
+    if config.emissions and (stored.exists() or not am_sha256):
+        made = ShardStore.existing(config.emissions, suffix=SUFFIX).settings
+        return {"am": am_sha256 or made["am"], "window_seconds": made["window_seconds"]}
+    return {"am": am_sha256, "window_seconds": config.window_seconds}

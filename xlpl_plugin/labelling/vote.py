@@ -1,0 +1,167 @@
+"""One labelling out of several acoustic models': for each utterance the label that is nearest to all of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from itertools import islice
+from typing import Any
+
+from omegaconf import MISSING
+
+from xlpl_plugin.data.manifest import Manifest, manifest_digest, read_manifest
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.labelling.filters import FilterConfig
+from xlpl_plugin.labelling.records import LabelRecord, agreement, record_line
+from xlpl_plugin.labelling.write_manifests import LabelSummary, StoredRecords, finish, finished, remove_results
+from xlpl_plugin.shards.store import ShardStore, Sink, divide
+
+
+@dataclass
+class VoteConfig:
+    """Whose labels are compared, and where to the chosen ones go."""
+
+    # folders that xlpl label wrote, one for each acoustic model, of the same split
+    voters: list[str] = field(default_factory=list)
+    # prepared folder that they label; its transcripts, if it has any, are not read
+    data: str = MISSING
+    # its split
+    split: str = "train"
+    # folder for the same files as those of xlpl label; one that holds an unfinished vote is gone on with
+    out: str = MISSING
+    # which labels a student learns from
+    filter: FilterConfig = field(default_factory=FilterConfig)
+    # utterances that are written, and done, together
+    shard_size: int = 500
+
+
+def vote(config: VoteConfig, *, force: bool = False) -> LabelSummary:
+    """Choose a label for every utterance; the files and what is returned are those of ``label``.
+
+    A chosen label is the unchanged record of one voter, so its times and scores are of one acoustic model.
+    provenance.json says under ``voters`` who was chosen how often.
+
+    Raises:
+        XlplError: fewer than two voters; labels that are unfinished, of other utterances or in other units; the folder
+            holds something else (without ``force``); a value of the filter that is out of range.
+    """
+    config.filter.check()
+    manifest = read_manifest(config.data, config.split, labels=False)
+    voters = _open_voters(config, manifest)
+    shards = divide(manifest.utterances, config.shard_size)
+    store = ShardStore.open(
+        config.out, _settings(config, manifest, voters), len(shards), about={"config": asdict(config)}, force=force
+    )
+    if force:
+        remove_results(store.folder, config.split)
+    if done := finished(store, config.split, config.filter):
+        return done
+    trust = [_mean_confidence(voter, manifest) for voter in voters]
+    missing = set(store.missing())
+    if missing or "units" not in store.provenance:
+        store.sweep()
+        store.note(units=voters[0].provenance["units"])
+        ballots = _ballots(voters, manifest)
+        for number, shard in enumerate(shards):
+            block = list(islice(ballots, len(shard)))
+            if number in missing:
+                _write(store, number, block, trust)
+    about = {"config": asdict(config), "voters": _turnout(store, config.voters, trust)}
+    return finish(store, manifest, config.split, config.filter, about)
+
+
+def elect(records: Sequence[LabelRecord], trust: Sequence[float]) -> int:
+    """Return which of several labels of one utterance is nearest to all of them, those that are surer counting more.
+
+    Minimum Bayes risk over acoustic models: the label with the highest sum of similarities (1 - edits of units / the
+    longer length) to all labels with words, its own included. Each counts as much as its confidence times ``trust``,
+    the mean confidence of its voter, so that hopeless models do not outvote a good one. Of two labels the one that
+    counts more is chosen. A label without words is chosen only where there is no other.
+    """
+    candidates = [number for number, record in enumerate(records) if record.words]
+    if not candidates:
+        return next((number for number, record in enumerate(records) if not record.error), 0)
+    units = {number: records[number].units.split() for number in candidates}
+    counts = {number: records[number].confidence * trust[number] for number in candidates}
+
+    def support(number: int) -> float:
+        return sum(counts[other] * agreement(units[number], units[other]) for other in candidates)
+
+    return max(candidates, key=lambda number: (support(number), counts[number]))
+
+
+def _open_voters(config: VoteConfig, manifest: Manifest) -> list[ShardStore]:
+    if len(config.voters) < 2 or len(set(config.voters)) < len(config.voters):
+        raise XlplError(f"voters={config.voters}", expected="the folders of two labellings or more, each named once")
+    stores = [ShardStore.existing(folder) for folder in config.voters]
+    digest, first = manifest_digest(manifest), stores[0].provenance
+    for store in stores:
+        if (store.settings.get("split"), store.settings.get("manifest")) != (config.split, digest):
+            raise XlplError(
+                "labels of other utterances",
+                file=store.folder,
+                expected=f"labels of the split {config.split!r} of {config.data}",
+                remedy="label that split with each acoustic model: xlpl label",
+            )
+        if store.missing() or "units" not in store.provenance:
+            raise XlplError(
+                "labels that are not finished", file=store.folder, remedy="give the command that makes them once more"
+            )
+        if store.provenance["units"] != first["units"]:
+            raise XlplError(
+                "labels in other units",
+                file=store.folder,
+                expected=f"the units of {stores[0].folder}, in the same order",
+                remedy="train the acoustic models on folders with the same dict.ltr.txt (xlpl prepare)",
+            )
+    return stores
+
+
+def _settings(config: VoteConfig, manifest: Manifest, voters: Sequence[ShardStore]) -> dict[str, Any]:
+    """Return all that decides who is chosen; where the voters' labels lie does not."""
+    return {
+        "xlpl": version("xlpl"),
+        "split": config.split,
+        "manifest": manifest_digest(manifest),
+        "shard_size": config.shard_size,
+        "voters": {str(number): _identity(store) for number, store in enumerate(voters, start=1)},
+    }
+
+
+def _identity(voter: ShardStore) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    for number in range(voter.shards):
+        digest.update(voter.marker(number)["sha256"].encode())
+    return {"settings": voter.settings, "labels": digest.hexdigest()}
+
+
+def _ballots(voters: Sequence[ShardStore], manifest: Manifest) -> Iterator[tuple[LabelRecord, ...]]:
+    """Yield each utterance's records, in the order of shards, which is the same whatever the shards' size."""
+    return zip(*(iter(StoredRecords(voter, manifest)) for voter in voters), strict=True)
+
+
+def _mean_confidence(voter: ShardStore, manifest: Manifest) -> float:
+    """Return the mean over all utterances; those without words have none."""
+    total = sum(record.confidence for record in StoredRecords(voter, manifest))
+    return round(total / max(1, len(manifest.utterances)), 6)
+
+
+def _turnout(store: ShardStore, voters: Sequence[str], trust: Sequence[float]) -> dict[str, dict[str, float]]:
+    """Return for each voter how often it was chosen, and what its labels counted."""
+    won: Counter[int] = Counter()
+    for number in range(store.shards):
+        won.update({int(voter): count for voter, count in store.marker(number)["won"].items()})
+    return {path: {"won": won[voter], "trust": trust[voter]} for voter, path in enumerate(voters)}
+
+
+def _write(store: ShardStore, number: int, block: Sequence[Sequence[LabelRecord]], trust: Sequence[float]) -> None:
+    won = [elect(records, trust) for records in block]
+
+    def payload(sink: Sink) -> None:
+        for voter, records in zip(won, block, strict=True):
+            sink.write(f"{record_line(records[voter])}\n".encode())
+
+    store.write(number, len(block), payload, {"won": dict(sorted(Counter(won).items()))})

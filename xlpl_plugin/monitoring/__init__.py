@@ -1,0 +1,1 @@
+"""What each round is told by without references: signals, alarms, the best round."""

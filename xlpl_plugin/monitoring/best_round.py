@@ -1,0 +1,143 @@
+"""When a run should end, which round is its best, and whether a source acoustic model is worth a run at all.
+
+On the audio that students learn from, the label-free score falls with every round, whether they learn the language or
+their labels by heart. So rounds are compared on the valid split, which no student has trained on. That is small, and
+two trainings that differ in their seed alone are 3 % apart there: the best round is the earliest within that of the
+lowest score (RESULTS.md says how far that can be believed). A student that learns short, likely labels gets a better
+score than an honest one, so a round that raised the alarm of a collapse is never the best. Distances of units and
+perplexities are shown and decide nothing: they did not follow the errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.monitoring.alarms import collapsed
+from xlpl_plugin.monitoring.signals import Signals
+from xlpl_plugin.tuning.evidence import hears
+
+ZERO_SHOT = ("stop", "warn", "off")
+
+_LOOK = "Look at some labels of round 0 before you spend hours on students, and compare sources with xlpl rank."
+_OTHER_SOURCE = (
+    "Students would learn noise. Train the source AM longer or on more languages, take sources that sound like the "
+    "target (xlpl rank compares them), check that lexicon and LM are the target's and in the units of the AM, and "
+    "listen to some recordings."
+)
+
+
+@dataclass
+class StopConfig:
+    """When rounds end before the last one that was planned."""
+
+    # false: all rounds are run
+    enabled: bool = True
+    # the run ends when the labels changed by less than this word error rate since the round before: their true word
+    # error rate cannot have changed by more
+    change: float = 0.03
+    # ... or after this many rounds in a row that were not better than the best one
+    patience: int = 2
+    # a round is better where its label-free score on held-out audio is lower by more than this share
+    tolerance: float = 0.03
+    # ... but not before this round
+    min_rounds: int = 2
+    # where round 0 says that the source AM hears nothing of the target: stop, warn, or off (not asked)
+    zero_shot: str = "warn"
+
+    def check(self) -> None:
+        """Raise ``XlplError`` for values out of range."""
+        for name in ("change", "tolerance"):
+            if not 0 <= getattr(self, name) < 1:
+                raise XlplError(f"stop.{name}={getattr(self, name)}", expected="at least 0 and below 1")
+        for name, least in (("patience", 1), ("min_rounds", 0)):
+            if getattr(self, name) < least:
+                raise XlplError(f"stop.{name}={getattr(self, name)}", expected=f"a whole number of at least {least}")
+        if self.zero_shot not in ZERO_SHOT:
+            raise XlplError(f"stop.zero_shot={self.zero_shot!r}", expected=f"one of {', '.join(ZERO_SHOT)}")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the rounds so far say: ``best`` is a round's number; ``reason`` is '' where nothing speaks for an end."""
+
+    stop: bool
+    best: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the source AM is any good for the target; ``go`` is None where that is doubtful or unknown."""
+
+    go: bool | None
+    reason: str
+    advice: str
+
+
+def decide(history: Sequence[Signals], config: StopConfig) -> Decision:
+    """Judge the rounds of ``history``, round 0 first.
+
+    The best round is the earliest among those without an alarm of a collapse whose label-free score on held-out audio
+    is within ``tolerance`` of the lowest; the lowest on the labelled audio, where that alone was measured; the last
+    one, where there is no LM to score with.
+    """
+    best = best_round(history, config.tolerance)
+    reason = _reason(history, best, config) if config.enabled else ""
+    return Decision(bool(reason), best, reason)
+
+
+def best_round(history: Sequence[Signals], tolerance: float) -> int:
+    """Return the round whose labels, and so whose model, are the best as far as can be told without references."""
+    rounds = range(len(history))
+    sound = [number for number in rounds if not collapsed(history[: number + 1])] or list(rounds)
+    held_out = {number: score for number in sound if (score := history[number].held_out) is not None}
+    if held_out and len(held_out) == len(sound):
+        enough = (1 + tolerance) * min(held_out.values())
+        return min(number for number, score in held_out.items() if score <= enough)
+    scored = [(score, number) for number in sound if (score := history[number].label_free) is not None]
+    return min(scored)[1] if scored else sound[-1]
+
+
+def is_gain(history: Sequence[Signals], tolerance: float) -> bool:
+    """Whether the last labelling of ``history`` beats the one before by more than the tolerance, without a collapse.
+
+    Without a score on held-out audio that is unknown, and so not taken for a gain.
+    """
+    before, now = history[-2].held_out, history[-1].held_out
+    if before is None or now is None or collapsed(history):
+        return False
+    return before > (1 + tolerance) * now
+
+
+def _reason(history: Sequence[Signals], best: int, config: StopConfig) -> str:
+    now = len(history) - 1
+    if now == 0:
+        verdict = go_no_go(history[0], config) if config.zero_shot == "stop" else None
+        return verdict.reason if verdict and verdict.go is False else ""
+    if now < config.min_rounds:
+        return ""
+    change = history[now].change
+    if change is not None and change < config.change:
+        return f"the labels changed by {change:.1%} since round {now - 1}, less than stop.change={config.change:.1%}"
+    if now - best >= config.patience:
+        return f"no round after round {best} was better (stop.patience={config.patience})"
+    return ""
+
+
+def go_no_go(first: Signals, config: StopConfig) -> Verdict:
+    """Judge the source AM by its labelling, round 0: does it hear anything of the target?"""
+    if config.zero_shot == "off":
+        return Verdict(None, "stop.zero_shot=off", "")
+    if first.evidence is None:
+        return Verdict(None, "it is not known whether the source AM hears the target: round 0 was not tuned", _LOOK)
+    figures = f"its audio decodes better than the same sounds spliced at random, by {first.evidence:.3f} nats a unit"
+    if first.evidence_error is not None:
+        figures += f" (standard error {first.evidence_error:.3f})"
+    heard = hears(first.evidence, first.evidence_error)
+    if heard:
+        return Verdict(True, f"the source AM hears the target: {figures}", "")
+    if heard is None:
+        return Verdict(None, f"it is doubtful whether the source AM hears the target: {figures}", _LOOK)
+    return Verdict(False, f"the source AM hears nothing of the target: {figures}", _OTHER_SOURCE)

@@ -1,0 +1,231 @@
+"""Signals of a labelling, measured in one pass over its labels."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from rapidfuzz.distance import Levenshtein
+
+from xlpl_plugin.data.units import BLANK_INDEX, WORD_BOUNDARY, words_of_units
+from xlpl_plugin.decoding import Hypothesis, LogProbs
+from xlpl_plugin.decoding.options import DecoderConfig
+from xlpl_plugin.emissions.compute import Emissions
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import must_exist
+from xlpl_plugin.labelling.other_labels import OtherLabels, spelled_words
+from xlpl_plugin.labelling.records import LABELS_FILE, LabelRecord, iter_labels
+from xlpl_plugin.monitoring.signals import Signals, SignalsConfig
+from xlpl_plugin.monitoring.unit_histograms import Histogram, distance, text_histogram, units_histogram
+from xlpl_plugin.text.lexicon import read_lexicon
+from xlpl_plugin.tuning.criteria import CRITERIA, JudgingLM, OutcomeTally
+from xlpl_plugin.tuning.weight_search import SearchConfig, judging_lm
+
+# seconds; recordings without samples have no rate
+_INSTANT = 1e-3
+
+
+def measure_labels(
+    labels: str | Path,
+    *,
+    emissions: str | Path,
+    decoder: DecoderConfig,
+    search: SearchConfig,
+    config: SignalsConfig,
+    previous: str | Path | None = None,
+    sources: Sequence[str | Path] = (),
+) -> Signals:
+    """Measure the labels of one split. Memory does not grow with their number but for 16 bytes a label.
+
+    What a training's log and a tuning say besides is None in the result.
+
+    Args:
+        labels: folder of labels (labels.jsonl).
+        emissions: folder of the log-probs that they were decoded from.
+        decoder: lexicon and LM that they were decoded with.
+        search: criterion and judging LM of the label-free score.
+        config: what else they are measured with.
+        previous: folder of the labels of the round before.
+        sources: prepared folders of the source languages, whose train.ltr is compared with the greedy output.
+
+    Raises:
+        XlplError: a file is missing or broken, or there is no label.
+    """
+    config.check()
+    text = _Text(decoder, config.text or search.text)
+    counts, opinion = _Counts(text.spelled), _Opinion(config, decoder, search)
+    change = _Change(OtherLabels(previous)) if previous else None
+    for record in _records(labels):
+        counts.add(record)
+        opinion.add(record)
+        if change:
+            change.add(record)
+    stored = Emissions(emissions)
+    return Signals(
+        utterances=counts.utterances,
+        blank_share=blank_share(stored[key] for key in stored.ids),
+        empty_share=counts.empty / counts.utterances,
+        kept_share=counts.kept / counts.utterances,
+        letters_per_second=counts.letters / max(_INSTANT, counts.seconds),
+        greedy_letters_per_second=counts.greedy_letters / max(_INSTANT, counts.seconds),
+        vocabulary=len(counts.words),
+        top_word_share=max(counts.words.values(), default=0) / max(1, counts.words.total()),
+        agreement=counts.agreement / counts.utterances,
+        confidence=counts.confidence / counts.utterances,
+        change=change.rate() if change else None,
+        label_free=opinion.score(),
+        lm_perplexity=opinion.perplexity(),
+        perplexity_lm=opinion.key,
+        length_ratio=counts.letters / max(1, counts.greedy_letters),
+        histogram_distance=text.distance(counts.units),
+        greedy_histogram_distance=text.distance(counts.greedy_units),
+        source_distance=_nearest(counts.greedy_units, sources),
+        nonword_share=counts.nonword_share,
+    )
+
+
+def label_free_score(labels: str | Path, decoder: DecoderConfig, search: SearchConfig) -> float | None:
+    """Return ``Signals.label_free`` of a split alone; arguments and errors as of ``measure_labels``."""
+    opinion = _Opinion(SignalsConfig(), decoder, search)
+    for record in _records(labels):
+        opinion.add(record)
+    return opinion.score()
+
+
+def _records(labels: str | Path) -> Iterator[LabelRecord]:
+    file = must_exist(Path(labels) / LABELS_FILE, "labels written by xlpl label")
+    record = None
+    for record in iter_labels(file):
+        yield record
+    if record is None:
+        raise XlplError("holds no labels", file=file, expected="a label for each utterance of the split")
+
+
+class _Counts:
+    """What records say by themselves, summed up."""
+
+    def __init__(self, spelled: Container[str] | None) -> None:
+        """Take the lexicon's words as they are spelled, if there is one."""
+        self.utterances = self.empty = self.kept = 0
+        self.seconds = self.agreement = self.confidence = 0.0
+        self.words: Counter[str] = Counter()
+        self.units: Counter[str] = Counter()
+        self.greedy_units: Counter[str] = Counter()
+        self._spelled = spelled
+        # not the words themselves: hardly two words of a bad model are the same
+        self._greedy_words = self._nonwords = 0
+
+    def add(self, record: LabelRecord) -> None:
+        self.utterances += 1
+        self.empty += not record.words
+        self.kept += record.kept
+        self.seconds += record.seconds
+        self.agreement += record.agreement
+        self.confidence += record.confidence
+        self.words.update(record.words)
+        self.units.update(record.units.split())
+        greedy = record.greedy.split()
+        self.greedy_units.update(greedy)
+        if self._spelled is not None:
+            words = words_of_units(greedy)
+            self._greedy_words += len(words)
+            self._nonwords += sum(word not in self._spelled for word in words)
+
+    @property
+    def letters(self) -> int:
+        return self.units.total() - self.units[WORD_BOUNDARY]
+
+    @property
+    def greedy_letters(self) -> int:
+        return self.greedy_units.total() - self.greedy_units[WORD_BOUNDARY]
+
+    @property
+    def nonword_share(self) -> float | None:
+        """None without a lexicon; 0 where the greedy output has no word."""
+        return None if self._spelled is None else self._nonwords / max(1, self._greedy_words)
+
+
+class _Opinion:
+    """What language models think of the labels: tuning's criterion, and a perplexity."""
+
+    def __init__(self, config: SignalsConfig, decoder: DecoderConfig, search: SearchConfig) -> None:
+        judge, level = judging_lm(search, decoder)
+        self._criterion = CRITERIA[search.criterion]
+        self._tally = OutcomeTally(JudgingLM(judge, level)) if judge else None
+        self.key = "tuning.search.judge" if search.judge else "decoder.lm" if judge else ""
+        self._lm: JudgingLM | None = None
+        self._nats, self._tokens = 0.0, 0
+        if config.lm:
+            self.key = "signals.lm"
+            self._lm = JudgingLM(config.lm, "units" if config.lm_level == "units" else "words")
+
+    def add(self, record: LabelRecord) -> None:
+        hypothesis = _hypothesis(record.words, record.units)
+        if self._tally:
+            self._tally.add(hypothesis, _hypothesis((), record.greedy))
+        if self._lm:
+            nats, tokens = self._lm.nats(hypothesis)
+            self._nats += nats
+            self._tokens += tokens
+
+    def score(self) -> float | None:
+        return self._criterion(self._tally.outcome()) if self._tally else None
+
+    def perplexity(self) -> float | None:
+        """Return that under the second LM; where there is none, under the one that judges."""
+        if self._lm:
+            return math.exp(self._nats / self._tokens)
+        return math.exp(self._tally.outcome().log_perplexity) if self._tally else None
+
+
+def _hypothesis(words: tuple[str, ...], units: str) -> Hypothesis:
+    return Hypothesis(words, tuple(units.split()), am_score=0.0, lm_score=0.0, score=0.0, frames=())
+
+
+class _Change:
+    """Word error rate of labels with those of the round before as the reference, over the ids that both have."""
+
+    def __init__(self, previous: OtherLabels) -> None:
+        self._previous = previous
+        self._common = self._edits = self._words = 0
+
+    def add(self, record: LabelRecord) -> None:
+        before = self._previous.find(record.id)
+        if before is not None:
+            self._common += 1
+            self._edits += Levenshtein.distance(before.words, record.words)
+            self._words += len(before.words)
+
+    def rate(self) -> float | None:
+        """Return None where no id is common; where that round had no word at all 1, or 0 if there is still none."""
+        if not self._common:
+            return None
+        return self._edits / self._words if self._words else float(self._edits > 0)
+
+
+class _Text:
+    """The target's lexicon and text, as what was heard is compared with them; without a lexicon with nothing."""
+
+    def __init__(self, decoder: DecoderConfig, text: str) -> None:
+        lexicon = read_lexicon(decoder.lexicon) if decoder.lexicon else None
+        self.spelled = spelled_words(lexicon) if lexicon else None
+        self._histogram = text_histogram(text, lexicon) if lexicon and text else None
+
+    def distance(self, units: Histogram) -> float | None:
+        return None if self._histogram is None else distance(units, self._histogram)
+
+
+def _nearest(units: Histogram, sources: Sequence[str | Path]) -> float | None:
+    """Return the distance to the source whose transcripts' units are nearest; None without sources."""
+    return min((distance(units, units_histogram(Path(source) / "train.ltr")) for source in sources), default=None)
+
+
+def blank_share(emissions: Iterable[LogProbs]) -> float:
+    """Return the share of frames, of all (T, C) log-probs together, whose most probable unit is the blank."""
+    blank = frames = 0
+    for log_probs in emissions:
+        blank += int((log_probs.argmax(axis=1) == BLANK_INDEX).sum())
+        frames += len(log_probs)
+    return blank / max(1, frames)

@@ -1,0 +1,1 @@
+"""One run of rounds: its configuration, folder, steps, driver and result."""

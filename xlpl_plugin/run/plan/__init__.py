@@ -1,0 +1,1 @@
+"""The steps of a run and how they follow from its configuration."""

@@ -1,0 +1,42 @@
+"""Files from outside a run that its steps depend on: what they hold decides what a step gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from xlpl_plugin.decoding.options import DecoderConfig
+from xlpl_plugin.run.config import TrainingConfig
+from xlpl_plugin.tuning.weight_search import SearchConfig
+
+
+def labelled_files(folder: str, *splits: str) -> tuple[str, ...]:
+    """Return manifests and labels of a prepared folder."""
+    return tuple(str(Path(folder) / f"{split}.{suffix}") for split in splits for suffix in ("tsv", "ltr"))
+
+
+def training_files(training: TrainingConfig) -> tuple[str, ...]:
+    """Return the YAML file of a training and the labelled data that it mixes in."""
+    mixed = (file for folder in training.mix for file in labelled_files(folder, "train"))
+    return (str(Path(training.config_dir) / f"{training.config_name}.yaml"), *mixed)
+
+
+def composed_files(config_dir: str, config_name: str) -> tuple[Path, ...]:
+    """Return a YAML file and those that its ``defaults`` name, in their order: of a key, the last one's value holds."""
+    folder = Path(config_dir)
+    file = folder / f"{config_name}.yaml"
+    entries = OmegaConf.select(OmegaConf.load(file), "defaults") or []
+    found = []
+    for entry in entries:
+        names = [entry] if isinstance(entry, str) else [f"{group}/{choice}" for group, choice in entry.items()]
+        found += [file if name == "_self_" else folder / f"{name}.yaml" for name in names]
+    return tuple(path for path in (*found, *(() if file in found else (file,))) if path.exists())
+
+
+def decoder_files(decoder: DecoderConfig) -> tuple[str, ...]:
+    return tuple(path for path in (decoder.lexicon, decoder.lm) if path)
+
+
+def judge_files(search: SearchConfig) -> tuple[str, ...]:
+    return tuple(path for path in (search.judge, search.text) if path)

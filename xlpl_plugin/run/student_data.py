@@ -1,0 +1,50 @@
+"""What a round works on: a share of the target's recordings, and labels put together as one prepared folder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import ceil
+from pathlib import Path
+from random import Random
+
+from xlpl_plugin.data.manifest import read_manifest, write_manifest
+from xlpl_plugin.data.units import SPECIAL_SYMBOLS, read_units, write_units
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.run.plan.steps import Gather, Sample
+
+
+def gather_labels(step: Gather) -> None:
+    """Write train.* and valid.* of the kept labels, and the dictionary, to ``step.out``.
+
+    Raises:
+        XlplError: no label of one of the splits was kept.
+    """
+    for split, folder, name in (("train", step.train, step.train_split), ("valid", step.valid, step.valid_split)):
+        labels = read_manifest(folder, name)
+        if not labels.utterances:
+            raise XlplError(
+                "no label was kept: there is nothing to learn from",
+                file=Path(folder) / f"{name}.tsv",
+                expected="at least one utterance with a label",
+                remedy="labels.jsonl beside it gives the reason for each utterance; loosen filter.*, or, where labels "
+                "are empty, lower decoder.lm_weight, raise decoder.word_score or find a better source AM",
+            )
+        write_manifest(step.out, split, labels)
+    units = read_units(Path(step.train) / "dict.ltr.txt")
+    write_units(step.out, units[len(SPECIAL_SYMBOLS) :])
+
+
+def draw_sample(step: Sample) -> None:
+    """Write the manifest of a share of the recordings to ``step.out``, others in each round.
+
+    Raises:
+        XlplError: the split has no recording.
+    """
+    manifest = read_manifest(step.data, step.split, labels=False)
+    count = ceil(step.share * len(manifest.utterances))
+    if not count:
+        raise XlplError(
+            "no recordings to label", file=Path(step.data) / f"{step.split}.tsv", expected="at least one recording"
+        )
+    rows = sorted(Random(step.round).sample(range(len(manifest.utterances)), count))
+    write_manifest(step.out, step.split, replace(manifest, utterances=tuple(manifest.utterances[row] for row in rows)))

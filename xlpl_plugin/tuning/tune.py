@@ -1,0 +1,192 @@
+"""LM weight, word score, blank penalty and beam chosen without a label, on a sample of emissions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from omegaconf import MISSING
+
+from xlpl_plugin.data.manifest import read_manifest
+from xlpl_plugin.decoding import DecoderConfig, Hypothesis, Weights
+from xlpl_plugin.decoding.pool import DecoderPool
+from xlpl_plugin.emissions.compute import InputConfig, open_source
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import must_exist, new_output, read_json, write_json
+from xlpl_plugin.text.lexicon import read_lexicon
+from xlpl_plugin.tuning.beam_size import BeamTrial, smallest_beam, try_beams
+from xlpl_plugin.tuning.criteria import CRITERIA, JudgingLM, Outcome, letters_per_word, measure_outcome
+from xlpl_plugin.tuning.evidence import Evidence, gather_evidence, parse_evidence
+from xlpl_plugin.tuning.heatmap import draw_trials
+from xlpl_plugin.tuning.sample import Sample
+from xlpl_plugin.tuning.weight_search import SearchConfig, Trial, judging_lm, search_weights, steady_choice
+
+logger = logging.getLogger(__name__)
+
+TUNE_FILE = "tune.json"
+PICTURE_FILE = "tune.png"
+
+
+@dataclass
+class TuneConfig(InputConfig):
+    """What to tune for, and where to write ``tune.json``."""
+
+    # folder for tune.json and its picture
+    out: str = MISSING
+    # lexicon and LM; the weights are what is sought, beam is the largest one that may be chosen
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    # ranges, trials, criterion and guards
+    search: SearchConfig = field(default_factory=SearchConfig)
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """The choice and all trials, the best first; ``trusted`` is false where the guards refused every trial.
+
+    Attributes:
+        best: the weights chosen: a mean of the trials near the best one (``steady_choice``).
+        beam: the beam chosen; None where none was sought.
+        units_per_second: what the acoustic model expects without a penalty, to be asked of later models.
+        evidence: how much better the sample decodes than what is spliced from it, with the weights chosen.
+    """
+
+    best: Weights
+    beam: int | None
+    units_per_second: float
+    criterion: str
+    trusted: bool
+    trials: tuple[Trial, ...]
+    beams: tuple[BeamTrial, ...]
+    evidence: Evidence
+
+
+class Ground:
+    """What a search stands on: the sample, the decoder of the trials, and how a trial is judged without a label."""
+
+    def __init__(self, config: TuneConfig) -> None:
+        """Check the config and read what it names, except for the decoder's own files.
+
+        Raises:
+            XlplError: no LM to weigh, a search that cannot be made, or broken input.
+        """
+        config.search.check()
+        if not config.decoder.lm:
+            raise XlplError("decoder.lm is empty", expected="a KenLM model whose weight is sought")
+        letters_only = not config.decoder.lexicon
+        # without a lexicon there are no words to reward
+        self.search = replace(config.search, word_score=[0.0, 0.0]) if letters_only else config.search
+        search = self.search
+        self.lm = JudgingLM(*judging_lm(search, config.decoder))
+        source = open_source(config)
+        self.am_sha256 = source.am_sha256
+        self._word_length: float | None = None
+        if search.text and not letters_only:
+            spellings = read_lexicon(config.decoder.lexicon, source.units).spellings
+            self._word_length = letters_per_word(search.text, spellings)
+        self.sample = Sample(
+            source,
+            read_manifest(config.data, config.split, labels=False),
+            size=search.sample,
+            seed=search.seed,
+            blank_penalty=(search.blank_penalty[0], search.blank_penalty[1]),
+            units_per_second=search.units_per_second,
+        )
+
+    def judge(self, weights: Weights, hypotheses: Sequence[Hypothesis]) -> Trial:
+        """Measure one decoding of the sample, and apply criterion and guards."""
+        outcome = measure_outcome(hypotheses, self.sample.greedy, self.lm)
+        return judge_trial(weights, outcome, self.search, self._word_length)
+
+
+def tune(config: TuneConfig, *, force: bool = False) -> Tuning:
+    """Choose the decoder's weights and its beam; write ``tune.json`` and ``tune.png``. No reference is read.
+
+    Raises:
+        XlplError: results are there already (without ``force``), no LM to weigh, or broken input.
+    """
+    out = Path(config.out)
+    file = new_output(out / TUNE_FILE, force=force)
+    ground = Ground(config)
+    search, sample = ground.search, ground.sample
+    with DecoderPool(replace(config.decoder, beam=search.beam, nbest=1), sample.units, config.workers) as pool:
+        trials = search_weights(pool, sample, search, ground.judge)
+        best = steady_choice(trials)
+        evidence = gather_evidence(pool, sample, best, ground.lm, search.criterion, search.seed)
+    beams: tuple[BeamTrial, ...] = ()
+    if search.beams:
+        beams = try_beams(config.decoder, best, search.beams, sample, config.workers)
+    tuning = Tuning(
+        best,
+        smallest_beam(beams, search.beam_tolerance) if beams else None,
+        sample.units_per_second,
+        search.criterion,
+        trusted=not trials[0].refused,
+        trials=tuple(trials),
+        beams=beams,
+        evidence=evidence,
+    )
+    if not tuning.trusted:
+        logger.warning("the guards refused every trial; the least bad one is taken (%s)", trials[0].refused)
+    write_json(file, {**asdict(tuning), "config": asdict(config), "am_sha256": ground.am_sha256})
+    draw_trials(out / PICTURE_FILE, trials, best, title="Weights chosen without labels", scale=search.criterion)
+    return tuning
+
+
+def tuned(decoder: DecoderConfig, folder: str | Path) -> DecoderConfig:
+    """Return ``decoder`` with the weights, and the beam if one was sought, that ``tune`` wrote to ``folder``.
+
+    Raises:
+        XlplError: there is no tune.json, or it holds no choice.
+    """
+    beam = _read_choice(folder).get("beam")
+    return replace(decoder, **asdict(read_weights(folder)), beam=beam or decoder.beam)
+
+
+def read_weights(folder: str | Path) -> Weights:
+    """Return the weights that ``tune`` chose in ``folder``; errors as of ``tuned``."""
+    try:
+        return Weights(**_read_choice(folder, "best")["best"])
+    except TypeError as error:
+        raise XlplError(f"no weights in it ({error})", file=Path(folder) / TUNE_FILE, expected="best: ...") from error
+
+
+def read_units_per_second(folder: str | Path) -> float:
+    """Return how many units a second the acoustic model that was tuned in ``folder`` expects."""
+    return float(_read_choice(folder, "units_per_second")["units_per_second"])
+
+
+def read_evidence(folder: str | Path) -> Evidence | None:
+    """Return what speaks for the model that was tuned in ``folder``; None where an earlier version tuned it.
+
+    Raises:
+        XlplError: there is no tune.json, or what it holds is no evidence.
+    """
+    found = _read_choice(folder).get("evidence")
+    return None if found is None else parse_evidence(found, Path(folder) / TUNE_FILE)
+
+
+def _read_choice(folder: str | Path, *needed: str) -> dict[str, Any]:
+    file = must_exist(Path(folder) / TUNE_FILE, "the choice of `xlpl tune`")
+    choice: dict[str, Any] = read_json(file)
+    for key in needed:
+        if key not in choice:
+            raise XlplError(f"no {key!r} in it", file=file, expected="a file that `xlpl tune` wrote")
+    return choice
+
+
+def judge_trial(weights: Weights, outcome: Outcome, search: SearchConfig, word_length: float | None) -> Trial:
+    """Apply criterion and guards to one trial; ``word_length`` is the target text's letters a word, if known."""
+    lowest, highest = search.letters_ratio
+    refused = ""
+    if not lowest <= outcome.letters_ratio <= highest:
+        refused = f"letters {outcome.letters_ratio:.2f} of greedy's"
+    elif outcome.empty > search.max_empty * outcome.utterances:
+        refused = f"{outcome.empty} of {outcome.utterances} empty"
+    elif word_length:
+        ratio = outcome.word_length / word_length
+        if max(ratio, 1 / max(ratio, 1e-9)) > search.max_word_length_ratio:
+            refused = f"words {ratio:.2f} times as long as the text's"
+    return Trial(weights, CRITERIA[search.criterion](outcome), outcome, refused)

@@ -1,0 +1,185 @@
+"""The search over decoder weights, for whatever is called good: random, then local, on a sample of emissions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import astuple, dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from xlpl_plugin.decoding import DecoderConfig, Hypothesis, Weights
+from xlpl_plugin.decoding.pool import DecoderPool
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.tuning.criteria import CRITERIA, Level, Outcome
+from xlpl_plugin.tuning.sample import Sample
+
+# trials that are worse than the best by this share of its value count 1/e of it: about what the sample decides
+_INDIFFERENCE = 0.0075
+_LOCAL_BATCHES = 2
+# the local trials are spread over at least this share of each range
+_LEAST_SPREAD = 0.05
+
+Array = NDArray[np.float64]
+
+
+@dataclass
+class SearchConfig:
+    """What is searched, and what is called good."""
+
+    # edits_and_lm, wav2vec_u, lm_per_letter or channel; see `xlpl tune --help`
+    criterion: str = "edits_and_lm"
+    # utterances to decode for each trial, drawn at random; the same for all
+    sample: int = 150
+    # trials spread over the whole ranges
+    trials: int = 32
+    # trials drawn where the best of those lie
+    local_trials: int = 16
+    # range of LM weights
+    lm_weight: list[float] = field(default_factory=lambda: [0.5, 6.0])
+    # range of word scores; without a lexicon there is none to search
+    word_score: list[float] = field(default_factory=lambda: [-4.0, 4.0])
+    # beam of the trials
+    beam: int = 50
+    # beams below decoder.beam of which the smallest that changes next to nothing is chosen; empty: decoder.beam is kept
+    beams: list[int] = field(default_factory=lambda: [20, 50, 100, 200, 500])
+    # share of the words that a smaller beam may change
+    beam_tolerance: float = 0.005
+    # KenLM model that judges the hypotheses; empty: the decoder's own
+    judge: str = ""
+    # what the judging LM is over: words or units
+    judge_level: str = "words"
+    # normalised text of the target, to know how long its words are; empty: not compared
+    text: str = ""
+    # range of blank penalties
+    blank_penalty: list[float] = field(default_factory=lambda: [0.0, 4.0])
+    # units a second that the greedy output is made to have before trials are compared with it, by a penalty of the
+    # blank within its range; 0: what the acoustic model itself expects
+    units_per_second: float = 0.0
+    # guards: a trial outside is not chosen. Letters for each letter of that greedy output
+    letters_ratio: list[float] = field(default_factory=lambda: [0.75, 1.2])
+    # guard: share of utterances without a word, of those in which the greedy decoder finds a letter
+    max_empty: float = 0.1
+    # guard: letters a word over those of `text`, or the inverse
+    max_word_length_ratio: float = 1.3
+    # of the sample and the trials
+    seed: int = 1
+
+    def check(self) -> None:
+        """Raise ``XlplError`` for values that cannot be searched."""
+        if self.criterion not in CRITERIA:
+            raise XlplError(f"search.criterion={self.criterion!r}", expected=f"one of {', '.join(CRITERIA)}")
+        if self.judge_level not in ("words", "units"):
+            raise XlplError(f"search.judge_level={self.judge_level!r}", expected="words or units")
+        if self.judge_level == "units" and not self.judge:
+            raise XlplError("search.judge is empty", expected="a KenLM model over units, as judge_level says")
+        for name in ("lm_weight", "word_score", "blank_penalty", "letters_ratio"):
+            bounds = getattr(self, name)
+            if len(bounds) != 2 or not bounds[0] <= bounds[1]:
+                raise XlplError(f"search.{name}={bounds}", expected="[lowest, highest]")
+        for name, least in (("sample", 1), ("trials", 1), ("local_trials", 0), ("beam", 1)):
+            if getattr(self, name) < least:
+                raise XlplError(f"search.{name}={getattr(self, name)}", expected=f"a whole number of at least {least}")
+        if any(beam < 1 for beam in self.beams):
+            raise XlplError(f"search.beams={self.beams}", expected="whole numbers of at least 1")
+        if not 0 <= self.beam_tolerance <= 1:
+            raise XlplError(f"search.beam_tolerance={self.beam_tolerance}", expected="a share, 0 to 1")
+
+
+def judging_lm(search: SearchConfig, decoder: DecoderConfig) -> tuple[str, Level]:
+    """Return the file of the LM that judges ('' where there is none), and what it is over.
+
+    The decoder's own, unless another is named; without a lexicon that one is over units.
+    """
+    in_units = search.judge_level == "units" or not (search.judge or decoder.lexicon)
+    return search.judge or decoder.lm, "units" if in_units else "words"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Weights, and how the sample looks when decoded with them; ``refused`` says which guard objects.
+
+    A lower ``value`` is better.
+    """
+
+    weights: Weights
+    value: float
+    outcome: Outcome
+    refused: str = ""
+
+
+Evaluate = Callable[[Weights, Sequence[Hypothesis]], Trial]
+
+
+def search_weights(pool: DecoderPool, sample: Sample, search: SearchConfig, evaluate: Evaluate) -> list[Trial]:
+    """Decode ``sample`` with many weights and return the trials, the best first.
+
+    Args:
+        evaluate: makes a trial of weights and the sample's best hypotheses, in the sample's order.
+    """
+    trials: list[Trial] = []
+    with tqdm(total=search.trials + search.local_trials, desc="tune", unit="trial") as bar:
+        for batch in _proposals(search, trials):
+            for decoding in sample.decode(pool, batch):
+                trials.append(evaluate(decoding.weights, decoding.hypotheses))
+                bar.update()
+    return sorted(trials, key=_rank)
+
+
+def steady_choice(trials: Sequence[Trial]) -> Weights:
+    """Return the mean weights of the trials that passed the guards, of which only those near the best count.
+
+    The criterion is flat and noisy near its minimum: which trial is the best is an accident of the sample. Where all
+    were refused it is the least bad.
+
+    Args:
+        trials: the best first.
+    """
+    mean, _ = _mean_and_spread(trials)
+    return Weights(*(round(float(value), 2) for value in mean))
+
+
+def _mean_and_spread(ranked: Sequence[Trial]) -> tuple[Array, Array]:
+    """Return (3,) means and standard deviations of LM weight, word score and blank penalty, as in ``steady_choice``."""
+    counted = [trial for trial in ranked if not trial.refused] or ranked[:1]
+    values = np.array([trial.value for trial in counted])
+    shares = np.exp((values[0] - values) / max(_INDIFFERENCE * abs(values[0]), 1e-9))
+    weights = np.array([astuple(trial.weights) for trial in counted], dtype=np.float64)
+    mean = np.average(weights, axis=0, weights=shares)
+    return mean, np.sqrt(np.average((weights - mean) ** 2, axis=0, weights=shares))
+
+
+def _rank(trial: Trial) -> tuple[bool, float, tuple[float, ...]]:
+    """Trials that pass the guards by their value; after them the others, far from greedy's length last.
+
+    Equals by their weights, since workers end in any order.
+    """
+    distance = abs(math.log(max(trial.outcome.letters_ratio, 1e-3))) if trial.refused else 0.0
+    return bool(trial.refused), trial.value + distance, astuple(trial.weights)
+
+
+def _proposals(search: SearchConfig, trials: Sequence[Trial]) -> Iterator[list[Weights]]:
+    """Yield batches of weights: the whole ranges first, then where the best of ``trials`` lie.
+
+    The caller adds each batch to ``trials``. The second part is the cross-entropy method: normal draws with the mean
+    and the spread of the trials near the best.
+    """
+    rng = np.random.default_rng(search.seed)
+    bounds = np.array([search.lm_weight, search.word_score, search.blank_penalty])
+    # one trial in each of n slices of either range: fewer gaps than independent draws
+    slices = np.stack([rng.permutation(search.trials) for _ in bounds], axis=1)
+    yield _weights(bounds, bounds[:, 0] + (slices + rng.random(slices.shape)) / search.trials * np.ptp(bounds, axis=1))
+    left = search.local_trials
+    while left > 0:
+        number = min(left, math.ceil(search.local_trials / _LOCAL_BATCHES))
+        mean, spread = _mean_and_spread(sorted(trials, key=_rank))
+        spread = np.maximum(spread, _LEAST_SPREAD * np.ptp(bounds, axis=1))
+        yield _weights(bounds, mean + spread * rng.standard_normal((number, len(bounds))))
+        left -= number
+
+
+def _weights(bounds: Array, values: Array) -> list[Weights]:
+    inside = np.clip(values, bounds[:, 0], bounds[:, 1])
+    return [Weights(*(round(float(value), 2) for value in row)) for row in inside]

@@ -19,7 +19,7 @@ _TEXT = re.compile(r"(?:round[- ])?(\d+)")
 class Stage:
     """One stage of a run; stages are ordered as a run goes through them.
 
-    ``source`` trains the source AMs, ``round`` 0 labels with them, each later round trains a student and labels with it,
+    ``source`` trains the source AMs, ``round`` 0 labels with them, each later round trains a student that labels next,
     ``continuous`` is the phase after the rounds. Only rounds have a number.
 
     >>> str(Stage.round(3)), Stage.round(3).folder, str(CONTINUOUS), SOURCE < Stage.round(0) < CONTINUOUS

@@ -31,7 +31,20 @@ TARGET = ["cab dad", "bad face", "dad", "face cab", "ab bad", "dad bad cab", "ba
 TEXT = ["cab dad bad", "bad face cab", "dad bad cab", "face cab ab", "ab bad dad", "bad dad", "face ab", "cab bad face"]
 RATE = 16_000
 # values that tell times, places or the version of the code
-_VARYING = {"seconds", "search_seconds", "times", "finished", "train_seconds", "config", "settings", "am", "checkpoint"}
+_VARYING = {
+    "seconds",
+    "search_seconds",
+    "times",
+    "finished",
+    "train_seconds",
+    "config",
+    "settings",
+    "am",
+    "checkpoint",
+} | {
+    "round",
+    "stage",
+}
 
 
 def write_corpus(folder: Path) -> None:

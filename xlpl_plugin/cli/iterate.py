@@ -8,14 +8,12 @@ import click
 
 from xlpl_plugin.config import load_config
 from xlpl_plugin.run.config import IterateConfig
-from xlpl_plugin.run.layout import CONTINUOUS, title
+from xlpl_plugin.stage import Stage
 
 
-def _round(context: click.Context, option: click.Parameter, value: str | None) -> int | None:
+def _stage(context: click.Context, option: click.Parameter, value: str | None) -> Stage | None:
     """Read the number of a round, or the word for the phase after them."""
-    if value == title(CONTINUOUS):
-        return CONTINUOUS
-    return None if value is None else int(click.INT(value, option, context))
+    return None if value is None else Stage.parse(value)
 
 
 @click.command("iterate")
@@ -25,13 +23,13 @@ def _round(context: click.Context, option: click.Parameter, value: str | None) -
 @click.option("--no-probe", is_flag=True, help="With --dry-run: do not time a few updates of each kind of training.")
 @click.option(
     "--from-round",
-    callback=_round,
+    callback=_stage,
     metavar="K",
     help="Do round K, all later ones and the continuous phase again; 'continuous': that phase alone.",
 )
 @click.option(
     "--until-round",
-    callback=_round,
+    callback=_stage,
     metavar="K",
     help="End after round K, before the continuous phase too; without it a later call goes on.",
 )
@@ -41,8 +39,8 @@ def command(
     overrides: tuple[str, ...],
     dry_run: bool,
     no_probe: bool,
-    from_round: int | None,
-    until_round: int | None,
+    from_round: Stage | None,
+    until_round: Stage | None,
     force: bool,
 ) -> None:
     """Run rounds: the source AM labels the target's audio, a student learns from that and labels it, and so on.
@@ -94,4 +92,4 @@ def command(
     else:
         from xlpl_plugin.run.driver import iterate
 
-        iterate(options, force=force, from_round=from_round, until_round=until_round)
+        iterate(options, force=force, from_stage=from_round, until_stage=until_round)

@@ -14,7 +14,10 @@ from xlpl_plugin.evaluation.scoring import Score, ScoreOptions, score
 from xlpl_plugin.evaluation.table import Form, render_reliability, render_scores
 from xlpl_plugin.evaluation.texts import References, System, read_references, read_systems
 from xlpl_plugin.files import new_output, write_json
-from xlpl_plugin.run.layout import labelled_rounds, title
+from xlpl_plugin.run.layout import labelled_stages
+from xlpl_plugin.stage import Stage
+
+FIRST = Stage.round(0)
 
 
 @click.command("score")
@@ -74,13 +77,13 @@ def command(
     for file in filter(None, (json_file, reliability)):
         new_output(file, force=force)
     systems: list[System] = []
-    rounds = labelled_rounds(run, split) if run is not None else {}
-    for number, folder in rounds.items():
-        systems += read_systems(folder, title(number) if number else "zero-shot", romanised=romanised)
+    stages = labelled_stages(run, split) if run is not None else {}
+    for stage, folder in stages.items():
+        systems += read_systems(folder, str(stage) if stage != FIRST else "zero-shot", romanised=romanised)
     for item in labels:
         systems += _read(item, romanised)
-    if baseline is None and 0 in rounds:
-        baseline = f"zero-shot={rounds[0]}"
+    if baseline is None and FIRST in stages:
+        baseline = f"zero-shot={stages[FIRST]}"
     truth = read_references(references, split)
     if nbest:
         systems = _with_oracles(systems, truth)

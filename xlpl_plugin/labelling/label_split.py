@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from xlpl_plugin.labelling.filters import FilterConfig
 from xlpl_plugin.labelling.write_manifests import LabelSummary, finish, finished, remove_results
 from xlpl_plugin.shards.input_files import InputFiles
 from xlpl_plugin.shards.store import PROVENANCE_FILE, WHOLE, Part, ShardStore, divide
+from xlpl_plugin.tuning.tune import tuned
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ class LabelConfig(InputConfig):
     out: str = MISSING
     # lexicon, LM, weights and beam; without a lexicon the labels are greedy
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    # folder of a tuning (tune.json), whose weights and beam are taken instead of the decoder's; empty: none
+    tuning: str = ""
     # which labels a student learns from
     filter: FilterConfig = field(default_factory=FilterConfig)
     # utterances that are written, and done, together
@@ -69,7 +72,7 @@ def label(config: LabelConfig, *, force: bool = False) -> LabelSummary:
         logger.info("%s: all labels are there, with these filters", config.out)
         return done
     job.decode(WHOLE)
-    return finish(job.store, job.manifest, config.split, config.filter, {"config": asdict(config)})
+    return finish(job.store, job.manifest, config.split, config.filter, {"config": asdict(job.config)})
 
 
 def label_part(config: LabelConfig, part: Part) -> PartSummary:
@@ -90,6 +93,8 @@ class _Job:
     """A run over one store."""
 
     def __init__(self, config: LabelConfig, *, force: bool = False) -> None:
+        if config.tuning:
+            config = replace(config, decoder=tuned(config.decoder, config.tuning), tuning="")
         config.filter.check()
         config.decoder.check()
         self.config = config

@@ -10,13 +10,13 @@ import math
 from collections.abc import Iterator, Sequence
 
 from xlpl_plugin.monitoring.signals import Alarm, Signals
+from xlpl_plugin.tuning.evidence import MOST_OF_ONE_WORD
 
 MOST_EMPTY = 0.20
 RISE_OF_EMPTY = 0.10
 MOST_BLANK = 0.97
 # of the frames that were no blank in round 0 at least this share still are
 LEAST_UNBLANK = 0.5
-MOST_OF_ONE_WORD = 0.25
 RISE_OF_ONE_WORD = 0.08
 LEAST_LENGTH_RATIO = 0.7
 # of the most that a round had; healthy rounds lost up to 0.08, and 0.18 where decoding did not see to the length

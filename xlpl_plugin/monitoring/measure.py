@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from omegaconf import MISSING
 from rapidfuzz.distance import Levenshtein
 
 from xlpl_plugin.data.units import BLANK_INDEX, WORD_BOUNDARY, words_of_units
@@ -18,51 +20,62 @@ from xlpl_plugin.files import must_exist
 from xlpl_plugin.labelling.other_labels import OtherLabels, spelled_words
 from xlpl_plugin.labelling.records import LABELS_FILE, LabelRecord, iter_labels
 from xlpl_plugin.monitoring.signals import Signals, SignalsConfig
+from xlpl_plugin.monitoring.training_log import read_training_log
 from xlpl_plugin.monitoring.unit_histograms import Histogram, distance, text_histogram, units_histogram
 from xlpl_plugin.text.lexicon import read_lexicon
 from xlpl_plugin.tuning.criteria import CRITERIA, JudgingLM, OutcomeTally
+from xlpl_plugin.tuning.tune import read_evidence
 from xlpl_plugin.tuning.weight_search import SearchConfig, judging_lm
 
 # seconds; recordings without samples have no rate
 _INSTANT = 1e-3
 
 
-def measure_labels(
-    labels: str | Path,
-    *,
-    emissions: str | Path,
-    decoder: DecoderConfig,
-    search: SearchConfig,
-    config: SignalsConfig,
-    previous: str | Path | None = None,
-    sources: Sequence[str | Path] = (),
-) -> Signals:
+@dataclass
+class MeasureConfig:
+    """What is measured of the labels of a round's train split, and what it is compared with."""
+
+    # folder of the labels, and that of the log-probs that they were decoded from
+    labels: str = MISSING
+    emissions: str = MISSING
+    # folder of the labels of the valid split, which no student trains on; empty: no score on held-out audio
+    valid_labels: str = ""
+    # lexicon and LM that they were decoded with
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    # criterion and scoring LM of the label-free score
+    search: SearchConfig = field(default_factory=SearchConfig)
+    # what else they are measured with
+    signals: SignalsConfig = field(default_factory=SignalsConfig)
+    # folder that the round's model was tuned in; empty: it was not
+    tuning: str = ""
+    # train.log of the round's model; empty in round 0, whose model learnt from no pseudo-labels
+    training_log: str = ""
+    # folder of the labels of the round before; empty in round 0
+    previous: str = ""
+    # prepared folders of the source languages, whose train.ltr is compared with the greedy output
+    sources: list[str] = field(default_factory=list)
+
+
+def measure(config: MeasureConfig) -> Signals:
     """Measure the labels of one split. Memory does not grow with their number but for 16 bytes a label.
-
-    What a training's log and a tuning say besides is None in the result.
-
-    Args:
-        labels: folder of labels (labels.jsonl).
-        emissions: folder of the log-probs that they were decoded from.
-        decoder: lexicon and LM that they were decoded with.
-        search: criterion and judging LM of the label-free score.
-        config: what else they are measured with.
-        previous: folder of the labels of the round before.
-        sources: prepared folders of the source languages, whose train.ltr is compared with the greedy output.
 
     Raises:
         XlplError: a file is missing or broken, or there is no label.
     """
-    config.check()
-    text = _Text(decoder, config.text or search.text)
-    counts, opinion = _Counts(text.spelled), _Opinion(config, decoder, search)
-    change = _Change(OtherLabels(previous)) if previous else None
-    for record in _records(labels):
+    config.signals.check()
+    decoder, search = config.decoder, config.search
+    text = _Text(decoder, config.signals.text or search.text)
+    counts, opinion = _Counts(text.spelled), _Opinion(config.signals, decoder, search)
+    change = _Change(OtherLabels(config.previous)) if config.previous else None
+    for record in _records(config.labels):
         counts.add(record)
         opinion.add(record)
         if change:
             change.add(record)
-    stored = Emissions(emissions)
+    stored = Emissions(config.emissions)
+    log = read_training_log(config.training_log) if config.training_log else None
+    valid = log.valid[-1] if log and log.valid else None
+    evidence = read_evidence(config.tuning) if config.tuning else None
     return Signals(
         utterances=counts.utterances,
         blank_share=blank_share(stored[key] for key in stored.ids),
@@ -76,18 +89,24 @@ def measure_labels(
         confidence=counts.confidence / counts.utterances,
         change=change.rate() if change else None,
         label_free=opinion.score(),
+        held_out=label_free_score(config.valid_labels, decoder, search) if config.valid_labels else None,
         lm_perplexity=opinion.perplexity(),
         perplexity_lm=opinion.key,
         length_ratio=counts.letters / max(1, counts.greedy_letters),
         histogram_distance=text.distance(counts.units),
         greedy_histogram_distance=text.distance(counts.greedy_units),
-        source_distance=_nearest(counts.greedy_units, sources),
+        source_distance=_nearest(counts.greedy_units, config.sources),
         nonword_share=counts.nonword_share,
+        train_loss=log.train[-1][1] if log and log.train else None,
+        valid_loss=valid[1] if valid else None,
+        valid_uer=valid[2] / 100 if valid else None,
+        evidence=evidence.gain if evidence else None,
+        evidence_error=evidence.error if evidence else None,
     )
 
 
 def label_free_score(labels: str | Path, decoder: DecoderConfig, search: SearchConfig) -> float | None:
-    """Return ``Signals.label_free`` of a split alone; arguments and errors as of ``measure_labels``."""
+    """Return ``Signals.label_free`` of a folder of labels alone; errors as of ``measure``."""
     opinion = _Opinion(SignalsConfig(), decoder, search)
     for record in _records(labels):
         opinion.add(record)

@@ -7,7 +7,7 @@ from typing import Any
 
 from xlpl_plugin.evaluation.table import render
 from xlpl_plugin.monitoring.signals import Signals
-from xlpl_plugin.run.layout import title
+from xlpl_plugin.stage import Stage
 
 # key of weights or signals -> title and form; shares are shown in per cent
 _WEIGHTS = {
@@ -50,7 +50,7 @@ def signal_table(history: Sequence[Signals], weights: Sequence[Mapping[str, Any]
         weights: the decoder's of each of them: lm_weight, word_score, blank_penalty and beam, if known.
         last: title of the last column, where that is no round.
     """
-    titles = [title(number) for number in range(len(history))]
+    titles = [str(Stage.round(number)) for number in range(len(history))]
     titles[-1] = last or titles[-1]
     rounds = [{**chosen, **vars(signals)} for chosen, signals in zip(weights, history, strict=True)]
     rows = [

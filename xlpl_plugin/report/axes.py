@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
-from xlpl_plugin.run.layout import CONTINUOUS, title
+from xlpl_plugin.report.stages import CONTINUOUS, title
 
 # an axis spans at least this share of what it shows, so that a steady number looks steady
 _LEAST_SPAN = 0.25

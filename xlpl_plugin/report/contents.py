@@ -11,7 +11,7 @@ from xlpl_plugin.labelling.filters import FilterRow
 from xlpl_plugin.monitoring.best_round import Verdict
 from xlpl_plugin.monitoring.signals import Alarm
 from xlpl_plugin.monitoring.training_log import TrainingLog
-from xlpl_plugin.run.layout import CONTINUOUS, title
+from xlpl_plugin.report.stages import CONTINUOUS, title
 
 # outdated: done, but a step that it reads was done again, or begun again, after it
 Status = Literal["done", "outdated", "begun", "open"]

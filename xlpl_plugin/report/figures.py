@@ -22,7 +22,7 @@ from xlpl_plugin.report.drawing import (
     style,
 )
 from xlpl_plugin.report.measures import Measure, measures_of
-from xlpl_plugin.run.layout import CONTINUOUS, title
+from xlpl_plugin.report.stages import CONTINUOUS, title
 from xlpl_plugin.tuning.heatmap import trials_figure
 
 # kinds of step -> what they are called together, and their colour; others are "other"

@@ -25,8 +25,9 @@ from xlpl_plugin.report.reading import (
     read_tunings,
 )
 from xlpl_plugin.report.scores import read_scores
+from xlpl_plugin.report.stages import CONTINUOUS, stage_of, title
 from xlpl_plugin.report.standing import stand
-from xlpl_plugin.run.layout import CONTINUOUS, RunLayout, title
+from xlpl_plugin.run.layout import RunLayout
 
 SCORES_FILE = "score.json"
 _ROUND = re.compile(r"round-(\d+)")
@@ -56,7 +57,7 @@ def gather(run: str | Path, scores: str | Path | None = None) -> Report:
     result = read_optional(layout.result)
     continuous = read_continuous(layout, result)
     columns = [*numbers, CONTINUOUS] if continuous else numbers
-    measured = {number: read_measured(layout.signals(number)) for number in columns}
+    measured = {number: read_measured(layout.signals(stage_of(number))) for number in columns}
     rounds = _rounds(layout, measured, steps, continuous.start if continuous else None)
     return Report(
         run=layout.run.resolve().name,
@@ -82,7 +83,7 @@ def _rounds(
     found = []
     before: int | None = None
     for number, told in measured.items():
-        labels = layout.labels(number, split)
+        labels = layout.labels(stage_of(number), split)
         since = start if number == CONTINUOUS else before
         examples = LabelExamples()
         if (labels / LABELS_FILE).exists():
@@ -98,7 +99,7 @@ def _rounds(
                 alarms=told.alarms,
                 filtering=read_filtering(labels / "provenance.json"),
                 examples=examples,
-                outdated=bool(told.signals) and layout.round(number).name in undone,
+                outdated=bool(told.signals) and layout.stage(stage_of(number)).name in undone,
             )
         )
     return tuple(found)
@@ -108,7 +109,7 @@ def _previous(layout: RunLayout, number: int | None, split: str) -> Path | None:
     """Return the labels of the round that another is compared with, None where there are none."""
     if number is None:
         return None
-    file = layout.labels(number, split) / LABELS_FILE
+    file = layout.labels(stage_of(number), split) / LABELS_FILE
     return file if file.exists() else None
 
 

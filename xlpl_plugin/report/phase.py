@@ -10,7 +10,8 @@ from xlpl_plugin.continuous.guard import RECORD
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.report.contents import Collapse, Continuous
 from xlpl_plugin.report.reading import read_optional
-from xlpl_plugin.run.layout import CONTINUOUS, RunLayout
+from xlpl_plugin.report.stages import CONTINUOUS, stage_of
+from xlpl_plugin.run.layout import RunLayout
 
 
 def read_continuous(layout: RunLayout, result: Mapping[str, Any] | None) -> Continuous | None:
@@ -22,8 +23,9 @@ def read_continuous(layout: RunLayout, result: Mapping[str, Any] | None) -> Cont
     Raises:
         XlplError: a result or a record of a collapse that is none.
     """
-    if not layout.round(CONTINUOUS).exists():
+    if not layout.stage(stage_of(CONTINUOUS)).exists():
         return None
+    record = layout.training(stage_of(CONTINUOUS)) / "checkpoints" / RECORD
     told: Mapping[str, Any] = (result or {}).get("continuous") or {}
     try:
         # it starts from the best round, which is known before the phase has been judged
@@ -32,7 +34,7 @@ def read_continuous(layout: RunLayout, result: Mapping[str, Any] | None) -> Cont
             taken=told["taken"] if told else None,
             score=told["score"] if told else None,
             start_score=told["start_score"] if told else None,
-            collapse=_collapse(layout.training(CONTINUOUS) / "checkpoints" / RECORD, told.get("collapse", "")),
+            collapse=_collapse(record, told.get("collapse", "")),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise XlplError(

@@ -15,7 +15,8 @@ from xlpl_plugin.labelling.filters import FilterRow
 from xlpl_plugin.monitoring.signals import Alarm
 from xlpl_plugin.monitoring.training_log import read_training_log
 from xlpl_plugin.report.contents import Filtering, Point, Training, TuningReport
-from xlpl_plugin.run.layout import CONTINUOUS, RunLayout
+from xlpl_plugin.report.stages import CONTINUOUS, stage_of
+from xlpl_plugin.run.layout import RunLayout
 from xlpl_plugin.tuning.tune import TUNE_FILE
 
 # folders that hold a training, in the order in which they are made
@@ -110,7 +111,7 @@ def _training_order(stage: str) -> tuple[int, int]:
 
 def read_tunings(layout: RunLayout) -> tuple[TuningReport, ...]:
     """Return the tunings of the rounds, of round 0's voters if there are several source AMs, and of the phase."""
-    folders = ("round-*", "round-0/voter-*", layout.round(CONTINUOUS).name)
+    folders = ("round-*", "round-0/voter-*", layout.stage(stage_of(CONTINUOUS)).name)
     files = [file for folder in folders for file in layout.run.glob(f"{folder}/tuning/{TUNE_FILE}")]
     names = {file: str(file.parent.parent.relative_to(layout.run)) for file in files}
     order = {file: tuple(int(number) for number in re.findall(r"\d+", names[file])) or (CONTINUOUS,) for file in files}

@@ -10,7 +10,7 @@ from typing import Any
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import read_json
 from xlpl_plugin.report.contents import ErrorRate
-from xlpl_plugin.run.layout import CONTINUOUS
+from xlpl_plugin.report.stages import CONTINUOUS
 
 # the names that `xlpl score --run` gives
 _NAME = re.compile(r"(?:zero-shot|round (?P<round>\d+)|(?P<phase>continuous)) (?:greedy|LM)")

@@ -13,7 +13,7 @@ from xlpl_plugin.monitoring.best_round import StopConfig, Verdict, decide, go_no
 from xlpl_plugin.monitoring.signals import Signals
 from xlpl_plugin.report.contents import Outcome, RoundReport, Standing, StepTime
 from xlpl_plugin.report.progress import round_of
-from xlpl_plugin.run.layout import CONTINUOUS
+from xlpl_plugin.report.stages import CONTINUOUS
 
 
 def stand(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from xlpl_plugin.report.contents import Report
 from xlpl_plugin.report.measures import MEASURES
-from xlpl_plugin.run.layout import CONTINUOUS, title
+from xlpl_plugin.report.stages import CONTINUOUS, title
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from xlpl_plugin.run.actions import ACTIONS, Action, Resources
 from xlpl_plugin.run.checks import check
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.frozen_config import frozen_yaml, refuse_changes, refuse_strangers
-from xlpl_plugin.run.layout import CONTINUOUS, RunLayout, title
+from xlpl_plugin.run.layout import RunLayout
 from xlpl_plugin.run.lock import locked
 from xlpl_plugin.run.plan.planner import Start, make_plan
 from xlpl_plugin.run.plan.steps import Measure, Step, fingerprints
@@ -33,16 +33,17 @@ from xlpl_plugin.run.result import (
     rounds_over,
 )
 from xlpl_plugin.run.state import RunState
+from xlpl_plugin.run.training.command import find_trainer
 from xlpl_plugin.run.training.prune import prune
-from xlpl_plugin.run.training.start import find_trainer
+from xlpl_plugin.stage import CONTINUOUS, Stage
 
 
 def iterate(
     config: IterateConfig,
     *,
     force: bool = False,
-    from_round: int | None = None,
-    until_round: int | None = None,
+    from_stage: Stage | None = None,
+    until_stage: Stage | None = None,
     actions: Mapping[type[Step], Action] = ACTIONS,
 ) -> None:
     """Run or resume ``config`` in its run directory.
@@ -50,9 +51,8 @@ def iterate(
     Args:
         force: accept a configuration or inputs other than those the directory was begun with; what they touch is
             done again, the rest is kept.
-        from_round: do this round and all later ones, and the continuous phase, again, even if they were done. The
-            source AM is kept. ``CONTINUOUS`` does that phase alone again.
-        until_round: end after this round; a later call goes on from there. ``CONTINUOUS`` is the end of the run.
+        from_stage: do this stage and all later ones again, even if they were done. The source AM is kept.
+        until_stage: end after this stage; a later call goes on from there.
         actions: what each kind of step does.
 
     Raises:
@@ -60,7 +60,7 @@ def iterate(
             source AM that is no good for the target, or a step that failed (what is done stays done).
     """
     check(config)
-    _check_bounds(config, from_round, until_round)
+    _check_bounds(config, from_stage, until_stage)
     trainer = tuple(config.train_command) or find_trainer()
     layout = RunLayout(config.out)
     refuse_strangers(layout)
@@ -73,10 +73,10 @@ def iterate(
         run = _Run(config, layout, state, resources, actions, force, digest)
         run.set_plan(plan)
         run.settle(known_outcome(config, plan, run.marks, state))
-        if from_round is not None:
-            state.redo(run.plan, from_round)
-        outcome = run.rounds(until_round)
-        if outcome and goes_on(config, outcome) and until_round in (None, CONTINUOUS):
+        if from_stage is not None:
+            state.redo(run.plan, from_stage)
+        outcome = run.rounds(until_stage)
+        if outcome and goes_on(config, outcome) and until_stage in (None, CONTINUOUS):
             outcome = run.phase(outcome)
         if outcome and outcome.finished:
             state.end()
@@ -113,16 +113,16 @@ class _Run:
         write_text(self.layout.config, frozen_yaml(self.config))
         write_json(self.layout.plan, [{"kind": type(step).__name__, **asdict(step)} for step in self.plan])
 
-    def rounds(self, until_round: int | None) -> Outcome | None:
+    def rounds(self, until_stage: Stage | None) -> Outcome | None:
         """Run what is not done of the rounds; return how the run stands after the last one that was measured."""
         outcome = None
         for step in self.plan:
-            if step.round == CONTINUOUS or (until_round is not None and step.round > until_round):
+            if step.stage == CONTINUOUS or (until_stage is not None and step.stage > until_stage):
                 break
             self._run(step)
             if isinstance(step, Measure):
-                outcome = judge(self.config, step.round)
-                self._prune(outcome, step.round)
+                outcome = judge(self.config, step.stage.number)
+                self._prune(outcome, step.stage)
                 if rounds_over(self.config, outcome):
                     break
         return outcome
@@ -131,7 +131,7 @@ class _Run:
         """Run what is not done of the continuous phase, which starts from the best round; return how it ended."""
         self.settle(outcome)
         for step in self.plan:
-            if step.round == CONTINUOUS:
+            if step.stage == CONTINUOUS:
                 self._run(step)
         outcome = judge_phase(self.config, outcome)
         self._prune(outcome, CONTINUOUS)
@@ -150,14 +150,14 @@ class _Run:
         self.actions[type(step)](step, self.resources)
         self.state.finish(step.name, mark, time.monotonic() - start)
 
-    def _prune(self, outcome: Outcome, number: int) -> None:
+    def _prune(self, outcome: Outcome, stage: Stage) -> None:
         """Delete old checkpoints; a round counts as finished when it has been measured, also in an earlier call.
 
-        Those after ``number`` wait: ``outcome`` does not know whether one of them is the best.
+        Those after ``stage`` wait: ``outcome`` does not know whether one of them is the best.
         """
-        measured = [step for step in self.plan if isinstance(step, Measure) and step.round <= number]
-        finished = [step.round for step in measured if self.state.is_done(step.name, self.marks[step.name])]
-        freed = prune(self.layout, finished, outcome.best, self.config.delete_checkpoints)
+        measured = [step for step in self.plan if isinstance(step, Measure) and step.stage <= stage]
+        finished = [step.stage for step in measured if self.state.is_done(step.name, self.marks[step.name])]
+        freed = prune(self.layout, finished, Stage.round(outcome.best), self.config.delete_checkpoints)
         if freed:
             _say(f"old checkpoints deleted: {freed / 1e6:.0f} MB")
 
@@ -175,19 +175,19 @@ def _sweep(layout: RunLayout) -> None:
         half_written.unlink()
 
 
-def _check_bounds(config: IterateConfig, from_round: int | None, until_round: int | None) -> None:
-    enabled = config.continuous.enabled
-    for option, number in (("--from-round", from_round), ("--until-round", until_round)):
-        known = number is None or 0 <= number <= config.rounds or (enabled and number == CONTINUOUS)
-        if number is not None and not known:
-            also = ", or continuous" if enabled else " (continuous, where continuous.enabled=true)"
-            raise XlplError(f"{option} {_typed(number)}", expected=f"a round from 0 to {config.rounds}{also}")
-    if from_round is not None and until_round is not None and from_round > until_round:
-        raise XlplError(f"--from-round {_typed(from_round)} lies after --until-round {_typed(until_round)}")
+def _check_bounds(config: IterateConfig, from_stage: Stage | None, until_stage: Stage | None) -> None:
+    stages = [Stage.round(number) for number in range(config.rounds + 1)]
+    stages += [CONTINUOUS] if config.continuous.enabled else []
+    for option, stage in (("--from-round", from_stage), ("--until-round", until_stage)):
+        if stage is not None and stage not in stages:
+            also = ", or continuous" if config.continuous.enabled else " (continuous, where continuous.enabled=true)"
+            raise XlplError(f"{option} {_typed(stage)}", expected=f"a round from 0 to {config.rounds}{also}")
+    if from_stage is not None and until_stage is not None and from_stage > until_stage:
+        raise XlplError(f"--from-round {_typed(from_stage)} lies after --until-round {_typed(until_stage)}")
 
 
-def _typed(number: int) -> str:
-    return title(number).removeprefix("round ")
+def _typed(stage: Stage) -> str:
+    return str(stage).removeprefix("round ")
 
 
 def _say(text: str) -> None:

@@ -11,9 +11,10 @@ from omegaconf import OmegaConf
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.run.config import IterateConfig
-from xlpl_plugin.run.layout import CONTINUOUS, RunLayout
+from xlpl_plugin.run.layout import RunLayout
 from xlpl_plugin.run.plan.steps import Step
 from xlpl_plugin.run.state import RunState
+from xlpl_plugin.stage import CONTINUOUS
 
 # where and how fast a run is computed, how far it goes and what it leaves on the disk, but not what its steps give:
 # these may change between two calls. So may `continuous` while a run is begun without that phase
@@ -61,7 +62,7 @@ def refuse_changes(
 def _unseen(plan: Sequence[Step], again: Sequence[str]) -> str:
     """Say what else than the configuration makes steps other ones."""
     files = "a file that it names has another content now"
-    if all(step.round == CONTINUOUS for step in plan if step.name in again):
+    if all(step.stage == CONTINUOUS for step in plan if step.name in again):
         return f"the best round is another one now (stop.*, or rounds that were done since), or {files}"
     return files
 

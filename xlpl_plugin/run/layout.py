@@ -18,13 +18,15 @@ Round 0 has no training: it is the source acoustic model's labelling.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
+from xlpl_plugin.labelling.records import LABELS_FILE
+from xlpl_plugin.stage import CONTINUOUS, SOURCE, Stage
 
-# the "round" of the continuous phase, after all rounds
-CONTINUOUS = 1_000_000
+_ROUND = re.compile(r"round-\d+")
 
 
 class RunLayout:
@@ -37,68 +39,57 @@ class RunLayout:
         self.state = self.run / "state.json"
         self.lock = self.run / "run.lock"
         self.result = self.run / "result.json"
-        self.source = self.run / "source"
 
-    def source_of(self, number: int) -> Path:
+    def source(self, number: int) -> Path:
         """Return the folder of a source acoustic model; the first is the one that students start from."""
-        return self.source if number == 1 else self.source.with_name(f"{self.source.name}-{number}")
+        return self.run / (SOURCE.folder if number == 1 else f"{SOURCE.folder}-{number}")
 
-    def round(self, number: int) -> Path:
-        """Return the folder of a round, or of the phase after them."""
-        return self.run / ("continuous" if number == CONTINUOUS else f"round-{number}")
+    def stage(self, stage: Stage) -> Path:
+        return self.run / stage.folder
 
-    def data(self, number: int) -> Path:
-        return self.round(number) / "data"
+    def data(self, stage: Stage) -> Path:
+        return self.stage(stage) / "data"
 
-    def training(self, number: int) -> Path:
-        return self.round(number) / "training"
+    def training(self, stage: Stage) -> Path:
+        return self.stage(stage) / "training"
 
-    def model(self, number: int) -> Path:
-        return self.round(number) / "model.pt"
+    def model(self, stage: Stage) -> Path:
+        return self.stage(stage) / "model.pt"
 
-    def sample(self, number: int) -> Path:
-        return self.round(number) / "sample"
+    def sample(self, stage: Stage) -> Path:
+        return self.stage(stage) / "sample"
 
-    def emissions(self, number: int, split: str) -> Path:
-        return self.round(number) / "emissions" / split
+    def emissions(self, stage: Stage, split: str) -> Path:
+        return self.stage(stage) / "emissions" / split
 
-    def tuning(self, number: int) -> Path:
-        return self.round(number) / "tuning"
+    def tuning(self, stage: Stage) -> Path:
+        return self.stage(stage) / "tuning"
 
-    def labels(self, number: int, split: str) -> Path:
-        return self.round(number) / "labels" / split
+    def labels(self, stage: Stage, split: str) -> Path:
+        return self.stage(stage) / "labels" / split
 
-    def signals(self, number: int) -> Path:
-        return self.round(number) / "signals.json"
+    def signals(self, stage: Stage) -> Path:
+        return self.stage(stage) / "signals.json"
 
-
-def title(number: int) -> str:
-    """Return what people call a round, or the phase after them.
-
-    >>> title(3), title(CONTINUOUS)
-    ('round 3', 'continuous')
-    """
-    return "continuous" if number == CONTINUOUS else f"round {number}"
+    def rounds(self) -> list[Stage]:
+        """Return the rounds that have a folder, in their order."""
+        return sorted(Stage.parse(folder.name) for folder in self.run.iterdir() if _ROUND.fullmatch(folder.name))
 
 
-def labelled_rounds(run: str | Path, split: str) -> dict[int, Path]:
-    """Return round -> the folder of its labels of ``split``, for the rounds, and the phase after them, that have any.
+def labelled_stages(run: str | Path, split: str) -> dict[Stage, Path]:
+    """Return the folders of labels of ``split``, for the rounds, and the phase after them, that have any.
 
     Raises:
-        XlplError: no round has.
+        XlplError: no stage has.
     """
     layout = RunLayout(must_exist(run, "the run directory of 'xlpl iterate'"))
-    numbers = sorted(int(folder.name.removeprefix("round-")) for folder in layout.run.glob("round-[0-9]*"))
-    found = {
-        number: layout.labels(number, split)
-        for number in (*numbers, CONTINUOUS)
-        if (layout.labels(number, split) / "labels.jsonl").exists()
-    }
+    folders = {stage: layout.labels(stage, split) for stage in (*layout.rounds(), CONTINUOUS)}
+    found = {stage: folder for stage, folder in folders.items() if (folder / LABELS_FILE).exists()}
     if not found:
         raise XlplError(
             f"no round holds labels of the split {split!r}",
             file=run,
-            expected=f"round-0/labels/{split}/labels.jsonl",
+            expected=f"round-0/labels/{split}/{LABELS_FILE}",
             remedy=f"list {split!r} in the eval_splits of the run's configuration, or give another --split",
         )
     return found

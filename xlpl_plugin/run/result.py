@@ -11,10 +11,11 @@ from xlpl_plugin.files import read_json, write_json
 from xlpl_plugin.monitoring.best_round import Verdict, decide, go_no_go, is_gain
 from xlpl_plugin.monitoring.signals import Signals
 from xlpl_plugin.run.config import GREEDY, IterateConfig
-from xlpl_plugin.run.layout import CONTINUOUS, RunLayout
+from xlpl_plugin.run.layout import RunLayout
 from xlpl_plugin.run.plan.steps import Measure, Step
 from xlpl_plugin.run.state import RunState
 from xlpl_plugin.run.training.resume import collapse_of
+from xlpl_plugin.stage import CONTINUOUS, Stage
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def judge(config: IterateConfig, number: int) -> Outcome:
 def stand(config: IterateConfig, number: int) -> Outcome:
     """Return how the run stands after round ``number`` was measured."""
     layout = RunLayout(config.out)
-    measured = [read_json(layout.signals(k)) for k in range(number + 1)]
+    measured = [read_json(layout.signals(Stage.round(k))) for k in range(number + 1)]
     history = [Signals(**entry["signals"]) for entry in measured]
     decision = decide(history, config.stop)
     more = number < config.rounds or (number == 0 and config.continuous.enabled)
@@ -96,7 +97,7 @@ def known_outcome(
         if isinstance(step, Measure):
             if not state.is_done(step.name, marks[step.name]):
                 return None
-            if rounds_over(config, outcome := stand(config, step.round)):
+            if rounds_over(config, outcome := stand(config, step.stage.number)):
                 return outcome
     return None
 
@@ -118,7 +119,7 @@ def judge_phase(config: IterateConfig, outcome: Outcome) -> Outcome:
     """
     layout = RunLayout(config.out)
     measured = read_json(layout.signals(CONTINUOUS))
-    rounds = [read_json(layout.signals(number)) for number in range(outcome.best + 1)]
+    rounds = [read_json(layout.signals(Stage.round(number))) for number in range(outcome.best + 1)]
     history = [Signals(**entry["signals"]) for entry in (*rounds, measured)]
     phase = PhaseOutcome(
         start=outcome.best,
@@ -158,7 +159,7 @@ def refuse_hopeless(config: IterateConfig, outcome: Outcome) -> None:
     if _hopeless(outcome):
         raise XlplError(
             f"the source AM is no good for this target: {outcome.verdict.reason}",
-            file=RunLayout(config.out).signals(0),
+            file=RunLayout(config.out).signals(Stage.round(0)),
             expected="a source AM that hears something of the target language",
             remedy=f"{outcome.verdict.advice} stop.zero_shot=warn goes on all the same",
         )
@@ -170,5 +171,5 @@ def _hopeless(outcome: Outcome) -> bool:
 
 def _model(config: IterateConfig, layout: RunLayout, number: int) -> str:
     if number:
-        return str(layout.model(number).relative_to(layout.run))
-    return config.source.checkpoint or str(Path(layout.source_of(1).name) / "model.pt")
+        return str(layout.model(Stage.round(number)).relative_to(layout.run))
+    return config.source.checkpoint or str(Path(layout.source(1).name) / "model.pt")

@@ -10,6 +10,7 @@ from pathlib import Path
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import read_json, write_json
 from xlpl_plugin.run.plan.steps import Step
+from xlpl_plugin.stage import Stage
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class RunState:
     def __init__(self, file: str | Path) -> None:
         self.file = Path(file)
         self._steps: dict[str, Progress] = {}
-        self._redo_from: int | None = None
+        self._redo_from: str | None = None
         if self.file.exists():
             try:
                 stored = read_json(self.file)
@@ -55,16 +56,16 @@ class RunState:
         progress = self._steps.get(name)
         return progress is not None and progress.fingerprint != fingerprint
 
-    def redo(self, plan: Sequence[Step], number: int) -> None:
-        """Forget that the steps of round ``number`` and later ones were done, so that they are begun anew.
+    def redo(self, plan: Sequence[Step], stage: Stage) -> None:
+        """Forget that the steps of ``stage`` and later ones were done, so that they are begun anew.
 
         Does nothing where that has been asked for and the run has not come to its end since: then the same command
         goes on.
         """
-        if self._redo_from == number:
+        if self._redo_from == stage.folder:
             return
-        self._redo_from = number
-        kept = {step.name for step in plan if step.round < number}
+        self._redo_from = stage.folder
+        kept = {step.name for step in plan if step.stage < stage}
         self._steps = {name: progress for name, progress in self._steps.items() if name in kept}
         self._write()
 

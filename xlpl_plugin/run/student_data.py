@@ -10,10 +10,11 @@ from random import Random
 from xlpl_plugin.data.manifest import read_manifest, write_manifest
 from xlpl_plugin.data.units import SPECIAL_SYMBOLS, read_units, write_units
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.run.plan.steps import Gather, Sample
+from xlpl_plugin.run.plan.steps import Collect, Sample
+from xlpl_plugin.stage import CONTINUOUS, Stage
 
 
-def gather_labels(step: Gather) -> None:
+def collect_labels(step: Collect) -> None:
     """Write train.* and valid.* of the kept labels, and the dictionary, to ``step.out``.
 
     Raises:
@@ -46,5 +47,10 @@ def draw_sample(step: Sample) -> None:
         raise XlplError(
             "no recordings to label", file=Path(step.data) / f"{step.split}.tsv", expected="at least one recording"
         )
-    rows = sorted(Random(step.round).sample(range(len(manifest.utterances)), count))
+    rows = sorted(Random(_seed(step.stage)).sample(range(len(manifest.utterances)), count))
     write_manifest(step.out, step.split, replace(manifest, utterances=tuple(manifest.utterances[row] for row in rows)))
+
+
+def _seed(stage: Stage) -> int:
+    """Each stage draws other recordings: a round by its number."""
+    return 1_000_000 if stage == CONTINUOUS else stage.number

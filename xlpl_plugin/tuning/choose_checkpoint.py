@@ -15,7 +15,7 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import new_output, write_json
 from xlpl_plugin.tuning.criteria import Outcome
 from xlpl_plugin.tuning.sample import SilentModel
-from xlpl_plugin.tuning.tune import Ground, TuneConfig
+from xlpl_plugin.tuning.tune import Ground, TuneConfig, tuned
 from xlpl_plugin.tuning.weight_search import SearchConfig
 
 logger = logging.getLogger(__name__)
@@ -39,8 +39,12 @@ class SelectConfig:
     model: str = MISSING
     # lexicon, LM and weights, the same for all
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    # folder of a tuning, whose weights and beam are taken instead of the decoder's; empty: none
+    tuning: str = ""
     # sample, criterion and guards as when weights are tuned; none is searched
     search: SearchConfig = field(default_factory=SearchConfig)
+    # as for tuning
+    length_from: str = ""
     # seconds of audio in a batch of the acoustic model, padding counted
     max_seconds: float = 120.0
     # device of the acoustic model: cpu, cuda, cuda:1
@@ -92,6 +96,8 @@ def select(config: SelectConfig, *, force: bool = False) -> Selection:
     from xlpl_plugin.models.checkpoint import extract_model  # torch, which stored results do not need
 
     file = new_output(Path(config.out) / SELECT_FILE, force=force)
+    if config.tuning:
+        config = replace(config, decoder=tuned(config.decoder, config.tuning), tuning="")
     candidates = _refuse_deaf(list(_judge(config)), config.search.max_empty)
     passed = [candidate for candidate in candidates if not candidate.refused]
     best = min(passed, key=lambda candidate: candidate.value or 0.0) if passed else candidates[-1]
@@ -142,6 +148,7 @@ def _as_tuning(config: SelectConfig, checkpoint: str) -> TuneConfig:
         out=config.out,
         decoder=config.decoder,
         search=config.search,
+        length_from=config.length_from,
         max_seconds=config.max_seconds,
         device=config.device,
         workers=config.workers,

@@ -24,7 +24,6 @@ from xlpl_plugin.decoding import Hypothesis, Weights
 from xlpl_plugin.decoding.confidence import utterance_confidence
 from xlpl_plugin.decoding.pool import DecoderPool
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.monitoring.alarms import MOST_OF_ONE_WORD
 from xlpl_plugin.tuning.criteria import CRITERIA, JudgingLM, measure_outcome
 from xlpl_plugin.tuning.sample import Sample
 
@@ -32,6 +31,8 @@ Array = NDArray[np.float64]
 # a hypothesis and the greedy output of the same utterance
 Pair = tuple[Hypothesis, Hypothesis]
 
+# a model that says one word more often than this share of all words says it to everything
+MOST_OF_ONE_WORD = 0.25
 # spliced samples to compare with: one alone differs from the next by a few hundredths
 _SPLICED = 2
 # the jackknife leaves out one of so many groups of utterances at a time

@@ -40,6 +40,9 @@ class TuneConfig(InputConfig):
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     # ranges, trials, criterion and guards
     search: SearchConfig = field(default_factory=SearchConfig)
+    # folder of another tuning: output is held to as many units a second as its acoustic model expected; empty: to what
+    # this one expects, or to search.units_per_second where that is set
+    length_from: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,10 @@ class Ground:
             raise XlplError("decoder.lm is empty", expected="a KenLM model whose weight is sought")
         letters_only = not config.decoder.lexicon
         # without a lexicon there are no words to reward
-        self.search = replace(config.search, word_score=[0.0, 0.0]) if letters_only else config.search
-        search = self.search
+        search = replace(config.search, word_score=[0.0, 0.0]) if letters_only else config.search
+        if config.length_from and not search.units_per_second:
+            search = replace(search, units_per_second=read_units_per_second(config.length_from))
+        self.search = search
         self.lm = JudgingLM(*judging_lm(search, config.decoder))
         source = open_source(config)
         self.am_sha256 = source.am_sha256

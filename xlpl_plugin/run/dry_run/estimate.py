@@ -11,7 +11,8 @@ from xlpl_plugin.data.manifest import Manifest, read_manifest
 from xlpl_plugin.run.dry_run.probe import Speed
 from xlpl_plugin.run.plan.steps import Continue, Emit, Label, Sample, Step, Train, Tune
 from xlpl_plugin.run.state import RunState
-from xlpl_plugin.run.training.start import max_update
+from xlpl_plugin.run.training.command import max_update
+from xlpl_plugin.stage import SOURCE
 
 # a forward pass against forward and backward of a training
 _FORWARD = 1 / 3
@@ -69,7 +70,7 @@ class Estimator:
 
     def _continue(self, step: Continue, updates: int) -> Estimate:
         """Estimate the continuous phase as an update of a student for each of its own."""
-        student = next((s for s in reversed(self._plan) if type(s) is Train and s.round > 0), None)
+        student = next((s for s in reversed(self._plan) if type(s) is Train and s.stage > SOURCE), None)
         length = max_update(student) if student else None
         known = self.estimate(student) if student else None
         if not student or not length or known is None or known.seconds is None:
@@ -78,7 +79,8 @@ class Estimator:
 
     def _probe(self, step: Train) -> Speed | None:
         """Time each kind of training once, however many rounds have it."""
-        kind = (step.config_dir, step.config_name, *(o for o in step.overrides if "optimization." not in o))
+        training = step.training
+        kind = (training.config_dir, training.config_name, *(o for o in training.overrides if "optimization." not in o))
         if kind not in self._timed:
             self._timed[kind] = self._time(step)
         return self._timed[kind]
@@ -91,7 +93,7 @@ class Estimator:
         if isinstance(step, Emit):
             return self._emit(step)
         if isinstance(step, Label):
-            return Estimate(self._audio(step.data, step.split) / _SEARCH / self._workers, "assumed")
+            return Estimate(self._audio(step.config.data, step.config.split) / _SEARCH / self._workers, "assumed")
         if isinstance(step, Tune):
             return self._tune(step)
         return Estimate(_SMALL, "assumed")
@@ -101,11 +103,12 @@ class Estimator:
         speed = self._probe(training) if training else None
         if not speed:
             return Estimate(None, "unknown")
-        return Estimate(_FORWARD * speed.update / speed.audio * self._audio(step.data, step.split), "probed")
+        audio = self._audio(step.config.data, step.config.split)
+        return Estimate(_FORWARD * speed.update / speed.audio * audio, "probed")
 
     def _tune(self, step: Tune) -> Estimate:
-        search = step.search
-        manifest = self._manifest(step.data, step.split)
+        search = step.config.search
+        manifest = self._manifest(step.config.data, step.config.split)
         share = min(1.0, search.sample / max(1, len(manifest.utterances)))
         sample = share * manifest.seconds
         trials = (search.trials + search.local_trials) * sample / _TRIAL
@@ -125,7 +128,10 @@ class Estimator:
 
 def _alike(done: Train, step: Train) -> bool:
     """Whether two trainings are of one kind: of source models, or of students."""
-    return (done.config_dir, done.config_name, done.round < 0) == (step.config_dir, step.config_name, step.round < 0)
+    first, second = (
+        (train.training.config_dir, train.training.config_name, train.stage == SOURCE) for train in (done, step)
+    )
+    return first == second
 
 
 def hours(seconds: float) -> str:
@@ -142,5 +148,5 @@ def hours(seconds: float) -> str:
 def stand_in(plan: Sequence[Step], step: Train) -> str:
     """Return a labelled folder on which a training can be timed before its own data exist; '' if the run has none."""
     trainings = [known for known in plan if isinstance(known, Train)]
-    folders = [step.data, *step.mix, *(folder for known in trainings for folder in (known.data, *known.mix))]
+    folders = [folder for train in (step, *trainings) for folder in (train.data, *train.training.mix)]
     return next((folder for folder in folders if (Path(folder) / "train.ltr").exists()), "")

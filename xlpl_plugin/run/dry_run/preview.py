@@ -12,13 +12,13 @@ from xlpl_plugin.run.checks import check
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.dry_run.estimate import Estimate, Estimator, hours, stand_in
 from xlpl_plugin.run.dry_run.probe import Speed, time_training
-from xlpl_plugin.run.layout import RunLayout, title
+from xlpl_plugin.run.layout import RunLayout
 from xlpl_plugin.run.plan.planner import Start, make_plan
-from xlpl_plugin.run.plan.recipes import phase_recipe, recipes
+from xlpl_plugin.run.plan.recipes import Recipe, phase_recipe, recipes
 from xlpl_plugin.run.plan.steps import Step, Train, fingerprints
 from xlpl_plugin.run.result import Outcome, goes_on, known_outcome
 from xlpl_plugin.run.state import RunState
-from xlpl_plugin.run.training.start import find_trainer, max_update, training_command
+from xlpl_plugin.run.training.command import find_trainer, max_update, training_command
 
 _GUESS = (
     "continuous: starts from the best round, with its model, labels and weights; which one that is, the rounds will "
@@ -68,28 +68,29 @@ def _start(config: IterateConfig, outcome: Outcome | None) -> Start | None:
 
 
 def _rounds(config: IterateConfig, plan: Sequence[Step], start: Start | None) -> str:
-    lengths = {step.round: max_update(step) for step in plan if isinstance(step, Train)}
+    lengths = {step.stage: max_update(step) for step in plan if isinstance(step, Train)}
     planned = recipes(config)
     phase = (phase_recipe(config, planned[start.round], start.weights),) if start else ()
+    source = "source AM and voters" if config.voters else "source AM"
     rows = [
         {
-            "round": title(recipe.round).removeprefix("round "),
-            "student starts from": recipe.init if recipe.round else "",
-            "updates": str(lengths.get(recipe.round) or "") if recipe.round else "",
-            "source speech mixed in": " ".join(map(str, recipe.mix_weights)) if recipe.round else "",
-            "teacher": recipe.checkpoint if recipe.round else "source AM" + " and voters" * bool(config.voters),
+            "round": str(recipe.stage).removeprefix("round "),
+            "student starts from": recipe.init if recipe.before else "",
+            "updates": str(lengths.get(recipe.stage) or "") if recipe.before else "",
+            "source speech mixed in": " ".join(map(str, recipe.training.mix_weights)) if recipe.before else "",
+            "teacher": recipe.training.checkpoint if recipe.before else source,
             "labels": f"{recipe.share:.0%}",
-            "decoder's weights": _weights(recipe.round, recipe.tuned),
+            "decoder's weights": _weights(recipe),
         }
         for recipe in (*planned, *phase)
     ]
     return render(rows)
 
 
-def _weights(number: int, tuned: int | None) -> str:
-    if tuned is None:
+def _weights(recipe: Recipe) -> str:
+    if recipe.tuned is None:
         return "as configured"
-    return "tuned" if tuned == number else f"of round {tuned}"
+    return "tuned" if recipe.tuned == recipe.stage else f"of {recipe.tuned}"
 
 
 def _steps(plan: Sequence[Step], estimates: Sequence[Estimate]) -> str:

@@ -15,7 +15,7 @@ from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.executors.launchers import LauncherConfig
 from xlpl_plugin.run.plan.steps import Train
-from xlpl_plugin.run.training.start import training_command, training_settings
+from xlpl_plugin.run.training.command import training_command, training_settings
 
 # the first updates wait for memory and for the readers of audio
 _UPDATES, _WARM_UP = 6, 2
@@ -46,8 +46,9 @@ def time_training(step: Train, trainer: Sequence[str], launcher: LauncherConfig,
         "++checkpoint.no_save=true",
     )
     with tempfile.TemporaryDirectory() as folder:
-        short = replace(step, out=folder, data=data, init_from="", mix=(), mix_weights=())
-        command = training_command(replace(short, overrides=(*step.overrides, *extra)), trainer, launcher)
+        training = replace(step.training, mix=[], mix_weights=[], overrides=[*step.training.overrides, *extra])
+        short = replace(step, out=folder, data=data, init_from="", training=training)
+        command = training_command(short, trainer, launcher)
         done = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,

@@ -38,5 +38,5 @@ def decoder_files(decoder: DecoderConfig) -> tuple[str, ...]:
     return tuple(path for path in (decoder.lexicon, decoder.lm) if path)
 
 
-def judge_files(search: SearchConfig) -> tuple[str, ...]:
+def scoring_files(search: SearchConfig) -> tuple[str, ...]:
     return tuple(path for path in (search.judge, search.text) if path)

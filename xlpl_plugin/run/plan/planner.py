@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from xlpl_plugin.decoding.options import DecoderConfig
-from xlpl_plugin.run.config import LM, IterateConfig, SourceConfig
-from xlpl_plugin.run.plan.dependencies import composed_files, decoder_files, judge_files, labelled_files, training_files
-from xlpl_plugin.run.plan.labelling_steps import LabellingPlanner, Model
-from xlpl_plugin.run.plan.recipes import Recipe, overrides_of, phase_recipe, phase_training
-from xlpl_plugin.run.plan.steps import SOURCE, Continue, Extract, Gather, Select, Step, Train
+from xlpl_plugin.emissions.compute import EmitConfig
+from xlpl_plugin.labelling.filters import FilterConfig
+from xlpl_plugin.labelling.label_split import LabelConfig
+from xlpl_plugin.labelling.vote import VoteConfig
+from xlpl_plugin.monitoring.measure import MeasureConfig
+from xlpl_plugin.run.config import LM, PREVIOUS, IterateConfig, SourceConfig
+from xlpl_plugin.run.layout import RunLayout
+from xlpl_plugin.run.plan.dependencies import (
+    composed_files,
+    decoder_files,
+    labelled_files,
+    scoring_files,
+    training_files,
+)
+from xlpl_plugin.run.plan.recipes import Recipe, complete_training, phase_recipe, phase_training, recipes
+from xlpl_plugin.run.plan.steps import (
+    Collect,
+    Continue,
+    Emit,
+    Extract,
+    Label,
+    Measure,
+    Sample,
+    Select,
+    Step,
+    Train,
+    Tune,
+    Vote,
+)
+from xlpl_plugin.stage import SOURCE, Stage
+from xlpl_plugin.tuning.choose_checkpoint import SelectConfig
+from xlpl_plugin.tuning.tune import TuneConfig
+
+FIRST = Stage.round(0)
 
 
 class Start(NamedTuple):
@@ -21,177 +51,398 @@ class Start(NamedTuple):
     weights: Mapping[str, float]
 
 
+class Audio(NamedTuple):
+    """A split of a prepared folder, and the step that makes it ('' where it was given)."""
+
+    folder: str
+    split: str
+    step: str = ""
+
+    @property
+    def manifest(self) -> str:
+        return str(Path(self.folder) / f"{self.split}.tsv")
+
+
+@dataclass(frozen=True)
+class Model:
+    """An acoustic model: its checkpoint, the step that makes it ('' where it was given), and its training's log."""
+
+    checkpoint: str
+    step: str = ""
+    log: str = ""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return (self.step,) if self.step else ()
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return () if self.step or not self.checkpoint else (self.checkpoint,)
+
+
 def make_plan(config: IterateConfig, start: Start | None = None) -> tuple[Step, ...]:
     """Return all steps: the source AM, its labelling (round 0), then for each round a student and its labelling.
 
     With a ``start`` the continuous phase and its labelling follow.
     """
     planner = _Planner(config)
-    planner.rounds()
+    planner.add_rounds()
     if start:
-        planner.phase(start)
+        planner.add_phase(start)
     return tuple(planner.steps)
 
 
-class _Planner(LabellingPlanner):
-    """Adds the trainings to the labellings; ``models`` are those of the rounds."""
+class _Planner:
+    """Adds steps in their order. A step is named after the folder that it writes below, and what it does there."""
 
     def __init__(self, config: IterateConfig) -> None:
-        super().__init__(config)
+        self.config, self.layout = config, RunLayout(config.out)
+        self.recipes = recipes(config)
+        self.steps: list[Step] = []
         self.models: list[Model] = []
+        target = config.target
+        self.train_split, self.valid_split = target.train_split, target.valid_split
+        self.splits = (target.train_split, target.valid_split, *target.eval_splits)
 
-    def rounds(self) -> None:
+    def add_rounds(self) -> None:
         first, *others = self.recipes
         source = teacher = self._source(self.config.source, 1)
         voters = [self._source(voter, number) for number, voter in enumerate(self.config.voters, start=2)]
         self._labelling(first, source, voters)
         self.models.append(source)
         for recipe in others:
-            gather = self._gather(recipe.round, recipe.round - 1)
-            teacher = self._student(recipe, {"source": source, "previous": teacher, "scratch": Model("")}, gather)
+            start = {"source": source, "previous": teacher, "scratch": Model("")}[recipe.init]
+            teacher = self._student(recipe, start)
             self._labelling(recipe, teacher)
             self.models.append(teacher)
 
-    def phase(self, start: Start) -> None:
+    def add_phase(self, start: Start) -> None:
         before = self.recipes[start.round]
         recipe = phase_recipe(self.config, before, start.weights)
-        gather = self._gather(recipe.round, before.round)
-        self._labelling(recipe, self._continue(recipe, before, gather))
+        self._labelling(recipe, self._continue(recipe, before))
+
+    # --- trainings
 
     def _source(self, source: SourceConfig, number: int) -> Model:
         if source.checkpoint:
             return Model(source.checkpoint)
-        folder, training = self.layout.source_of(number), source.training
+        folder = self.layout.source(number)
         train = Train(
-            name=f"{folder.name}/train",
-            round=SOURCE,
+            name=self._name(folder, "train"),
+            stage=SOURCE,
             out=str(folder / "training"),
-            inputs=(*labelled_files(source.data, "train", "valid"), *training_files(training)),
+            inputs=(*labelled_files(source.data, "train", "valid"), *training_files(source.training)),
             data=source.data,
-            makes=_makes(training.checkpoint),
-            config_dir=training.config_dir,
-            config_name=training.config_name,
-            overrides=(*overrides_of(training), *_ema(training.checkpoint)),
-            mix=tuple(training.mix),
-            mix_weights=tuple(training.mix_weights),
+            training=complete_training(source.training),
         )
         self.steps.append(train)
-        return self._model(train, training.checkpoint, training.average, None)
+        return self._model(train, None)
 
-    def _gather(self, number: int, before: int) -> Gather:
-        target = self.config.target
-        gather = Gather(
-            name=f"{self._title(number)}/gather",
-            round=number,
-            out=str(self.layout.data(number)),
-            needs=tuple(self._label_name(before, split) for split in (target.train_split, target.valid_split)),
-            train=str(self.layout.labels(before, target.train_split)),
-            valid=str(self.layout.labels(before, target.valid_split)),
-            train_split=target.train_split,
-            valid_split=target.valid_split,
-        )
-        self.steps.append(gather)
-        return gather
-
-    def _student(self, recipe: Recipe, starts: dict[str, Model], gather: Gather) -> Model:
-        student, start = self.config.student, starts[recipe.init]
+    def _student(self, recipe: Recipe, start: Model) -> Model:
+        collect = self._collect(recipe)
         train = Train(
-            name=f"round-{recipe.round}/train",
-            round=recipe.round,
-            out=str(self.layout.training(recipe.round)),
-            needs=(gather.name, *start.needs),
-            inputs=(*(start.inputs if start.checkpoint else ()), *training_files(student)),
-            data=gather.out,
-            makes=_makes(recipe.checkpoint),
-            config_dir=student.config_dir,
-            config_name=student.config_name,
-            overrides=(*recipe.overrides, *_ema(recipe.checkpoint)),
+            name=f"{recipe.stage.folder}/train",
+            stage=recipe.stage,
+            out=str(self.layout.training(recipe.stage)),
+            needs=(collect.name, *start.needs),
+            inputs=(*start.inputs, *training_files(self.config.student)),
+            data=collect.out,
+            training=recipe.training,
             init_from=start.checkpoint,
-            mix=tuple(student.mix),
-            mix_weights=recipe.mix_weights,
         )
         self.steps.append(train)
-        before = self.recipes[recipe.round - 1].tuned
-        return self._model(train, recipe.checkpoint, recipe.average, before)
+        return self._model(train, self.recipes[recipe.stage.number - 1].tuned)
 
-    def _continue(self, recipe: Recipe, before: Recipe, gather: Gather) -> Model:
-        training, target, start = phase_training(self.config), self.config.target, self.models[before.round]
-        searched = self.config.decoder if training.label_with == LM else DecoderConfig()
+    def _continue(self, recipe: Recipe, before: Recipe) -> Model:
+        phase, target, start = phase_training(self.config), self.config.target, self.models[before.stage.number]
+        searched = self.config.decoder if phase.label_with == LM else DecoderConfig()
+        collect = self._collect(recipe)
+        files = (*training_files(phase), *map(str, composed_files(phase.config_dir, phase.config_name)))
         train = Continue(
-            name=f"{self._title(recipe.round)}/train",
-            round=recipe.round,
-            out=str(self.layout.training(recipe.round)),
-            needs=(gather.name, *start.needs),
+            name=f"{recipe.stage.folder}/train",
+            stage=recipe.stage,
+            out=str(self.layout.training(recipe.stage)),
+            needs=(collect.name, *start.needs),
             inputs=(
                 *start.inputs,
-                *dict.fromkeys(
-                    (*training_files(training), *map(str, composed_files(training.config_dir, training.config_name)))
-                ),
-                str(Path(target.data) / f"{target.train_split}.tsv"),
+                *dict.fromkeys(files),
+                Audio(target.data, target.train_split).manifest,
                 *decoder_files(searched),
             ),
-            data=gather.out,
-            makes=_makes(recipe.checkpoint),
-            config_dir=training.config_dir,
-            config_name=training.config_name,
-            overrides=(*recipe.overrides, *_ema(recipe.checkpoint)),
+            data=collect.out,
+            training=recipe.training,
             init_from=start.checkpoint,
-            mix=tuple(training.mix),
-            mix_weights=recipe.mix_weights,
             unlabelled=target.data,
             unlabelled_split=target.train_split,
             lexicon=searched.lexicon,
             lm=searched.lm,
         )
         self.steps.append(train)
-        return self._model(train, recipe.checkpoint, recipe.average, before.tuned)
+        return self._model(train, before.tuned)
 
-    def _model(self, train: Train, how: str, count: int, tuned: int | None) -> Model:
-        """Add the step that makes model.pt; selecting among checkpoints decodes with the weights of round ``tuned``."""
-        config, folder = self.config, Path(train.out).parent
-        name, out, log = f"{folder.name}/model", str(folder / "model.pt"), str(Path(train.out) / "train.log")
-        if how == "label_free":
-            split = config.target.train_split
+    def _collect(self, recipe: Recipe) -> Collect:
+        """Add the step that makes a student's training data of the labels of the round before."""
+        assert recipe.before is not None  # round 0 has no student
+        collect = Collect(
+            name=f"{recipe.stage.folder}/collect",
+            stage=recipe.stage,
+            out=str(self.layout.data(recipe.stage)),
+            needs=tuple(self._label_name(recipe.before, split) for split in (self.train_split, self.valid_split)),
+            train=str(self.layout.labels(recipe.before, self.train_split)),
+            valid=str(self.layout.labels(recipe.before, self.valid_split)),
+            train_split=self.train_split,
+            valid_split=self.valid_split,
+        )
+        self.steps.append(collect)
+        return collect
+
+    def _model(self, train: Train, tuned: Stage | None) -> Model:
+        """Add the step that makes model.pt; selecting among checkpoints decodes with the weights of stage ``tuned``."""
+        folder = Path(train.out).parent
+        name, out = self._name(folder, "model"), str(folder / "model.pt")
+        if train.training.checkpoint == "label_free":
+            self._select(train, name, out, tuned)
+        else:
+            self._extract(train, name, out)
+        return Model(out, name, str(Path(train.out) / "train.log"))
+
+    def _extract(self, train: Train, name: str, out: str) -> None:
+        how = train.training.checkpoint
+        self.steps.append(
+            Extract(
+                name=name,
+                stage=train.stage,
+                out=out,
+                needs=(train.name,),
+                checkpoints=str(train.checkpoints),
+                how=how,
+                count=train.training.average if how == "average" else 1,
+            )
+        )
+
+    def _select(self, train: Train, name: str, out: str, tuned: Stage | None) -> None:
+        config, audio = self.config, Audio(self.config.target.data, self.train_split)
+        tunings = {stage for stage in (tuned, self._length_stage(train.stage)) if stage is not None}
+        self.steps.append(
+            Select(
+                name=name,
+                stage=train.stage,
+                out=out,
+                needs=(train.name, *sorted(f"{stage.folder}/tune" for stage in tunings)),
+                inputs=(audio.manifest, *decoder_files(config.decoder), *scoring_files(config.tuning.search)),
+                checkpoints=str(train.checkpoints),
+                count=train.training.average,
+                config=SelectConfig(
+                    data=audio.folder,
+                    split=audio.split,
+                    out=str(Path(out).parent),
+                    model=out,
+                    decoder=config.decoder,
+                    tuning=self._tuning(tuned),
+                    search=config.tuning.search,
+                    length_from=self._tuning(self._length_stage(train.stage)),
+                ),
+            )
+        )
+
+    # --- labelling
+
+    def _labelling(self, recipe: Recipe, model: Model, voters: Sequence[Model] = ()) -> None:
+        home = self.layout.stage(recipe.stage)
+        audio = {split: Audio(self.config.target.data, split) for split in self.splits}
+        if recipe.share < 1:
+            audio[self.train_split] = self._sample(recipe, audio[self.train_split])
+        self._listen(recipe, home, model, audio)
+        if voters:
+            self._vote(recipe, [model, *voters], audio)
+        else:
+            for split in self.splits:
+                self._label(recipe, home, home, model, audio[split], self._filter(recipe, split))
+        self._measure(recipe, model)
+
+    def _sample(self, recipe: Recipe, audio: Audio) -> Audio:
+        """Add the step that draws a share of the train split."""
+        sample = Sample(
+            name=f"{recipe.stage.folder}/sample",
+            stage=recipe.stage,
+            out=str(self.layout.sample(recipe.stage)),
+            inputs=(audio.manifest,),
+            data=audio.folder,
+            split=audio.split,
+            share=recipe.share,
+        )
+        self.steps.append(sample)
+        return Audio(sample.out, audio.split, sample.name)
+
+    def _listen(self, recipe: Recipe, home: Path, model: Model, audio: Mapping[str, Audio]) -> None:
+        """Add the steps that write emissions of all splits, and a tuning where the stage has one, below ``home``."""
+        for split, part in audio.items():
+            out = str(home / "emissions" / split)
             self.steps.append(
-                Select(
-                    name=name,
-                    round=train.round,
+                Emit(
+                    name=self._name(home, "emit", split),
+                    stage=recipe.stage,
                     out=out,
-                    needs=(train.name, *sorted({*self._tuning_needs(tuned), *self._length_needs(train.round)})),
-                    inputs=(
-                        str(Path(config.target.data) / f"{split}.tsv"),
-                        *decoder_files(self.config.decoder),
-                        *judge_files(self.config.tuning.search),
+                    needs=(*model.needs, *((part.step,) if part.step else ())),
+                    inputs=(*model.inputs, *(() if part.step else (part.manifest,))),
+                    config=EmitConfig(am=model.checkpoint, data=part.folder, split=split, out=out),
+                )
+            )
+        if recipe.tuned == recipe.stage:
+            self._tune(recipe, home, model, audio[self.train_split])
+
+    def _tune(self, recipe: Recipe, home: Path, model: Model, audio: Audio) -> None:
+        decoder, search, length = self.config.decoder, self.config.tuning.search, self._length_stage(recipe.stage)
+        self.steps.append(
+            Tune(
+                name=self._name(home, "tune"),
+                stage=recipe.stage,
+                out=str(home / "tuning"),
+                needs=(
+                    self._name(home, "emit", audio.split),
+                    *((f"{length.folder}/tune",) if length is not None else ()),
+                ),
+                inputs=(*decoder_files(decoder), *scoring_files(search)),
+                config=TuneConfig(
+                    am=model.checkpoint,
+                    emissions=str(home / "emissions" / audio.split),
+                    data=audio.folder,
+                    split=audio.split,
+                    out=str(home / "tuning"),
+                    decoder=decoder,
+                    search=search,
+                    length_from=self._tuning(length),
+                ),
+            )
+        )
+
+    def _vote(self, recipe: Recipe, models: Sequence[Model], audio: Mapping[str, Audio]) -> None:
+        """Let each source AM label alone and unfiltered, then vote; the first one's emissions are the round's."""
+        home = self.layout.stage(recipe.stage)
+        places = [home / f"voter-{number}" for number in range(1, len(models) + 1)]
+        for model, place in zip(models, places, strict=True):
+            listens = home if model is models[0] else place
+            if listens is place:
+                self._listen(recipe, place, model, audio)
+            for part in audio.values():
+                self._label(recipe, place, listens, model, part, FilterConfig())
+        for split, part in audio.items():
+            filters, out = self._filter(recipe, split), str(self.layout.labels(recipe.stage, split))
+            self.steps.append(
+                Vote(
+                    name=self._label_name(recipe.stage, split),
+                    stage=recipe.stage,
+                    out=out,
+                    needs=tuple(self._name(place, "label", split) for place in places),
+                    inputs=tuple(map(str, filters.files().values())),
+                    config=VoteConfig(
+                        voters=[str(place / "labels" / split) for place in places],
+                        data=part.folder,
+                        split=split,
+                        out=out,
+                        filter=filters,
                     ),
-                    checkpoints=str(train.checkpoints),
-                    count=count,
-                    data=config.target.data,
-                    split=split,
+                )
+            )
+
+    def _label(
+        self, recipe: Recipe, place: Path, listens: Path, model: Model, audio: Audio, filters: FilterConfig
+    ) -> None:
+        """Add the step that writes below ``place``, from the emissions and with the weights below ``listens``."""
+        before = recipe.before if self.config.filter.other == PREVIOUS else None
+        outside = filters if before is None else filters.alone()
+        tuned = listens if recipe.tuned == recipe.stage else recipe.tuned and self.layout.stage(recipe.tuned)
+        out = str(place / "labels" / audio.split)
+        self.steps.append(
+            Label(
+                name=self._name(place, "label", audio.split),
+                stage=recipe.stage,
+                out=out,
+                needs=(
+                    self._name(listens, "emit", audio.split),
+                    *((self._name(tuned, "tune"),) if tuned else ()),
+                    *(() if before is None else (self._label_name(before, audio.split),)),
+                ),
+                inputs=(*decoder_files(self.config.decoder), *map(str, outside.files().values())),
+                config=LabelConfig(
+                    am=model.checkpoint,
+                    emissions=str(listens / "emissions" / audio.split),
+                    data=audio.folder,
+                    split=audio.split,
+                    out=out,
+                    decoder=self.config.decoder,
+                    tuning=str(tuned / "tuning") if tuned else "",
+                    filter=filters,
+                ),
+            )
+        )
+
+    def _filter(self, recipe: Recipe, split: str) -> FilterConfig:
+        """``filter.other`` holds a folder of labels for each split; as ``previous`` it is the round before's."""
+        filters = self.config.filter
+        if filters.other == PREVIOUS:
+            if recipe.before is None:
+                return filters.alone()
+            return replace(filters, other=str(self.layout.labels(recipe.before, split)))
+        return replace(filters, other=str(Path(filters.other) / split)) if filters.other else filters
+
+    def _measure(self, recipe: Recipe, model: Model) -> None:
+        config, stage, before = self.config, recipe.stage, recipe.before
+        rounds = [] if before is None else [Stage.round(number) for number in range(before.number + 1)]
+        sources = self._sources()
+        self.steps.append(
+            Measure(
+                name=f"{stage.folder}/measure",
+                stage=stage,
+                out=str(self.layout.signals(stage)),
+                needs=(
+                    *(self._label_name(stage, split) for split in (self.train_split, self.valid_split)),
+                    *(f"{earlier.folder}/measure" for earlier in rounds),
+                ),
+                inputs=(
+                    *scoring_files(config.tuning.search),
+                    *(path for path in (config.signals.lm, config.signals.text) if path),
+                    *(file for folder in sources for file in labelled_files(folder, "train")),
+                ),
+                history=tuple(str(self.layout.signals(earlier)) for earlier in rounds),
+                weights_from=self._tuning(recipe.tuned),
+                config=MeasureConfig(
+                    labels=str(self.layout.labels(stage, self.train_split)),
+                    emissions=str(self.layout.emissions(stage, self.train_split)),
+                    valid_labels=str(self.layout.labels(stage, self.valid_split)),
                     decoder=config.decoder,
                     search=config.tuning.search,
-                    tuning=self._tuning(tuned),
-                    length_from=self._length(train.round),
-                )
+                    signals=config.signals,
+                    # weights that were kept from an earlier stage say nothing of the acoustic model of this one
+                    tuning=self._tuning(stage) if recipe.tuned == stage else "",
+                    training_log=model.log if stage != FIRST else "",
+                    previous="" if before is None else str(self.layout.labels(before, self.train_split)),
+                    sources=sources,
+                ),
             )
-        else:
-            self.steps.append(
-                Extract(
-                    name=name,
-                    round=train.round,
-                    out=out,
-                    needs=(train.name,),
-                    checkpoints=str(train.checkpoints),
-                    how=how,
-                    count=count if how == "average" else 1,
-                )
-            )
-        return Model(out, name, log)
+        )
 
+    # --- names and places
 
-def _makes(checkpoint: str) -> str:
-    """Return the file among the checkpoints that makes the model, '' where it is made of several."""
-    return {"last": "checkpoint_last.pt", "best": "checkpoint_best.pt", "ema": "checkpoint_last.pt"}.get(checkpoint, "")
+    def _name(self, home: Path, *parts: str) -> str:
+        return "/".join((*home.relative_to(self.layout.run).parts, *parts))
 
+    def _label_name(self, stage: Stage, split: str) -> str:
+        return f"{stage.folder}/label/{split}"
 
-def _ema(checkpoint: str) -> tuple[str, ...]:
-    return ("++ema.store_ema=true",) if checkpoint == "ema" else ()
+    def _sources(self) -> list[str]:
+        """Return all labelled folders that the rounds of this configuration learn from."""
+        config = self.config
+        trained = [source for source in (config.source, *config.voters) if source.data]
+        folders = [folder for source in trained for folder in (source.data, *source.training.mix)]
+        return list(dict.fromkeys([*folders, *config.student.mix]))
+
+    def _tuning(self, stage: Stage | None) -> str:
+        return "" if stage is None else str(self.layout.tuning(stage))
+
+    def _length_stage(self, stage: Stage) -> Stage | None:
+        """Return the stage whose tuning says how long output should be.
+
+        Students are held to what the source AM expected.
+        """
+        return FIRST if stage > FIRST and self.recipes[0].tuned == FIRST else None

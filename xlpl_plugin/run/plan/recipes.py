@@ -1,9 +1,9 @@
-"""What each round does: the configuration with its exceptions, written out round by round."""
+"""What each stage does: the configuration with its exceptions, written out stage by stage."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from xlpl_plugin.continuous.options import EMA
 from xlpl_plugin.run.config import (
@@ -17,7 +17,7 @@ from xlpl_plugin.run.config import (
     RoundChanges,
     TrainingConfig,
 )
-from xlpl_plugin.run.layout import CONTINUOUS, title
+from xlpl_plugin.stage import CONTINUOUS, Stage
 
 # of the decoder, beside what the start round's tuning chose
 _SEARCH_OPTIONS = ("beam_token", "beam_threshold", "log_add", "collapse_blank")
@@ -37,30 +37,23 @@ _TASK_OPTIONS = (
 
 @dataclass(frozen=True)
 class Recipe:
-    """One round. Round 0 has no student: of it only ``share`` and ``tuned`` mean something.
+    """One round, or the continuous phase. Round 0 has no student: of it only ``share`` and ``tuned`` mean something.
 
     Attributes:
-        round: its number.
-        before: round whose labels its model learns from, and whose signals and labels it is compared with; None in
+        before: the round whose labels its model learns from, and whose signals and labels it is compared with; None in
             round 0.
         init: what the student starts from: source, previous or scratch; of the continuous phase the round.
-        checkpoint: which of its weights become the teacher of the next round.
-        average: how many checkpoints that looks at, where it looks at several.
-        overrides: of the training, learning rate and length included.
-        mix_weights: share of each mixed-in folder that an epoch draws.
+        training: of the student, with the exceptions of the round; all that it sets stands among the overrides.
         share: of the target's train split that is labelled.
-        tuned: round whose tuning gives the decoder's weights; None: the decoder's own.
+        tuned: the stage whose tuning gives the decoder's weights; None: the decoder's own.
     """
 
-    round: int
-    before: int | None
+    stage: Stage
+    before: Stage | None
     init: str
-    checkpoint: str
-    average: int
-    overrides: tuple[str, ...]
-    mix_weights: tuple[float, ...]
+    training: TrainingConfig
     share: float
-    tuned: int | None
+    tuned: Stage | None
 
 
 def recipes(config: IterateConfig) -> tuple[Recipe, ...]:
@@ -73,25 +66,37 @@ def recipes(config: IterateConfig) -> tuple[Recipe, ...]:
     return tuple(found)
 
 
-def _recipe(config: IterateConfig, changes: RoundChanges, tuned_before: int | None) -> Recipe:
-    student, tuning = config.student, config.tuning
+def _recipe(config: IterateConfig, changes: RoundChanges, tuned_before: Stage | None) -> Recipe:
+    student, tuning, stage = config.student, config.tuning, Stage.round(changes.round)
     tunes = (changes.round == 0 or tuning.every_round) if changes.tune is None else changes.tune
-    lr = changes.lr or student.lr
-    return Recipe(
-        round=changes.round,
-        before=changes.round - 1 if changes.round else None,
-        init=changes.init or student.init,
+    training = replace(
+        student,
+        overrides=[*student.overrides, *changes.overrides],
+        lr=changes.lr or student.lr,
+        max_update=changes.max_update or student.max_update,
         checkpoint=changes.checkpoint or student.checkpoint,
-        average=student.average,
-        overrides=(
-            *student.overrides,
-            *changes.overrides,
-            *length_and_rate(changes.max_update or student.max_update, lr),
-        ),
-        mix_weights=tuple(changes.mix_weights or student.mix_weights),
-        share=changes.share or config.target.share,
-        tuned=changes.round if tuning.enabled and tunes else tuned_before,
+        mix_weights=changes.mix_weights or student.mix_weights,
     )
+    return Recipe(
+        stage=stage,
+        before=Stage.round(changes.round - 1) if changes.round else None,
+        init=changes.init or student.init,
+        training=complete_training(training),
+        share=changes.share or config.target.share,
+        tuned=stage if tuning.enabled and tunes else tuned_before,
+    )
+
+
+def complete_training(training: TrainingConfig) -> TrainingConfig:
+    """Return a training with all that it sets among its overrides: learning rate, length, moving average."""
+    plain = TrainingConfig(**{field.name: getattr(training, field.name) for field in fields(TrainingConfig)})
+    overrides = [
+        *plain.overrides,
+        *((f"++optimization.max_update={plain.max_update}",) if plain.max_update else ()),
+        *((f"++optimization.lr=[{plain.lr!r}]",) if plain.lr else ()),
+        *(("++ema.store_ema=true",) if plain.checkpoint == "ema" else ()),
+    ]
+    return replace(plain, overrides=overrides)
 
 
 def phase_training(config: IterateConfig) -> ContinuousConfig:
@@ -114,16 +119,14 @@ def phase_recipe(config: IterateConfig, start: Recipe, weights: Mapping[str, flo
         start: of the round whose model goes on.
         weights: of the decoder in that round: lm_weight, word_score and blank_penalty.
     """
-    training, tuning = phase_training(config), config.tuning
-    search = _search_overrides(config, weights) if training.label_with == LM else ()
+    phase, tuning = phase_training(config), config.tuning
+    search = _search_overrides(config, weights) if phase.label_with == LM else ()
+    training = replace(phase, overrides=[*_task_overrides(phase), *search, *phase.overrides])
     return Recipe(
-        round=CONTINUOUS,
-        before=start.round,
-        init=title(start.round),
-        checkpoint=training.checkpoint,
-        average=training.average,
-        overrides=(*_task_overrides(training), *search, *overrides_of(training)),
-        mix_weights=tuple(training.mix_weights),
+        stage=CONTINUOUS,
+        before=start.stage,
+        init=str(start.stage),
+        training=complete_training(training),
         share=config.target.share,
         tuned=CONTINUOUS if tuning.enabled and tuning.every_round else start.tuned,
     )
@@ -147,16 +150,3 @@ def _search_overrides(config: IterateConfig, weights: Mapping[str, float]) -> tu
     options |= {name: weights[name] for name in ("lm_weight", "word_score", "blank_penalty")}
     options["beam"] = config.continuous.beam
     return tuple(f"++task.dec_{name}={value}" for name, value in options.items())
-
-
-def overrides_of(training: TrainingConfig) -> tuple[str, ...]:
-    """Return the overrides of a training that has no exceptions, such as that of a source AM."""
-    return (*training.overrides, *length_and_rate(training.max_update, training.lr))
-
-
-def length_and_rate(max_update: int, lr: float) -> tuple[str, ...]:
-    """Return the overrides that set them; 0 sets nothing."""
-    return (
-        *((f"++optimization.max_update={max_update}",) if max_update else ()),
-        *((f"++optimization.lr=[{lr!r}]",) if lr else ()),
-    )

@@ -1,8 +1,4 @@
-"""The kinds of step that a run is made of. A step is data: what it reads, what it writes, with which options.
-
-``out`` is what the step writes, inside the run directory, and what is removed before it is done over. ``needs``
-names the steps whose output it reads; ``inputs`` the files from outside the run whose content it depends on.
-"""
+"""The kinds of step that a run is made of. A step is data: what it reads, what it writes, with which configuration."""
 
 from __future__ import annotations
 
@@ -12,28 +8,35 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from xlpl_plugin.decoding.options import DecoderConfig
-from xlpl_plugin.labelling.filters import FilterConfig
-from xlpl_plugin.monitoring.signals import SignalsConfig
-from xlpl_plugin.tuning.weight_search import SearchConfig
-
-# the "round" of the steps that make source acoustic models, before round 0
-SOURCE = -1
+from xlpl_plugin.emissions.compute import EmitConfig
+from xlpl_plugin.labelling.label_split import LabelConfig
+from xlpl_plugin.labelling.vote import VoteConfig
+from xlpl_plugin.monitoring.measure import MeasureConfig
+from xlpl_plugin.run.config import TrainingConfig
+from xlpl_plugin.stage import Stage
+from xlpl_plugin.tuning.choose_checkpoint import SelectConfig
+from xlpl_plugin.tuning.tune import TuneConfig
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What all kinds have."""
+    """What all kinds have.
+
+    Attributes:
+        out: what the step writes, inside the run directory; it is removed before the step is done over.
+        needs: names of the steps whose output it reads.
+        inputs: files from outside the run whose content it depends on.
+    """
 
     name: str
-    round: int
+    stage: Stage
     out: str
     needs: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gather(Step):
+class Collect(Step):
     """Put labels of the target's train and valid splits together as one folder that fairseq reads."""
 
     train: str
@@ -44,19 +47,11 @@ class Gather(Step):
 
 @dataclass(frozen=True, kw_only=True)
 class Train(Step):
-    """Train an acoustic model on ``data`` in a child process; its checkpoints go to ``out``/checkpoints.
-
-    ``makes`` is the checkpoint there that the next step reads ('' where it reads several).
-    """
+    """Train an acoustic model on ``data`` in a child process; its checkpoints go to ``out``/checkpoints."""
 
     data: str
-    makes: str
-    config_dir: str
-    config_name: str
-    overrides: tuple[str, ...]
+    training: TrainingConfig
     init_from: str = ""
-    mix: tuple[str, ...] = ()
-    mix_weights: tuple[float, ...] = ()
 
     @property
     def checkpoints(self) -> Path:
@@ -64,7 +59,9 @@ class Train(Step):
 
     @property
     def model(self) -> Path:
-        return self.checkpoints / self.makes
+        """The checkpoint that the next step reads; the folder where it reads several."""
+        one = {"last": "checkpoint_last.pt", "best": "checkpoint_best.pt", "ema": "checkpoint_last.pt"}
+        return self.checkpoints / one.get(self.training.checkpoint, "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,19 +91,14 @@ class Extract(Step):
 
 @dataclass(frozen=True, kw_only=True)
 class Select(Step):
-    """Write the weights alone of that of a training's last ``count`` checkpoints which hears the target best.
+    """Write the weights alone of that of a training's last ``count`` checkpoints which labels the target best.
 
-    Judged without labels, on a sample of the target's train split, with weights as in Label and a length as in Tune.
+    ``config`` names no checkpoints: which there are, the training tells.
     """
 
     checkpoints: str
     count: int
-    data: str
-    split: str
-    decoder: DecoderConfig
-    search: SearchConfig
-    tuning: str
-    length_from: str
+    config: SelectConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,82 +114,53 @@ class Sample(Step):
 class Emit(Step):
     """Store the log-probs of an acoustic model for one split of the target."""
 
-    am: str
-    data: str
-    split: str
+    config: EmitConfig
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tune(Step):
-    """Choose the decoder's weights on the train split without labels.
+    """Choose the decoder's weights on the train split without labels."""
 
-    ``length_from`` is the tuning of round 0 ('' there): students are held to as many units as the source AM expected.
-    """
-
-    am: str
-    data: str
-    split: str
-    emissions: str
-    decoder: DecoderConfig
-    search: SearchConfig
-    length_from: str
+    config: TuneConfig
 
 
 @dataclass(frozen=True, kw_only=True)
 class Label(Step):
-    """Label one split, with the weights that the tuning in ``tuning`` chose (empty: the decoder's own)."""
+    """Label one split from stored log-probs."""
 
-    am: str
-    data: str
-    split: str
-    emissions: str
-    decoder: DecoderConfig
-    filter: FilterConfig
-    tuning: str
+    config: LabelConfig
 
 
 @dataclass(frozen=True, kw_only=True)
 class Vote(Step):
     """Put labels of the same split by several acoustic models to the vote; filters see the outcome."""
 
-    labels: tuple[str, ...]
-    data: str
-    split: str
-    filter: FilterConfig
+    config: VoteConfig
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measure(Step):
-    """Measure how the labelling of the train split went, without references, and compare with the rounds before."""
+    """Measure how the labelling of the train split went, without references, and compare with the rounds before.
 
-    labels: str
-    emissions: str
-    # of the valid split, for the score on audio that no student has trained on
-    valid_labels: str
-    # as in the round's Label steps
-    decoder: DecoderConfig
-    tuning: str
-    # criterion and judging LM of the label-free score
-    search: SearchConfig
-    signals: SignalsConfig
-    # labelled folders of the source languages
-    sources: tuple[str, ...]
-    # train.log of the student that labelled ('' in round 0, whose model learnt from no pseudo-labels)
-    training_log: str
-    # signals.json of round 0 to the one that the labels are compared with; the labels of that one ('' in round 0)
+    Attributes:
+        history: signals.json of round 0 to the round that the labels are compared with.
+        weights_from: folder of the tuning whose weights the labels were decoded with ('' for the configured ones).
+    """
+
+    config: MeasureConfig
     history: tuple[str, ...]
-    previous: str
+    weights_from: str
 
 
 def fingerprints(plan: Sequence[Step], digest: Callable[[str], str]) -> dict[str, str]:
     """Return for each step a hash of all that decides its result: options, outside files, and the steps it needs."""
     result: dict[str, str] = {}
     for step in plan:
-        told = {
+        parts = {
             "kind": type(step).__name__,
             "options": asdict(step),
             "inputs": [digest(path) for path in step.inputs],
             "needs": [result[name] for name in step.needs],
         }
-        result[step.name] = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        result[step.name] = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     return result

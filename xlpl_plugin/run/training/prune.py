@@ -9,6 +9,7 @@ from pathlib import Path
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.run.layout import RunLayout
+from xlpl_plugin.stage import Stage
 
 logger = logging.getLogger(__name__)
 
@@ -16,7 +17,7 @@ logger = logging.getLogger(__name__)
 POLICIES = ("old", "all", "none")
 
 
-def prune(layout: RunLayout, finished: Collection[int], best: int | None, policy: str = "old") -> int:
+def prune(layout: RunLayout, finished: Collection[Stage], best: Stage | None, policy: str = "old") -> int:
     """Delete the checkpoints of trainings whose model stands beside them as weights alone; return the bytes freed.
 
     Nothing is deleted of a round that is not among ``finished``, nor where model.pt is missing, damaged or older than
@@ -24,7 +25,7 @@ def prune(layout: RunLayout, finished: Collection[int], best: int | None, policy
     called again at any time.
 
     Args:
-        finished: rounds whose steps are all done.
+        finished: stages whose steps are all done.
         best: the best of them so far, if that is known.
         policy: one of ``POLICIES``.
 
@@ -37,19 +38,19 @@ def prune(layout: RunLayout, finished: Collection[int], best: int | None, policy
         return 0
     kept = {max(finished), best} if policy == "old" else set()
     freed = 0
-    for number in sorted(set(finished) - kept):
-        for home in _homes(layout, number):
+    for stage in sorted(set(finished) - kept):
+        for home in _homes(layout, stage):
             freed += _prune(home)
     return freed
 
 
-def _homes(layout: RunLayout, number: int) -> Iterator[Path]:
+def _homes(layout: RunLayout, stage: Stage) -> Iterator[Path]:
     """Yield the folders in which the acoustic models that label in a round were trained."""
-    if number:
-        yield layout.round(number)
+    if stage != Stage.round(0):
+        yield layout.stage(stage)
     else:
-        yield layout.source
-        yield from sorted(layout.run.glob(f"{layout.source.name}-[0-9]*"))
+        yield layout.source(1)
+        yield from sorted(layout.run.glob(f"{layout.source(1).name}-[0-9]*"))
 
 
 def _prune(home: Path) -> int:

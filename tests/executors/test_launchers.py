@@ -9,6 +9,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,12 @@ import pytest
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.executors import jobs
 from xlpl_plugin.executors.launchers import LauncherConfig, job_name
+from xlpl_plugin.run.config import TrainingConfig
 from xlpl_plugin.run.plan.steps import Train
 from xlpl_plugin.run.training import start as training
-from xlpl_plugin.run.training.start import run_training, training_command
+from xlpl_plugin.run.training.command import training_command
+from xlpl_plugin.run.training.start import run_training
+from xlpl_plugin.stage import Stage
 
 SLURM = LauncherConfig("slurm", processes=8, nodes=2, options=["hydra.launcher.timeout_min=600"])
 FINITE = json.dumps({"loss": "3.25", "num_updates": "2"})
@@ -29,14 +33,15 @@ def step(tmp_path: Path) -> Train:
     (tmp_path / "student.yaml").write_text("optimization: {max_update: 10}\n")
     return Train(
         name="round-1/train",
-        round=1,
+        stage=Stage.round(1),
         out=str(tmp_path / "sw" / "round-1" / "training"),
         data=str(tmp_path),
-        makes="checkpoint_last.pt",
-        config_dir=str(tmp_path),
-        config_name="student",
-        overrides=("model=tiny",),
+        training=TrainingConfig(config_dir=str(tmp_path), config_name="student", overrides=["model=tiny"]),
     )
+
+
+def overridden(step: Train, *overrides: str) -> Train:
+    return replace(step, training=replace(step.training, overrides=list(overrides)))
 
 
 def program(path: Path, text: str) -> tuple[str, ...]:
@@ -78,7 +83,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_local_is_one_plain_command(step: Train) -> None:
     command = training_command(step, ("trainer",))
-    assert command[:5] == ["trainer", "--config-dir", step.config_dir, "--config-name", "student"]
+    assert command[:5] == ["trainer", "--config-dir", step.training.config_dir, "--config-name", "student"]
     assert f"hydra.run.dir={step.out}/hydra" in command
     assert command[-1] == "model=tiny"
     assert not [word for word in command if "distributed" in word or "launcher" in word]
@@ -114,7 +119,7 @@ def test_slurm_is_a_sweep_of_one_job_with_a_name_of_its_own(step: Train) -> None
 
 
 def test_override_that_hydra_would_sweep_over_is_refused(step: Train) -> None:
-    swept = Train(**{**step.__dict__, "overrides": ("optimization.max_update=100,200",)})
+    swept = overridden(step, "optimization.max_update=100,200")
     with pytest.raises(XlplError, match="several trainings"):
         training_command(swept, ("trainer",), SLURM)
     assert "optimization.max_update=100,200" in training_command(swept, ("trainer",))  # hydra itself refuses it there
@@ -143,7 +148,7 @@ def test_command_by_hand_finds_the_same_arithmetic_and_names_its_run(
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     monkeypatch.delenv("WANDB_NAME", raising=False)
-    named = Train(**{**step.__dict__, "overrides": ("common.wandb_project=asr",)})
+    named = overridden(step, "common.wandb_project=asr")
     run_training(named, trainer(step, "done"))
     stored = (Path(step.out) / "command.txt").read_text().split()
     assert {"OMP_NUM_THREADS=3", "PYTHONUTF8=1", "WANDB_NAME=sw/round-1", f"WANDB_DIR={step.out}"} < set(stored)

@@ -14,9 +14,8 @@ import pytest
 from xlpl_plugin.emissions.compute import EmitConfig, emit
 from xlpl_plugin.labelling.label_split import LabelConfig, label
 from xlpl_plugin.monitoring.alarms import COLLAPSES, alarms, collapsed
-from xlpl_plugin.monitoring.measure import measure_labels
-from xlpl_plugin.monitoring.signals import Signals, SignalsConfig
-from xlpl_plugin.tuning.weight_search import SearchConfig
+from xlpl_plugin.monitoring.measure import MeasureConfig, measure
+from xlpl_plugin.monitoring.signals import Signals
 
 MakeConfig = Callable[[Mapping[str, str]], LabelConfig]
 
@@ -164,7 +163,7 @@ class Provoked:
             emit(EmitConfig(am=am, data=config.data, out=emissions))
         decoder = replace(config.decoder, **weights)  # type: ignore[arg-type]
         label(replace(config, am=am or config.am, emissions=emissions, decoder=decoder, out=str(out)))
-        return measure_labels(out, emissions=emissions, decoder=decoder, search=SearchConfig(), config=SignalsConfig())
+        return measure(MeasureConfig(labels=str(out), emissions=str(emissions), decoder=decoder))
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import math
 import tracemalloc
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import write_lines
 from xlpl_plugin.labelling.label_split import LabelConfig, label
 from xlpl_plugin.labelling.records import LabelRecord, agreement, record_line
-from xlpl_plugin.monitoring.measure import blank_share, measure_labels
+from xlpl_plugin.monitoring.measure import MeasureConfig, blank_share, measure
 from xlpl_plugin.monitoring.signals import Signals, SignalsConfig
 from xlpl_plugin.monitoring.unit_histograms import distance
 from xlpl_plugin.tuning.weight_search import SearchConfig
@@ -55,15 +56,18 @@ class Project:
         write_lines(self.folder / name / "labels.jsonl", map(record_line, records))
         return self.folder / name
 
-    def measure(self, labels: Path, previous: Path | None = None, sources: Sequence[Path] = ()) -> Signals:
-        return measure_labels(
-            labels,
-            emissions=self.config.emissions,
-            decoder=self.config.decoder,
-            search=self.search,
-            config=self.signals,
-            previous=previous,
-            sources=sources,
+    def measure(self, labels: Path, previous: Path | None = None, sources: Sequence[Path] = (), **more: str) -> Signals:
+        return measure(
+            MeasureConfig(
+                labels=str(labels),
+                emissions=self.config.emissions,
+                decoder=self.config.decoder,
+                search=self.search,
+                signals=self.signals,
+                previous=str(previous or ""),
+                sources=list(map(str, sources)),
+                **more,
+            )
         )
 
     def of(self, *records: LabelRecord) -> Signals:
@@ -182,6 +186,30 @@ def test_real_labels_are_measured(project: Project) -> None:
     signals = project.measure(Path(project.config.out))
     assert (signals.utterances, signals.vocabulary, signals.kept_share) == (2, 2, 1)
     assert signals.length_ratio == 1
+
+
+def test_losses_of_the_last_update_and_evidence(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "train.log"
+    log.write_text(
+        '[train_inner][INFO] - {"epoch": 1, "loss": "3.5", "num_updates": "20"}\n'
+        '[valid][INFO] - {"epoch": 1, "valid_loss": "2.5", "valid_uer": "40.0", "valid_num_updates": "20"}\n'
+        '[train_inner][INFO] - {"epoch": 1, "loss": "1.5", "num_updates": "40"}\n'
+        '[valid][INFO] - {"epoch": 1, "valid_loss": "0.5", "valid_uer": "12.5", "valid_num_updates": "40"}\n'
+    )
+    found = SimpleNamespace(gain=0.25, error=0.02)
+    monkeypatch.setattr("xlpl_plugin.monitoring.measure.read_evidence", {"tuned": found}.get)
+    labels = project.write("labels", [record("one", "A", "a |")])
+    signals = project.measure(labels, training_log=str(log), tuning="tuned")
+    assert (signals.train_loss, signals.valid_loss, signals.valid_uer) == (1.5, 0.5, 0.125)
+    assert (signals.evidence, signals.evidence_error) == (0.25, 0.02)
+    without = project.measure(labels)
+    assert (without.train_loss, without.valid_loss, without.evidence) == (None, None, None)
+    log.write_text("nothing of use\n")
+    assert project.measure(labels, training_log=str(log)) == without
+    with pytest.raises(XlplError, match="no such file"):
+        project.measure(labels, training_log=str(tmp_path / "no.log"))
 
 
 def test_distance_of_counts() -> None:

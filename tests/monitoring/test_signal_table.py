@@ -1,16 +1,9 @@
-"""Signals of rounds as a table, and what their trainings and tunings add to them."""
+"""Signals of rounds as a table."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
-from types import SimpleNamespace
 
-import pytest
-
-from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import write_json
-from xlpl_plugin.monitoring.complete import complete_signals
 from xlpl_plugin.monitoring.signal_table import signal_table
 from xlpl_plugin.monitoring.signals import Signals
 
@@ -38,27 +31,3 @@ def test_a_column_a_round_and_no_row_that_all_leave_empty() -> None:
     assert ["changed", "%", "12.5"] in cells
     assert ["agreement", "%", "80.0", "80.0"] in cells
     assert "evidence" not in table
-
-
-def test_losses_of_the_last_update_and_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    log = tmp_path / "train.log"
-    log.write_text(
-        '[train_inner][INFO] - {"epoch": 1, "loss": "3.5", "num_updates": "20"}\n'
-        '[valid][INFO] - {"epoch": 1, "valid_loss": "2.5", "valid_uer": "40.0", "valid_num_updates": "20"}\n'
-        '[train_inner][INFO] - {"epoch": 1, "loss": "1.5", "num_updates": "40"}\n'
-        '[valid][INFO] - {"epoch": 1, "valid_loss": "0.5", "valid_uer": "12.5", "valid_num_updates": "40"}\n'
-    )
-    found = SimpleNamespace(gain=0.25, error=0.02)
-    monkeypatch.setattr("xlpl_plugin.monitoring.complete.read_evidence", {tmp_path: found}.get)
-    signals = complete_signals(HEALTHY, log=log, tuning=tmp_path)
-    assert (signals.train_loss, signals.valid_loss, signals.valid_uer) == (1.5, 0.5, 0.125)
-    assert (signals.evidence, signals.evidence_error) == (0.25, 0.02)
-    assert complete_signals(HEALTHY) == HEALTHY
-
-
-def test_what_is_not_told_is_unknown(tmp_path: Path) -> None:
-    (tmp_path / "train.log").write_text("nothing of use\n")
-    write_json(tmp_path / "tune.json", {"best": {}})  # by a version without evidence
-    assert complete_signals(HEALTHY, log=tmp_path / "train.log", tuning=tmp_path) == HEALTHY
-    with pytest.raises(XlplError, match="no such file"):
-        complete_signals(HEALTHY, log=tmp_path / "no.log")

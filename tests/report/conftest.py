@@ -13,7 +13,8 @@ from xlpl_plugin.decoding import Weights
 from xlpl_plugin.files import read_json, write_json, write_lines, write_text
 from xlpl_plugin.labelling.records import LabelRecord, record_line
 from xlpl_plugin.monitoring.signals import Alarm, Signals
-from xlpl_plugin.run.layout import CONTINUOUS, RunLayout
+from xlpl_plugin.report.stages import CONTINUOUS, stage_of
+from xlpl_plugin.run.layout import RunLayout
 
 # the labels of each round: id -> words, units of the greedy output, confidence
 ROUNDS: tuple[Mapping[str, tuple[str, str, float]], ...] = (
@@ -89,7 +90,7 @@ def signals(label_free: float, **others: Any) -> Signals:
 
 def write_signals(run: Path, number: int, measured: Signals, alarms: Sequence[Alarm] = ()) -> None:
     told = {"round": number, "weights": {"lm_weight": 2.0, "word_score": -0.5}, "signals": asdict(measured)}
-    write_json(RunLayout(run).signals(number), {**told, "alarms": [asdict(a) for a in alarms]})
+    write_json(RunLayout(run).signals(stage_of(number)), {**told, "alarms": [asdict(a) for a in alarms]})
 
 
 def write_tuning(folder: Path) -> None:

@@ -15,7 +15,7 @@ from xlpl_plugin.files import write_json
 from xlpl_plugin.monitoring.best_round import Verdict
 from xlpl_plugin.report.contents import Collapse, Continuous
 from xlpl_plugin.report.gathering import gather
-from xlpl_plugin.run.layout import CONTINUOUS
+from xlpl_plugin.report.stages import CONTINUOUS
 
 
 def test_a_result_decides_what_is_best(runs: Any, tmp_path: Path) -> None:

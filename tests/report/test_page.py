@@ -22,8 +22,8 @@ from xlpl_plugin.report.figures import draw_curves, draw_scores
 from xlpl_plugin.report.gathering import gather
 from xlpl_plugin.report.page import difference, render_page
 from xlpl_plugin.report.phase_words import told_of_phase
+from xlpl_plugin.report.stages import CONTINUOUS
 from xlpl_plugin.report.writing import write_report
-from xlpl_plugin.run.layout import CONTINUOUS
 
 HOSTILE = "<script>alert('x')</script>"
 _VOID = {"meta", "img", "br", "link"}

@@ -15,6 +15,7 @@ from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.driver import iterate
+from xlpl_plugin.stage import CONTINUOUS, Stage
 
 Configure = Callable[..., IterateConfig]
 Results = Callable[[Path], dict[str, Any]]
@@ -29,7 +30,7 @@ def test_until_a_round_and_then_on(configure: Configure, project: Path, results:
     iterate(configure(), actions=fake_run.FAKES)
     whole = results(project / "run")
     shutil.rmtree(project / "run")
-    iterate(configure(), until_round=1, actions=fake_run.FAKES)
+    iterate(configure(), until_stage=Stage.round(1), actions=fake_run.FAKES)
     assert (project / "run/round-1/signals.json").exists()
     assert not (project / "run/round-2").exists()
     assert outcome(project) | {"rounds": 1, "finished": False, "stopped": ""} == outcome(project)
@@ -45,8 +46,8 @@ def test_from_a_round_does_it_and_later_ones_again(
     whole = results(project / "run")
     (project / "run/round-1/model.pt").write_text("spoilt")
     done: list[str] = []
-    iterate(configure(), from_round=1, actions=fake_run.noting(fake_run.FAKES, done))
-    assert done[0] == "round-1/gather"
+    iterate(configure(), from_stage=Stage.round(1), actions=fake_run.noting(fake_run.FAKES, done))
+    assert done[0] == "round-1/collect"
     assert done[-1] == "round-2/measure"
     assert results(project / "run") == whole
 
@@ -56,13 +57,17 @@ def test_from_a_round_goes_on_where_it_was_interrupted(
 ) -> None:
     iterate(configure(), actions=fake_run.FAKES)
     with pytest.raises(KeyboardInterrupt):
-        iterate(configure(), from_round=1, actions=fake_run.noting(fake_run.FAKES, [], stop_after="round-1/model"))
+        iterate(
+            configure(),
+            from_stage=Stage.round(1),
+            actions=fake_run.noting(fake_run.FAKES, [], stop_after="round-1/model"),
+        )
     done: list[str] = []
-    iterate(configure(), from_round=1, actions=fake_run.noting(fake_run.FAKES, done))
+    iterate(configure(), from_stage=Stage.round(1), actions=fake_run.noting(fake_run.FAKES, done))
     assert done[0] == "round-1/model"  # broken off in it
     again: list[str] = []
-    iterate(configure(), from_round=1, actions=fake_run.noting(fake_run.FAKES, again))
-    assert again[0] == "round-1/gather"  # that run had come to its end
+    iterate(configure(), from_stage=Stage.round(1), actions=fake_run.noting(fake_run.FAKES, again))
+    assert again[0] == "round-1/collect"  # that run had come to its end
 
 
 def test_source_models_outlive_from_round_0(configure: Configure, project: Path, fake_run: ModuleType) -> None:
@@ -73,19 +78,19 @@ def test_source_models_outlive_from_round_0(configure: Configure, project: Path,
     config = configure("source.checkpoint=''", f"source.data={project}/src", f"source.training={training}", "rounds=0")
     iterate(config, actions=fake_run.FAKES)
     done: list[str] = []
-    iterate(config, from_round=0, actions=fake_run.noting(fake_run.FAKES, done))
+    iterate(config, from_stage=Stage.round(0), actions=fake_run.noting(fake_run.FAKES, done))
     assert done[0] == "round-0/emit/train"
 
 
 @pytest.mark.parametrize(
     ("bounds", "problem"),
     [
-        ({"from_round": 3}, "--from-round 3"),
-        ({"until_round": -1}, "--until-round -1"),
-        ({"from_round": 2, "until_round": 1}, "--from-round 2 lies after"),
+        ({"from_stage": Stage.round(3)}, "--from-round 3"),
+        ({"until_stage": CONTINUOUS}, "--until-round continuous"),
+        ({"from_stage": Stage.round(2), "until_stage": Stage.round(1)}, "--from-round 2 lies after"),
     ],
 )
-def test_rounds_that_there_are_not(configure: Configure, project: Path, bounds: dict[str, int], problem: str) -> None:
+def test_rounds_that_there_are_not(configure: Configure, project: Path, bounds: dict[str, Stage], problem: str) -> None:
     with pytest.raises(XlplError, match=problem):
         iterate(configure(), **bounds)
     assert not (project / "run").exists()
@@ -94,7 +99,7 @@ def test_rounds_that_there_are_not(configure: Configure, project: Path, bounds: 
 def test_stops_when_labels_stop_changing_and_stays_stopped(
     configure: Configure, project: Path, fake_run: ModuleType
 ) -> None:
-    still = fake_run.measuring(change=lambda number: 0.4 if number == 1 else 0.001 if number else None)
+    still = fake_run.measuring(change=lambda stage: [None, 0.4, *[0.001] * 4][stage.number])
     iterate(configure("rounds=5"), actions=still)
     assert outcome(project)["rounds"] == 2
     assert "chang" in outcome(project)["stopped"]
@@ -104,13 +109,13 @@ def test_stops_when_labels_stop_changing_and_stays_stopped(
     iterate(
         configure("rounds=5", "stop.enabled=false"), actions=fake_run.noting(still, done)
     )  # no --force: nothing is mixed
-    assert done[0] == "round-3/gather"
+    assert done[0] == "round-3/collect"
     assert outcome(project) | {"rounds": 5, "stopped": "", "finished": True} == outcome(project)
 
 
 def test_keeps_the_best_round(configure: Configure, project: Path, fake_run: ModuleType) -> None:
     (project / "run.yaml").write_text((project / "run.yaml").read_text() + "stop: {enabled: false}\n")
-    worse = fake_run.measuring(label_free=lambda number: [0.9, 0.5, 0.6, 0.7][number])
+    worse = fake_run.measuring(label_free=lambda stage: [0.9, 0.5, 0.6, 0.7][stage.number])
     iterate(configure("rounds=3"), actions=worse)
     assert outcome(project)["best"] == 1
     assert outcome(project)["model"] == "round-1/model.pt"
@@ -123,7 +128,7 @@ def test_keeps_the_best_round(configure: Configure, project: Path, fake_run: Mod
 def test_a_hopeless_source_ends_the_run_where_that_is_asked_for(
     configure: Configure, project: Path, fake_run: ModuleType
 ) -> None:
-    deaf = fake_run.measuring(evidence=lambda number: -0.1, evidence_error=lambda number: 0.01)
+    deaf = fake_run.measuring(evidence=lambda stage: -0.1, evidence_error=lambda stage: 0.01)
     with pytest.raises(XlplError, match=r"no good for this target(.|\n)*stop\.zero_shot=warn"):
         iterate(configure("stop.zero_shot=stop"), actions=deaf)
     assert outcome(project)["verdict"]["go"] is False

@@ -28,20 +28,21 @@ from xlpl_plugin.run.actions import ACTIONS, Resources
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.driver import iterate
 from xlpl_plugin.run.dry_run.preview import describe
-from xlpl_plugin.run.layout import CONTINUOUS
 from xlpl_plugin.run.plan.planner import Start, make_plan
 from xlpl_plugin.run.plan.steps import Continue, Extract
-from xlpl_plugin.run.training.start import max_update, run_training, training_command
+from xlpl_plugin.run.training.command import max_update, training_command
+from xlpl_plugin.run.training.start import run_training
+from xlpl_plugin.stage import CONTINUOUS, Stage
 
 Configure = Callable[..., IterateConfig]
 Results = Callable[[Path], dict[str, Any]]
 
 STEPS = [
-    *("gather", "train", "model"),
+    *("collect", "train", "model"),
     *("emit/train", "emit/valid", "emit/test", "tune", "label/train", "label/valid", "label/test", "measure"),
 ]
 # held-out scores by round; round 1 is the best
-SCORES = {0: 0.9, 1: 0.5, 2: 0.6}
+SCORES = {Stage.round(0): 0.9, Stage.round(1): 0.5, Stage.round(2): 0.6}
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +53,7 @@ def enabled(project: Path) -> None:
         stream.write("continuous: {enabled: true}\n")
 
 
-def scored(fake_run: ModuleType, phase: float | None, **more: Callable[[int], Any]) -> dict[Any, Any]:
+def scored(fake_run: ModuleType, phase: float | None, **more: Callable[[Stage], Any]) -> dict[Any, Any]:
     """Return actions whose rounds have ``SCORES``, and the phase the given one."""
     return dict(fake_run.measuring(held_out={**SCORES, CONTINUOUS: phase}.get, **more))
 
@@ -106,7 +107,7 @@ def test_taken_only_where_it_is_better_than_its_start(
 def test_better_score_of_collapsed_labels_is_not_taken(
     configure: Configure, project: Path, fake_run: ModuleType
 ) -> None:
-    silent = scored(fake_run, 0.1, empty_share=lambda number: 0.9 if number == CONTINUOUS else 0.0)
+    silent = scored(fake_run, 0.1, empty_share=lambda stage: 0.9 if stage == CONTINUOUS else 0.0)
     iterate(configure(), actions=silent)
     assert not result(project)["continuous"]["taken"]
 
@@ -114,7 +115,7 @@ def test_better_score_of_collapsed_labels_is_not_taken(
 def test_follows_rounds_that_stopped_early_and_stays_done(
     configure: Configure, project: Path, fake_run: ModuleType
 ) -> None:
-    still = scored(fake_run, 0.4, change=lambda number: 0.001 if number == 2 else 0.4 if number else None)
+    still = scored(fake_run, 0.4, change=lambda stage: {Stage.round(0): None, Stage.round(2): 0.001}.get(stage, 0.4))
     iterate(configure("rounds=5"), actions=still)
     first = result(project)
     assert "chang" in first["stopped"]
@@ -126,7 +127,7 @@ def test_follows_rounds_that_stopped_early_and_stays_done(
 
 
 def test_does_not_follow_a_source_that_hears_nothing(configure: Configure, project: Path, fake_run: ModuleType) -> None:
-    deaf = fake_run.measuring(evidence=lambda number: -0.1, evidence_error=lambda number: 0.01)
+    deaf = fake_run.measuring(evidence=lambda stage: -0.1, evidence_error=lambda stage: 0.01)
     with pytest.raises(XlplError, match="no good for this target"):
         iterate(configure("rounds=0", "stop.zero_shot=stop"), actions=deaf)
     assert not (project / "run/continuous").exists()
@@ -139,22 +140,22 @@ def test_until_the_last_round_leaves_it_for_later(
     iterate(config, actions=actions)
     whole = results(project / "run")
     shutil.rmtree(project / "run")
-    iterate(config, until_round=1, actions=actions)
+    iterate(config, until_stage=Stage.round(1), actions=actions)
     assert result(project) | {"finished": False, "continuous": None} == result(project)
     assert not (project / "run/continuous").exists()
     iterate(config, actions=actions)
     assert results(project / "run") == whole
 
 
-@pytest.mark.parametrize(("number", "first"), [(2, "round-2/gather"), (CONTINUOUS, "continuous/gather")])
+@pytest.mark.parametrize(("stage", "first"), [(Stage.round(2), "round-2/collect"), (CONTINUOUS, "continuous/collect")])
 def test_done_again_with_the_rounds_or_alone(
-    configure: Configure, project: Path, results: Results, fake_run: ModuleType, number: int, first: str
+    configure: Configure, project: Path, results: Results, fake_run: ModuleType, stage: Stage, first: str
 ) -> None:
     actions, done = scored(fake_run, 0.4), list[str]()
     iterate(configure(), actions=actions)
     whole = results(project / "run")
     (project / "run/continuous/model.pt").write_text("spoilt")
-    iterate(configure(), from_round=number, actions=fake_run.noting(actions, done))
+    iterate(configure(), from_stage=stage, actions=fake_run.noting(actions, done))
     assert (done[0], done[-1]) == (first, "continuous/measure")
     assert results(project / "run") == whole
 
@@ -164,10 +165,10 @@ def test_the_phase_is_named_on_the_command_line(project: Path) -> None:
     with pytest.raises(XlplError, match=r"--from-round continuous(.|\n)*continuous\.enabled=true"):
         CliRunner().invoke(command, ask, catch_exceptions=False)
     refused = CliRunner().invoke(command, [*ask[:-1], "later"])
-    assert "'later' is not a valid integer" in refused.output
+    assert "'later' is no stage of a run" in str(refused.exception)
 
 
-@pytest.mark.parametrize("step", ["gather", "train", "measure"])
+@pytest.mark.parametrize("step", ["collect", "train", "measure"])
 def test_interrupted_it_goes_on(
     configure: Configure, project: Path, results: Results, fake_run: ModuleType, step: str
 ) -> None:
@@ -240,7 +241,7 @@ def test_model_of_a_collapse_is_the_checkpoint_put_back(tmp_path: Path, how: str
     write_json(folder / "collapse.json", record)
     state = {"cfg": {"model": {}, "task": {}, "criterion": {}}, "optimizer_history": [{"num_updates": 2}]}
     torch.save({**state, "model": {"weight": torch.full((1,), 2.0)}}, folder / "checkpoint_last.pt")
-    step = Extract(name="m", round=CONTINUOUS, out=str(tmp_path / "m.pt"), checkpoints=str(folder), how=how, count=2)
+    step = Extract(name="m", stage=CONTINUOUS, out=str(tmp_path / "m.pt"), checkpoints=str(folder), how=how, count=2)
     ACTIONS[Extract](step, Resources((), None, 1, "cpu", 1.0))  # type: ignore[arg-type]
     assert torch.load(tmp_path / "m.pt")["model"]["weight"].item() == 2.0
 
@@ -262,7 +263,7 @@ def test_added_to_a_finished_run_it_alone_is_done_and_never_mixed(
 
 
 def test_another_best_round_is_another_start(configure: Configure, project: Path, fake_run: ModuleType) -> None:
-    close = fake_run.measuring(held_out={0: 0.9, 1: 0.5, 2: 0.495, CONTINUOUS: 0.4}.get)
+    close = fake_run.measuring(held_out={**SCORES, Stage.round(2): 0.495, CONTINUOUS: 0.4}.get)
     iterate(configure(), actions=close)
     assert result(project)["continuous"]["start"] == 1
     with pytest.raises(XlplError, match=r"the best round is another one now(.|\n)*--force, which does continuous/"):
@@ -313,9 +314,9 @@ def test_labelled_part(
 ) -> None:
     mix = (f"student.mix=[{project}/en]", "student.mix_weights=[0.5]")
     step = continuation(configure(*mix, f"continuous.labelled={labelled}"))
-    assert f"++task.data_weight={weight}" in step.overrides
-    assert (step.mix, step.mix_weights) == (((f"{project}/en",), (0.5,)) if mixed else ((), ()))
-    assert [override for override in step.overrides if "updates" in override or "warm_up" in override] == more
+    assert f"++task.data_weight={weight}" in step.training.overrides
+    assert (step.training.mix, step.training.mix_weights) == (([f"{project}/en"], [0.5]) if mixed else ([], []))
+    assert [override for override in step.training.overrides if "updates" in override or "warm_up" in override] == more
 
 
 def test_own_mix_and_settings_replace_the_students(configure: Configure, project: Path) -> None:
@@ -330,11 +331,11 @@ def test_own_mix_and_settings_replace_the_students(configure: Configure, project
         "continuous.overrides=[++task.replace_prob=0.3]",
     )
     step = continuation(config)
-    assert (step.mix, step.mix_weights) == (("/es", "/fr"), (1.0, 2.0))
-    assert step.overrides == (
+    assert (step.training.mix, step.training.mix_weights) == (["/es", "/fr"], [1.0, 2.0])
+    assert step.training.overrides == [
         *("++task.replace_prob=0.2", "++task.teacher=ema", "++task.data_weight=1.0", "++ema.store_ema=true"),
         *("++task.replace_prob=0.3", "++optimization.lr=[0.0002]"),
-    )
+    ]
 
 
 def test_a_yaml_file_may_take_another_over(configure: Configure, project: Path) -> None:
@@ -384,7 +385,7 @@ def test_dry_run_says_what_is_not_known_yet(configure: Configure, fake_run: Modu
     before = describe(configure(), probe=False)
     assert "starts from the best round" in before
     assert re.search(r"continuous +round 2 +20 ", before)
-    iterate(configure(), until_round=2, actions=scored(fake_run, 0.4))
+    iterate(configure(), until_stage=Stage.round(2), actions=scored(fake_run, 0.4))
     after = describe(configure(), probe=False)
     assert "starts from the best round" not in after
     assert re.search(r"continuous +round 1 +20 ", after)

@@ -192,7 +192,7 @@ def test_more_rounds_keep_the_old_ones(configure: Configure, fake_run: ModuleTyp
     with pytest.raises(XlplError, match="does nothing again"):
         iterate(configure("rounds=2"), actions=longer.actions)
     iterate(configure("rounds=2"), force=True, actions=longer.actions)
-    assert longer.done[0] == "round-2/gather"
+    assert longer.done[0] == "round-2/collect"
 
 
 def test_other_resources_are_no_other_configuration(configure: Configure, fake_run: ModuleType) -> None:
@@ -254,7 +254,7 @@ def test_labels_without_a_word_cannot_teach(configure: Configure, project: Path,
     def nothing(step: Any, resources: Any) -> None:
         fake_run.label(step, resources)
         for suffix in ("tsv", "wrd", "ltr"):
-            file = Path(step.out) / f"{step.split}.{suffix}"
+            file = Path(step.out) / f"{step.config.split}.{suffix}"
             file.write_text(f"{project}\n" if suffix == "tsv" else "")
 
     with pytest.raises(XlplError, match=r"round-0/labels/train/train.tsv: no label was kept(.|\n)*filter"):

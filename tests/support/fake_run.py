@@ -23,6 +23,7 @@ from xlpl_plugin.run.actions import ACTIONS, Resources
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.driver import iterate
 from xlpl_plugin.run.plan.steps import Emit, Extract, Label, Measure, Select, Step, Tune, Vote
+from xlpl_plugin.stage import Stage
 
 
 def digest(*files: Path) -> str:
@@ -30,8 +31,8 @@ def digest(*files: Path) -> str:
 
 
 def emit(step: Emit, resources: Resources) -> None:
-    rows = read_manifest(step.data, step.split, labels=False)
-    write(Path(step.out) / "emissions.txt", f"{digest(Path(step.am))} {' '.join(rows.ids)}\n")
+    rows = read_manifest(step.config.data, step.config.split, labels=False)
+    write(Path(step.out) / "emissions.txt", f"{digest(Path(step.config.am))} {' '.join(rows.ids)}\n")
 
 
 def extract(step: Extract, resources: Resources) -> None:
@@ -39,9 +40,10 @@ def extract(step: Extract, resources: Resources) -> None:
 
 
 def select(step: Select, resources: Resources) -> None:
-    weights = Path(step.tuning) / "weights.txt"
+    weights = [Path(step.config.tuning) / "weights.txt"] if step.config.tuning else []
     write_model(
-        Path(step.out), digest(Path(step.checkpoints) / "checkpoint_last.pt", *([weights] if step.tuning else []))
+        Path(step.out),
+        digest(Path(step.checkpoints) / "checkpoint_last.pt", *weights),
     )
 
 
@@ -52,36 +54,38 @@ def write_model(path: Path, weights: str) -> None:
 
 
 def vote(step: Vote, resources: Resources) -> None:
-    for file in sorted(Path(step.labels[-1]).iterdir()):
+    for file in sorted(Path(step.config.voters[-1]).iterdir()):
         write(Path(step.out) / file.name, file.read_text())
 
 
 def tune(step: Tune, resources: Resources) -> None:
-    write(Path(step.out) / "weights.txt", digest(Path(step.emissions) / "emissions.txt"))
+    write(Path(step.out) / "weights.txt", digest(Path(step.config.emissions) / "emissions.txt"))
 
 
 def label(step: Label, resources: Resources) -> None:
-    manifest = read_manifest(step.data, step.split, labels=False)
-    seed = digest(Path(step.emissions) / "emissions.txt", *sorted(Path(step.tuning).glob("*.txt")))
+    manifest = read_manifest(step.config.data, step.config.split, labels=False)
+    seed = digest(Path(step.config.emissions) / "emissions.txt", *sorted(Path(step.config.tuning).glob("*.txt")))
     folder = Path(step.out)
     words = [("no " * (1 + int(seed[i % 60], 16))).strip() for i, _ in enumerate(manifest.ids)]
     units = [" ".join(f"{' '.join(word)} |" for word in line.split()) for line in words]
     records = zip(manifest.ids, words, units, strict=True)
     write(folder / "labels.jsonl", "".join(f"{json.dumps({'id': i, 'words': w, 'units': u})}\n" for i, w, u in records))
     rows = "".join(f"{u.path}\t{u.num_samples}\n" for u in manifest.utterances)
-    write(folder / f"{step.split}.wrd", "".join(f"{line}\n" for line in words))
-    write(folder / f"{step.split}.ltr", "".join(f"{line}\n" for line in units))
+    write(folder / f"{step.config.split}.wrd", "".join(f"{line}\n" for line in words))
+    write(folder / f"{step.config.split}.ltr", "".join(f"{line}\n" for line in units))
     write_units(folder, LETTERS)
-    write(folder / f"{step.split}.tsv", f"{manifest.root}\n{rows}")
+    write(folder / f"{step.config.split}.tsv", f"{manifest.root}\n{rows}")
 
 
 def measure(step: Measure, resources: Resources) -> None:
     assert all(Path(file).exists() for file in step.history)
-    heard = int(digest(Path(step.labels) / "labels.jsonl")[:4], 16)
-    change = 0.5 if step.round else None
-    signals = Signals(**HEALTHY, vocabulary=700 + heard % 50, change=change, label_free=1 / (1 + step.round))
+    heard = int(digest(Path(step.config.labels) / "labels.jsonl")[:4], 16)
+    number = step.stage.number
+    change = None if step.stage == FIRST else 0.5
+    signals = Signals(**HEALTHY, vocabulary=700 + heard % 50, change=change, label_free=1 / (1 + number))
     write(
-        Path(step.out), json.dumps({"round": step.round, "weights": WEIGHTS, "signals": asdict(signals), "alarms": []})
+        Path(step.out),
+        json.dumps({"stage": step.stage.folder, "weights": WEIGHTS, "signals": asdict(signals), "alarms": []}),
     )
 
 
@@ -90,6 +94,7 @@ def write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
+FIRST = Stage.round(0)
 WEIGHTS = {"lm_weight": 2.5, "word_score": -0.5, "blank_penalty": 0.25, "beam": 100}
 HEALTHY: dict[str, Any] = {
     "utterances": 4,
@@ -129,13 +134,13 @@ def noting(actions: dict[Any, Any], done: list[str], stop_after: str = "") -> di
     return {kind: wrap(action) for kind, action in actions.items()}
 
 
-def measuring(**changed: Callable[[int], Any]) -> dict[Any, Any]:
-    """Return actions whose rounds measure as healthy ones do, but for fields that are functions of the round."""
+def measuring(**changed: Callable[[Stage], Any]) -> dict[Any, Any]:
+    """Return actions whose rounds measure as healthy ones do, but for fields that are functions of the stage."""
 
     def changing(step: Measure, resources: Any) -> None:
         measure(step, resources)
         told = json.loads(Path(step.out).read_text())
-        signals = replace(Signals(**told["signals"]), **{key: value(step.round) for key, value in changed.items()})
+        signals = replace(Signals(**told["signals"]), **{key: value(step.stage) for key, value in changed.items()})
         Path(step.out).write_text(json.dumps({**told, "signals": asdict(signals)}))
 
     return {**FAKES, Measure: changing}

@@ -12,6 +12,7 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.driver import iterate
 from xlpl_plugin.run.dry_run.preview import describe
+from xlpl_plugin.stage import Stage
 
 Configure = Callable[..., IterateConfig]
 
@@ -63,7 +64,7 @@ def test_times_come_from_a_few_updates(configure: Configure, project: Path, mix:
 
 
 def test_what_is_done_tells_the_rest(configure: Configure, fake_run: ModuleType) -> None:
-    iterate(configure("rounds=2"), until_round=1, actions=fake_run.FAKES)
+    iterate(configure("rounds=2"), until_stage=Stage.round(1), actions=fake_run.FAKES)
     text = describe(configure("rounds=2", "changes=[{round: 2, max_update: 100}]"), probe=False)
     assert row(text, "round-1/train")[-1] == "done"
     assert row(text, "round-2/train")[-2:] == ["like", "round-1/train"]

@@ -13,7 +13,7 @@ from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.driver import iterate
 from xlpl_plugin.run.plan.planner import make_plan
 from xlpl_plugin.run.plan.steps import Label, Step, Train, fingerprints
-from xlpl_plugin.run.training.start import training_command
+from xlpl_plugin.run.training.command import training_command
 
 Configure = Callable[..., IterateConfig]
 
@@ -64,7 +64,7 @@ def test_order_of_steps(configure: Configure) -> None:
     labelling = ["emit/train", "emit/valid", "emit/test", "tune", "label/train", "label/valid", "label/test", "measure"]
     assert [step.name for step in make_plan(configure("rounds=1"))] == [
         *(f"round-0/{name}" for name in labelling),
-        "round-1/gather",
+        "round-1/collect",
         "round-1/train",
         "round-1/model",
         *(f"round-1/{name}" for name in labelling),
@@ -119,8 +119,8 @@ def test_changes_of_a_round_come_after_the_students(configure: Configure) -> Non
             )
         )
     )
-    assert first.overrides == ("a.b=1",)
-    assert second.overrides == ("a.b=1", "a.b=2")
+    assert first.training.overrides == ["a.b=1"]
+    assert second.training.overrides == ["a.b=1", "a.b=2"]
     assert second.init_from.endswith("round-1/model.pt")
 
 
@@ -128,7 +128,7 @@ def test_tuning_switched_off_leaves_the_decoders_weights(configure: Configure) -
     plan = make_plan(configure("tuning.enabled=false", "decoder.lm_weight=3.5"))
     assert not any(step.name.endswith("tune") for step in plan)
     labels = [step for step in plan if isinstance(step, Label)]
-    assert {(step.tuning, step.decoder.lm_weight) for step in labels} == {("", 3.5)}
+    assert {(step.config.tuning, step.config.decoder.lm_weight) for step in labels} == {("", 3.5)}
 
 
 def test_fingerprints_follow_what_a_step_depends_on(configure: Configure, project: Path) -> None:
@@ -139,7 +139,7 @@ def test_fingerprints_follow_what_a_step_depends_on(configure: Configure, projec
     assert same == {f"round-0/emit/{split}" for split in ("train", "valid", "test")}
     second = fingerprints(make_plan(configure("changes=[{round: 2, init: scratch}]")), sha256)
     assert {name for name in after if after[name] != second[name]} == {
-        name for name in after if name.startswith("round-2/") and not name.endswith("gather")
+        name for name in after if name.startswith("round-2/") and not name.endswith("collect")
     }
 
 
@@ -168,9 +168,10 @@ def test_labels_may_be_compared_with_those_of_the_round_before(configure: Config
     plan = make_plan(configure("filter.other=previous", "filter.min_other_agreement=0.5", "filter.min_letters=2"))
     labels = {step.name: step for step in plan if isinstance(step, Label)}
     first, second = labels["round-0/label/train"], labels["round-1/label/train"]
-    assert (first.filter.other, first.filter.min_other_agreement, first.filter.min_letters) == ("", 0.0, 2)
-    assert second.filter.other == first.out
-    assert second.filter.min_other_agreement == 0.5
+    kept, later = first.config.filter, second.config.filter
+    assert (kept.other, kept.min_other_agreement, kept.min_letters) == ("", 0.0, 2)
+    assert later.other == first.out
+    assert later.min_other_agreement == 0.5
     assert first.name in second.needs
 
 
@@ -180,5 +181,5 @@ def test_labels_may_be_compared_with_those_of_another_run(configure: Configure, 
     plan = make_plan(configure(f"filter.other={project}/another", "filter.min_other_agreement=0.5"))
     for step in plan:
         if isinstance(step, Label):
-            assert step.filter.other == str(project / "another" / step.split)
-            assert str(project / "another" / step.split / "labels.jsonl") in step.inputs
+            assert step.config.filter.other == str(project / "another" / step.config.split)
+            assert str(project / "another" / step.config.split / "labels.jsonl") in step.inputs

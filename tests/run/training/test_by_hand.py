@@ -19,10 +19,13 @@ from xlpl_plugin.executors.jobs import running_jobs
 from xlpl_plugin.executors.launchers import LauncherConfig
 from xlpl_plugin.models.checkpoint import read_checkpoint
 from xlpl_plugin.monitoring.training_log import read_training_log
+from xlpl_plugin.run.config import TrainingConfig
 from xlpl_plugin.run.plan.steps import Train
-from xlpl_plugin.run.training.start import find_trainer, run_training
+from xlpl_plugin.run.training.command import find_trainer
+from xlpl_plugin.run.training.start import run_training
+from xlpl_plugin.stage import Stage
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 TEXTS = ["ab cab", "bad", "dad face ab", "cab", "face", "a bad dad", "fad", "deaf cab", "bead", "ace", "add a", "dead"]
 UPDATES = 40
 # small; with all that is drawn at random
@@ -64,15 +67,16 @@ def data(tmp_path_factory: pytest.TempPathFactory, make_folder: Callable[..., Pa
 def training(data: Path, folder: Path, *more: str) -> Train:
     return Train(
         name="round-1/train",
-        round=1,
+        stage=Stage.round(1),
         out=str(folder / "run" / "round-1" / "training"),
         data=str(data),
-        makes="checkpoint_last.pt",
-        config_dir=str(ROOT / "config"),
-        config_name="train",
-        overrides=(*OVERRIDES, *more),
-        mix=(str(data),),
-        mix_weights=(0.5,),
+        training=TrainingConfig(
+            config_dir=str(ROOT / "config"),
+            config_name="train",
+            overrides=[*OVERRIDES, *more],
+            mix=[str(data)],
+            mix_weights=[0.5],
+        ),
     )
 
 

@@ -11,6 +11,7 @@ import torch
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.run.layout import RunLayout
 from xlpl_plugin.run.training.prune import prune
+from xlpl_plugin.stage import Stage
 
 HOMES = ("source", "source-2", "round-1", "round-2", "round-3", "round-4")
 
@@ -28,6 +29,10 @@ def layout(tmp_path: Path) -> RunLayout:
     return RunLayout(tmp_path)
 
 
+def rounds(*numbers: int) -> list[Stage]:
+    return [Stage.round(number) for number in numbers]
+
+
 def trained(layout: RunLayout) -> set[str]:
     """The folders in which a checkpoint is left."""
     return {file.relative_to(layout.run).parts[0] for file in layout.run.glob("*/training/checkpoints/*.pt")}
@@ -35,7 +40,7 @@ def trained(layout: RunLayout) -> set[str]:
 
 def test_another_policy_is_refused(layout: RunLayout) -> None:
     with pytest.raises(XlplError, match=r"'oldest'.*\n.*old, all, none"):
-        prune(layout, [0, 1], 0, "oldest")
+        prune(layout, rounds(0, 1), Stage.round(0), "oldest")
     assert trained(layout) == set(HOMES)
 
 
@@ -56,17 +61,18 @@ def test_policy_says_whose_checkpoints_stay(
     layout: RunLayout, finished: list[int], best: int | None, policy: str, left: set[str]
 ) -> None:
     sizes = {home: sum(f.stat().st_size for f in (layout.run / home).glob("training/*/*.pt")) for home in HOMES}
-    freed = prune(layout, finished, best, policy)
+    stages, chosen = rounds(*finished), None if best is None else Stage.round(best)
+    freed = prune(layout, stages, chosen, policy)
     assert trained(layout) == left
     assert freed == sum(sizes[home] for home in set(HOMES) - left)
     assert all((layout.run / home / "model.pt").exists() for home in HOMES)
     assert all((layout.run / home / "training/train.log").exists() for home in HOMES)
-    assert prune(layout, finished, best, policy) == 0
+    assert prune(layout, stages, chosen, policy) == 0
 
 
 @pytest.mark.parametrize("harm", ["missing", "cut", "changed", "older"])
 def test_the_only_copy_is_kept(layout: RunLayout, harm: str) -> None:
-    model = layout.round(1) / "model.pt"
+    model = layout.stage(Stage.round(1)) / "model.pt"
     content = model.read_bytes()
     if harm == "missing":
         model.unlink()
@@ -78,15 +84,15 @@ def test_the_only_copy_is_kept(layout: RunLayout, harm: str) -> None:
         model.write_bytes(content.replace(weights, weights[::-1]))
     else:
         os.utime(model, (0, 0))
-    prune(layout, [0, 1, 2, 3], 3)
+    prune(layout, rounds(0, 1, 2, 3), Stage.round(3))
     assert trained(layout) == {"round-1", "round-3", "round-4"}
 
 
 def test_what_a_kill_left_goes_the_next_time(layout: RunLayout) -> None:
-    folder = layout.round(1) / "training/checkpoints"
+    folder = layout.stage(Stage.round(1)) / "training/checkpoints"
     (folder / "checkpoint_best.pt").unlink()
     (folder / "checkpoint_2_40.pt.tmp").write_bytes(b"half")
     os.utime(folder / "checkpoint_2_40.pt.tmp", (1, 1))
     (folder / "notes.txt").write_text("mine")
-    prune(layout, [0, 1, 2, 3], 3)
+    prune(layout, rounds(0, 1, 2, 3), Stage.round(3))
     assert [file.name for file in folder.iterdir()] == ["notes.txt"]

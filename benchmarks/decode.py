@@ -23,9 +23,9 @@ from machine import Memory, about
 from problem import Problem
 
 from xlpl_plugin.evaluation.counting import count_words
-from xlpl_plugin.evaluation.table import render
 from xlpl_plugin.evaluation.texts import read_references
 from xlpl_plugin.files import read_json, write_json
+from xlpl_plugin.text_table import render
 
 BASELINE = "torchaudio loop"
 PYCTCDECODE = "pyctcdecode pool"

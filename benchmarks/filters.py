@@ -14,11 +14,11 @@ import click
 import numpy as np
 
 from xlpl_plugin.evaluation.counting import EditCounts, count_characters, count_words
-from xlpl_plugin.evaluation.table import render
 from xlpl_plugin.evaluation.texts import read_references
 from xlpl_plugin.labelling.filter_columns import Column, Measure, Traits
 from xlpl_plugin.labelling.other_labels import OtherLabels, letter_nats
 from xlpl_plugin.labelling.records import LABELS_FILE, LabelRecord, iter_labels
+from xlpl_plugin.text_table import render
 
 SHARES = (0.9, 0.8, 0.6, 0.5)
 # sizes, which say nothing about a label's quality, and measures of which high values are bad

@@ -22,9 +22,9 @@ from machine import about, process_tree, resident
 from matplotlib.figure import Figure
 from synthetic import make
 
-from xlpl_plugin.evaluation.table import render
 from xlpl_plugin.files import write_json
 from xlpl_plugin.labelling.label_split import LabelConfig
+from xlpl_plugin.text_table import render
 
 # of the coordinator; less than what one finished shard of records would take if it were kept
 FLAT_MB = 1.0

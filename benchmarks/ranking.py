@@ -19,9 +19,9 @@ from scipy.stats import spearmanr
 
 from xlpl_plugin.decoding import DecoderConfig
 from xlpl_plugin.evaluation.scoring import ScoreOptions, score
-from xlpl_plugin.evaluation.table import render
 from xlpl_plugin.evaluation.texts import read_references, read_systems
 from xlpl_plugin.labelling.label_split import LabelConfig, label
+from xlpl_plugin.text_table import render
 from xlpl_plugin.tuning.criteria import CRITERIA, Outcome
 from xlpl_plugin.tuning.evidence import Evidence, babbles, hears
 from xlpl_plugin.tuning.tune import TUNE_FILE, read_evidence, tuned

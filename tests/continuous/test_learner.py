@@ -20,7 +20,7 @@ from xlpl_plugin.continuous.options import CacheOptions
 from xlpl_plugin.continuous.schedule import Schedule
 from xlpl_plugin.continuous.streams import Batching, BatchStream
 from xlpl_plugin.continuous.teacher import Labelled, Teacher
-from xlpl_plugin.data.dataset import AudioDataset, Part
+from xlpl_plugin.data.dataset import AudioDataset, DataPart
 from xlpl_plugin.data.manifest import Utterance
 from xlpl_plugin.errors import XlplError
 
@@ -37,7 +37,7 @@ class Recordings(AudioDataset):
     def __init__(self, rows: int, *, labelled: bool) -> None:
         utterances = tuple(Utterance(f"{row}.flac", 10 + row, None, None, weight=1 + row) for row in range(rows))
         targets = tuple(np.array(own_label(row), np.int32) for row in range(rows)) if labelled else None
-        super().__init__([Part(Path("audio"), utterances, targets)], pad=PAD)
+        super().__init__([DataPart(Path("audio"), utterances, targets)], pad=PAD)
         self.readers: list[str] = []
 
     def __getitem__(self, index: int) -> dict[str, Any]:

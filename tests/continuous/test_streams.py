@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xlpl_plugin.continuous.streams import Batching, BatchStream
-from xlpl_plugin.data.dataset import AudioDataset, Part
+from xlpl_plugin.data.dataset import AudioDataset, DataPart
 from xlpl_plugin.data.manifest import Utterance
 from xlpl_plugin.errors import XlplError
 
@@ -22,7 +22,7 @@ sizes = st.lists(st.integers(1, 40), min_size=1, max_size=40).filter(lambda foun
 def dataset(sizes: list[int], share: float = 1.0) -> AudioDataset:
     """Recordings of so many samples; none is ever read."""
     utterances = tuple(Utterance(f"{number}.flac", size, None, None) for number, size in enumerate(sizes))
-    return AudioDataset([Part(Path("audio"), utterances, None, share)], pad=1)
+    return AudioDataset([DataPart(Path("audio"), utterances, None, share)], pad=1)
 
 
 def batching(rank: int = 0, world: int = 1, *, max_tokens: int | None = LIMIT, seed: int = 1) -> Batching:

@@ -24,7 +24,7 @@ import xlpl_plugin.registry  # the task by its name
 from xlpl_plugin.continuous.cache import slot_of_visit, unpack
 from xlpl_plugin.continuous.schedule import Schedule
 from xlpl_plugin.continuous.streams import Batching, BatchStream
-from xlpl_plugin.data.dataset import AudioDataset, Part, add_targets, read_part
+from xlpl_plugin.data.dataset import AudioDataset, DataPart, add_targets, read_part
 from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.models.checkpoint import read_checkpoint
 
@@ -153,7 +153,7 @@ class ByHand:
         pad, manifest = self.task.target_dictionary.pad(), read_manifest(data["audio"], "train", labels=False)
         labelled = read_part(data["labelled"], "train", self.task.target_dictionary)
         self.labelled = AudioDataset([labelled], pad=pad, seed=SEED)
-        self.unlabelled = AudioDataset([Part(manifest.root, manifest.utterances, None)], pad=pad, seed=SEED)
+        self.unlabelled = AudioDataset([DataPart(manifest.root, manifest.utterances, None)], pad=pad, seed=SEED)
         self.limit = cfg.dataset.max_tokens
 
     def state(self, updates: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import pytest
 import torch
 from fairseq.data import Dictionary
 
-from xlpl_plugin.data.dataset import AudioDataset, Part, keep_durations, read_part
+from xlpl_plugin.data.dataset import AudioDataset, DataPart, keep_durations, read_part
 from xlpl_plugin.data.manifest import Utterance
 from xlpl_plugin.data.units import LETTERS
 from xlpl_plugin.errors import XlplError
@@ -35,10 +35,12 @@ def folder(tmp_path: Path, make_folder: Callable[..., Path]) -> Path:
     return make_folder(tmp_path / "data", {"train": TEXTS})
 
 
-def silent_part(sizes: list[int], share: float = 1.0, *, labels: bool = True, name: str = "a") -> Part:
+def silent_part(sizes: list[int], share: float = 1.0, *, labels: bool = True, name: str = "a") -> DataPart:
     """A part whose audio is never read."""
     utterances = tuple(Utterance(f"{name}{i}.flac", size) for i, size in enumerate(sizes))
-    return Part(Path("/nowhere"), utterances, tuple(np.array([5], np.int32) for _ in sizes) if labels else None, share)
+    return DataPart(
+        Path("/nowhere"), utterances, tuple(np.array([5], np.int32) for _ in sizes) if labels else None, share
+    )
 
 
 def test_unit_outside_the_dictionary_names_file_and_line(folder: Path, dictionary: Dictionary) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.evaluation.calibration import (
-    Judged,
+    JudgedWords,
     by_utterance,
     calibrate,
     cross_fitted,
@@ -23,9 +23,9 @@ from xlpl_plugin.evaluation.texts import References, System
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def judged(confidence: list[float] | np.ndarray, right: list[int] | np.ndarray, words: int = 5) -> Judged:
+def judged(confidence: list[float] | np.ndarray, right: list[int] | np.ndarray, words: int = 5) -> JudgedWords:
     """Utterances of ``words`` words each."""
-    return Judged(
+    return JudgedWords(
         np.asarray(confidence, dtype=np.float64),
         np.asarray(right, dtype=bool),
         np.arange(len(confidence)) // words,
@@ -65,7 +65,7 @@ def test_right_words_are_those_of_the_alignment() -> None:
 
 
 def test_utterances_have_the_mean_of_their_words() -> None:
-    found = by_utterance(Judged(np.array([0.2, 0.6, 0.9]), np.array([True, False, True]), np.array([3, 3, 8])))
+    found = by_utterance(JudgedWords(np.array([0.2, 0.6, 0.9]), np.array([True, False, True]), np.array([3, 3, 8])))
     assert found.confidence.tolist() == pytest.approx([0.4, 0.4, 0.9])
     assert found.right.tolist() == [True, False, True]
 

@@ -10,8 +10,8 @@ import pytest
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.evaluation.counting import bootstrap_rates, count_characters, count_words
+from xlpl_plugin.evaluation.score_tables import percent, render_scores
 from xlpl_plugin.evaluation.scoring import ScoreOptions, score
-from xlpl_plugin.evaluation.table import percent, render_scores
 from xlpl_plugin.evaluation.texts import System, read_references, read_systems
 
 REFERENCES = {

@@ -28,7 +28,8 @@ from xlpl_plugin.run.actions import ACTIONS, Resources
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.driver import iterate
 from xlpl_plugin.run.dry_run.preview import describe
-from xlpl_plugin.run.plan.planner import Start, make_plan
+from xlpl_plugin.run.plan.parts import Start
+from xlpl_plugin.run.plan.planner import make_plan
 from xlpl_plugin.run.plan.steps import Continue, Extract
 from xlpl_plugin.run.training.command import max_update, training_command
 from xlpl_plugin.run.training.start import run_training

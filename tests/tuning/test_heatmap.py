@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from xlpl_plugin.decoding import Weights
-from xlpl_plugin.tuning.criteria import Outcome
+from xlpl_plugin.tuning.criteria import SampleCounts
 from xlpl_plugin.tuning.heatmap import draw_trials
 from xlpl_plugin.tuning.weight_search import Trial
 
-OUTCOME = Outcome(100, 0, 400, 2000, 2100, 500, 2500, 2600.0, 500, 3000.0)
+OUTCOME = SampleCounts(100, 0, 400, 2000, 2100, 500, 2500, 2600.0, 500, 3000.0)
 
 
 def trial(weight: float, word_score: float, value: float, refused: str = "") -> Trial:

@@ -18,7 +18,14 @@ from xlpl_plugin.cli.tune import command
 from xlpl_plugin.decoding import DecoderConfig, Hypothesis, Weights
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.tuning.beam_size import BeamTrial, smallest_beam
-from xlpl_plugin.tuning.criteria import CRITERIA, ChannelTable, JudgingLM, Outcome, letters_per_word, measure_outcome
+from xlpl_plugin.tuning.criteria import (
+    CRITERIA,
+    ChannelTable,
+    JudgingLM,
+    SampleCounts,
+    letters_per_word,
+    measure_outcome,
+)
 from xlpl_plugin.tuning.tune import TuneConfig, judge_trial, tune, tuned
 from xlpl_plugin.tuning.weight_search import SearchConfig, Trial, steady_choice
 
@@ -208,7 +215,7 @@ def test_guards_refused_everything(config: TuneConfig, caplog: pytest.LogCapture
     assert choice.startswith(f"decoder.lm_weight={tuning.best.lm_weight} ")  # scripts read the last line
 
 
-GOOD = Outcome(100, 0, 400, 2000, 2100, 500, 2500, 2600.0, 500, 3000.0)
+GOOD = SampleCounts(100, 0, 400, 2000, 2100, 500, 2500, 2600.0, 500, 3000.0)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +229,7 @@ GOOD = Outcome(100, 0, 400, 2000, 2100, 500, 2500, 2600.0, 500, 3000.0)
         (replace(GOOD, words=200), "words 2.00 times"),
     ],
 )
-def test_guards(outcome: Outcome, reason: str) -> None:
+def test_guards(outcome: SampleCounts, reason: str) -> None:
     trial = judge_trial(Weights(2.0, 0.0), outcome, SearchConfig(), word_length=5.0)
     assert trial.refused.startswith(reason)
     assert bool(trial.refused) == bool(reason)

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from xlpl_plugin.data.check import check_folder
-from xlpl_plugin.evaluation.table import render
+from xlpl_plugin.text_table import render
 
 
 @click.command("check")

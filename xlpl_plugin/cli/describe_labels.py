@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from xlpl_plugin.evaluation.table import render
 from xlpl_plugin.labelling.label_split import PartSummary
 from xlpl_plugin.labelling.write_manifests import LabelSummary
 from xlpl_plugin.shards.store import Part
+from xlpl_plugin.text_table import render
 
 
 def describe_labels(summary: LabelSummary) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from xlpl_plugin.decoding import Weights
 from xlpl_plugin.evaluation.oracle import ORACLE, Oracle
-from xlpl_plugin.evaluation.table import render
+from xlpl_plugin.text_table import render
 from xlpl_plugin.tuning.beam_size import BeamTrial
 from xlpl_plugin.tuning.evidence import Evidence
 from xlpl_plugin.tuning.rank_sources import Ranked

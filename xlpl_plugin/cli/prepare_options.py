@@ -11,7 +11,7 @@ import click
 
 from xlpl_plugin.data.prepare import Item, PrepareOptions, prepare
 from xlpl_plugin.data.summary import PrepareReport
-from xlpl_plugin.evaluation.table import render
+from xlpl_plugin.text_table import render
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

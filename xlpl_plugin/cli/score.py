@@ -10,12 +10,13 @@ import click
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.evaluation.nbest import nbest_oracle
+from xlpl_plugin.evaluation.score_tables import render_reliability, render_scores
 from xlpl_plugin.evaluation.scoring import Score, ScoreOptions, score
-from xlpl_plugin.evaluation.table import Form, render_reliability, render_scores
 from xlpl_plugin.evaluation.texts import References, System, read_references, read_systems
 from xlpl_plugin.files import new_output, write_json
 from xlpl_plugin.run.layout import labelled_stages
 from xlpl_plugin.stage import Stage
+from xlpl_plugin.text_table import Form
 
 FIRST = Stage.round(0)
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.audio.reading import audio_info, read_audio
+from xlpl_plugin.concurrency import parallel_map
 from xlpl_plugin.data.manifest import Manifest, read_manifest
-from xlpl_plugin.data.parallel import parallel_map
 from xlpl_plugin.data.units import WORD_BOUNDARY, read_units
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
 
 
 @dataclass(frozen=True)
-class Finding:
+class FolderFault:
     """Something wrong: ``file:line`` (line 0 = the whole file) and what."""
 
     kind: str
@@ -31,7 +31,7 @@ class CheckReport:
     """``splits``: name -> (utterances, seconds) of each part that could be read."""
 
     splits: dict[str, tuple[int, float]]
-    findings: list[Finding]
+    findings: list[FolderFault]
 
 
 def check_folder(folder: str | Path, *, decode: bool = True, workers: int = 0) -> CheckReport:
@@ -48,7 +48,7 @@ def check_folder(folder: str | Path, *, decode: bool = True, workers: int = 0) -
     names = sorted(path.stem for path in folder.glob("*.tsv"))
     if not names:
         raise XlplError("no .tsv", file=folder, expected="a prepared folder", remedy="prepare it: xlpl prepare --help")
-    findings: list[Finding] = []
+    findings: list[FolderFault] = []
     units = _units(folder, findings)
     splits: dict[str, Manifest] = {}
     for name in names:
@@ -61,11 +61,11 @@ def check_folder(folder: str | Path, *, decode: bool = True, workers: int = 0) -
     return CheckReport({name: (len(m.utterances), round(m.seconds, 2)) for name, m in splits.items()}, findings)
 
 
-def _finding(kind: str, error: XlplError) -> Finding:
-    return Finding(kind, str(error.file), error.line or 0, error.problem)
+def _finding(kind: str, error: XlplError) -> FolderFault:
+    return FolderFault(kind, str(error.file), error.line or 0, error.problem)
 
 
-def _units(folder: Path, findings: list[Finding]) -> frozenset[str]:
+def _units(folder: Path, findings: list[FolderFault]) -> frozenset[str]:
     try:
         return frozenset(read_units(folder / "dict.ltr.txt"))
     except XlplError as error:
@@ -73,7 +73,7 @@ def _units(folder: Path, findings: list[Finding]) -> frozenset[str]:
         return frozenset()
 
 
-def _manifest(folder: Path, name: str, findings: list[Finding]) -> Manifest | None:
+def _manifest(folder: Path, name: str, findings: list[FolderFault]) -> Manifest | None:
     """Return the split with its labels, or without them where they do not fit, or None."""
     for labels in (True, False):
         try:
@@ -85,26 +85,26 @@ def _manifest(folder: Path, name: str, findings: list[Finding]) -> Manifest | No
     return None
 
 
-def _label_findings(stem: Path, manifest: Manifest, units: frozenset[str]) -> Iterator[Finding]:
+def _label_findings(stem: Path, manifest: Manifest, units: frozenset[str]) -> Iterator[FolderFault]:
     for line, utterance in enumerate(manifest.utterances, start=1):
         if utterance.words is not None and not utterance.words.strip():
-            yield Finding("empty label", f"{stem}.wrd", line, f"{utterance.id} has no words")
+            yield FolderFault("empty label", f"{stem}.wrd", line, f"{utterance.id} has no words")
         if utterance.units is None:
             continue
         symbols = utterance.units.split()
         unknown = sorted(set(symbols) - units) if units else []
         if unknown:
-            yield Finding("unknown symbol", f"{stem}.ltr", line, f"not in dict.ltr.txt: {' '.join(unknown)}")
+            yield FolderFault("unknown symbol", f"{stem}.ltr", line, f"not in dict.ltr.txt: {' '.join(unknown)}")
         words = 0 if utterance.words is None else len(utterance.words.split())
         if words and WORD_BOUNDARY in symbols and symbols.count(WORD_BOUNDARY) != words:
             problem = f"{symbols.count(WORD_BOUNDARY)} words here, {words} in the .wrd"
-            yield Finding("misaligned", f"{stem}.ltr", line, problem)
+            yield FolderFault("misaligned", f"{stem}.ltr", line, problem)
 
 
-def _audio_findings(tsv: Path, manifest: Manifest, decode: bool, workers: int) -> list[Finding]:
+def _audio_findings(tsv: Path, manifest: Manifest, decode: bool, workers: int) -> list[FolderFault]:
     jobs = [(manifest.root / u.path, u.num_samples, decode) for u in manifest.utterances]
     problems = parallel_map(_audio_problem, jobs, workers=workers, title=tsv.stem)
-    return [Finding("audio", str(tsv), line, problem) for line, problem in enumerate(problems, start=2) if problem]
+    return [FolderFault("audio", str(tsv), line, problem) for line, problem in enumerate(problems, start=2) if problem]
 
 
 def _audio_problem(job: tuple[Path, int, bool]) -> str:
@@ -119,7 +119,7 @@ def _audio_problem(job: tuple[Path, int, bool]) -> str:
     return "" if samples == num_samples else f"{path}: {samples} samples, but the .tsv says {num_samples}"
 
 
-def _leaks(folder: Path, splits: dict[str, Manifest]) -> Iterator[Finding]:
+def _leaks(folder: Path, splits: dict[str, Manifest]) -> Iterator[FolderFault]:
     """The same id, or the same sentence, in two parts."""
     for kind, column in (("id in two parts", "id"), ("sentence in two parts", "words")):
         where: dict[str, list[tuple[str, int]]] = defaultdict(list)
@@ -131,11 +131,11 @@ def _leaks(folder: Path, splits: dict[str, Manifest]) -> Iterator[Finding]:
         yield from _twice(folder, kind, ".tsv" if column == "id" else ".wrd", where)
 
 
-def _twice(folder: Path, kind: str, suffix: str, where: dict[str, list[tuple[str, int]]]) -> Iterator[Finding]:
+def _twice(folder: Path, kind: str, suffix: str, where: dict[str, list[tuple[str, int]]]) -> Iterator[FolderFault]:
     for value, places in where.items():
         parts: Sequence[str] = sorted({name for name, _ in places})
         if len(parts) > 1:
             name, line = places[-1]
             offset = 1 if suffix == ".tsv" else 0  # the root stands on line 1 of a .tsv
             problem = f"{value[:60]!r} is in {' and '.join(parts)}"
-            yield Finding(kind, str(folder / f"{name}{suffix}"), line + offset, problem)
+            yield FolderFault(kind, str(folder / f"{name}{suffix}"), line + offset, problem)

@@ -24,7 +24,7 @@ Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Part:
+class DataPart:
     """One folder's contribution to a split.
 
     ``targets`` holds the indices of each utterance's units, or is None where the folder has no labels.
@@ -37,7 +37,9 @@ class Part:
     share: float = 1.0
 
 
-def read_part(folder: str | Path, split: str, dictionary: Dictionary, labels: str = "ltr", share: float = 1.0) -> Part:
+def read_part(
+    folder: str | Path, split: str, dictionary: Dictionary, labels: str = "ltr", share: float = 1.0
+) -> DataPart:
     """Read a split of a prepared folder.
 
     Raises:
@@ -47,12 +49,12 @@ def read_part(folder: str | Path, split: str, dictionary: Dictionary, labels: st
     if not manifest.utterances:
         raise XlplError("no utterances", file=Path(folder) / f"{split}.tsv", expected="a row for each recording")
     if manifest.utterances[0].units is None:
-        return Part(manifest.root, manifest.utterances, None, share)
+        return DataPart(manifest.root, manifest.utterances, None, share)
     file = Path(folder) / f"{split}.{labels}"
     targets = tuple(
         _encode(utterance.units or "", dictionary, file, line) for line, utterance in enumerate(manifest.utterances, 1)
     )
-    return Part(manifest.root, manifest.utterances, targets, share)
+    return DataPart(manifest.root, manifest.utterances, targets, share)
 
 
 def _encode(line: str, dictionary: Dictionary, file: Path, number: int) -> npt.NDArray[np.int32]:
@@ -70,7 +72,7 @@ def _encode(line: str, dictionary: Dictionary, file: Path, number: int) -> npt.N
     return np.array(indices, dtype=np.int32)
 
 
-def keep_durations(part: Part, shortest: float, longest: float) -> Part:
+def keep_durations(part: DataPart, shortest: float, longest: float) -> DataPart:
     """Leave out utterances shorter or longer than so many seconds (0 = no limit); the rest stays whole."""
     seconds = [utterance.num_samples / SAMPLE_RATE for utterance in part.utterances]
     kept = [i for i, value in enumerate(seconds) if value >= shortest and (not longest or value <= longest)]
@@ -82,7 +84,7 @@ def keep_durations(part: Part, shortest: float, longest: float) -> Part:
             part.root, short, shortest, long, longest, len(seconds),
         )  # fmt: skip
     targets = None if part.targets is None else tuple(part.targets[i] for i in kept)
-    return Part(part.root, tuple(part.utterances[i] for i in kept), targets, part.share)
+    return DataPart(part.root, tuple(part.utterances[i] for i in kept), targets, part.share)
 
 
 class AudioDataset(FairseqDataset):
@@ -92,7 +94,7 @@ class AudioDataset(FairseqDataset):
     from 0. What an epoch draws depends on the seed and the epoch alone, so a resumed run sees the same rows.
     """
 
-    def __init__(self, parts: Sequence[Part], *, pad: int, seed: int = 1, normalize: bool = False) -> None:
+    def __init__(self, parts: Sequence[DataPart], *, pad: int, seed: int = 1, normalize: bool = False) -> None:
         """``normalize`` scales each waveform to zero mean and unit variance, as some wav2vec 2.0 models need."""
         labelled = {part.targets is not None for part in parts}
         if len(labelled) > 1:

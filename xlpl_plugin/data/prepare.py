@@ -14,8 +14,8 @@ import numpy as np
 
 from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.audio.reading import read_audio, write_audio
+from xlpl_plugin.concurrency import parallel_map
 from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
-from xlpl_plugin.data.parallel import parallel_map
 from xlpl_plugin.data.split import PARTS, split_by_sentence
 from xlpl_plugin.data.summary import Dropped, PrepareReport, part_report
 from xlpl_plugin.data.transcriber import Labels, Transcriber, dictionary, make_transcriber
@@ -70,7 +70,7 @@ class PrepareOptions:
 
 
 @dataclass(frozen=True)
-class _Job:
+class _AudioJob:
     source: Path
     target: Path
     letters: int | None
@@ -172,7 +172,7 @@ def _convert(
 ) -> list[tuple[Item, int]]:
     """Write the FLAC files; return the kept items with their numbers of samples."""
     jobs = [
-        _Job(
+        _AudioJob(
             must_exist(item.audio, "an audio file"),
             folder / "audio" / f"{item.id}.flac",
             labels[item.id].letters,
@@ -193,7 +193,7 @@ def _convert(
     return kept
 
 
-def _convert_one(job: _Job) -> int | str:
+def _convert_one(job: _AudioJob) -> int | str:
     """Return the number of samples written, or the reason why the recording is of no use."""
     try:
         waveform = read_audio(job.source)

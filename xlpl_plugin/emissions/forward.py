@@ -16,13 +16,13 @@ import torch
 from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.audio.reading import Waveform, read_audio
 from xlpl_plugin.audio.windows import SHORTEST_WINDOW, cut_at_silence
+from xlpl_plugin.concurrency import map_ahead, prefetch
 from xlpl_plugin.data.manifest import Manifest, Utterance
 from xlpl_plugin.decoding import LogProbs
 from xlpl_plugin.emissions.source import Emission, Window
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import sha256
 from xlpl_plugin.models import acoustic
-from xlpl_plugin.shards.read_ahead import map_ahead, prefetch
 from xlpl_plugin.shards.store import shard_order
 
 logger = logging.getLogger(__name__)

@@ -29,7 +29,7 @@ _SMALLEST = 1e-6
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedWords:
     """N decoded words.
 
     Attributes:
@@ -108,7 +108,7 @@ def measure_reliability(system: System, references: References) -> Reliability:
     )
 
 
-def judge_words(system: System, references: References) -> Judged:
+def judge_words(system: System, references: References) -> JudgedWords:
     """Align each utterance with its reference and pair every decoded word's confidence with whether it is right.
 
     Raises:
@@ -136,17 +136,19 @@ def judge_words(system: System, references: References) -> Judged:
         confidence += found
         right += equal
         utterance += [number] * words
-    return Judged(np.array(confidence, dtype=np.float64), np.array(right, dtype=bool), np.array(utterance, np.int64))
+    return JudgedWords(
+        np.array(confidence, dtype=np.float64), np.array(right, dtype=bool), np.array(utterance, np.int64)
+    )
 
 
-def by_utterance(judged: Judged) -> Judged:
+def by_utterance(judged: JudgedWords) -> JudgedWords:
     """Return the same words, each with the confidence of its utterance: the share of its words expected to be right."""
     _, starts, counts = np.unique(judged.utterance, return_index=True, return_counts=True)
     means = [utterance_confidence(part.tolist()) for part in np.split(judged.confidence, starts[1:])]
-    return Judged(np.repeat(means, counts), judged.right, judged.utterance)
+    return JudgedWords(np.repeat(means, counts), judged.right, judged.utterance)
 
 
-def calibrate(judged: Judged) -> Calibration:
+def calibrate(judged: JudgedWords) -> Calibration:
     """Measure confidences of words in at least two utterances, before and after calibration."""
     both = bool(judged.right.any() and not judged.right.all())
     return Calibration(
@@ -157,7 +159,7 @@ def calibrate(judged: Judged) -> Calibration:
     )
 
 
-def cross_fitted(judged: Judged) -> Numbers:
+def cross_fitted(judged: JudgedWords) -> Numbers:
     """Return (N,) calibrated confidences, those of each tenth of the utterances by a curve fitted on the others."""
     clipped = judged.confidence.clip(_SMALLEST, 1 - _SMALLEST)
     log_odds = np.log(clipped / (1 - clipped))[:, None]

@@ -66,13 +66,13 @@ def decode_shards(
     Raises:
         XlplError: an utterance that cannot be decoded, or what writing a shard raises.
     """
-    waiting: dict[str, tuple[_Recording, int]] = {}
+    waiting: dict[str, tuple[_WindowedRecording, int]] = {}
 
     def tasks(emissions: Iterator[Emission]) -> Iterator[Task]:
         for number, utterances in shards.items():
             to.begin(number, [utterance.id for utterance in utterances])
             for emission in islice(emissions, len(utterances)):
-                recording = _Recording(number, emission)
+                recording = _WindowedRecording(number, emission)
                 if recording.complete:  # nothing to decode
                     store(recording)
                 for window, task in recording.tasks(emission):
@@ -85,7 +85,7 @@ def decode_shards(
         tqdm(total=total, desc="label", unit="utt", smoothing=0) as bar,
     ):
 
-        def store(recording: _Recording) -> None:
+        def store(recording: _WindowedRecording) -> None:
             to.add(recording.shard, recording.record(), recording.search_seconds)
             bar.update()
 
@@ -96,7 +96,7 @@ def decode_shards(
                 store(recording)
 
 
-class _Recording:
+class _WindowedRecording:
     """An utterance whose windows are being decoded."""
 
     def __init__(self, shard: int, emission: Emission) -> None:

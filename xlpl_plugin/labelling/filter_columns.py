@@ -15,7 +15,7 @@ from xlpl_plugin.data.units import WORD_BOUNDARY
 from xlpl_plugin.labelling.records import LabelRecord, frames_needed
 
 Column = npt.NDArray[np.float64]
-Measure = Callable[[LabelRecord], float]
+Measurer = Callable[[LabelRecord], float]
 # seconds; a recording without samples has no rate
 _INSTANT = 1e-3
 
@@ -46,7 +46,7 @@ def repeats(words: Sequence[str]) -> float:
 
 
 # columns that every label has, from its record alone
-MEASURES: Mapping[str, Measure] = MappingProxyType(
+MEASURES: Mapping[str, Measurer] = MappingProxyType(
     {
         "seconds": lambda record: record.seconds,
         "frames": lambda record: record.frames,
@@ -79,7 +79,7 @@ class Traits:
     columns: Mapping[str, Column]
 
     @classmethod
-    def gather(cls, records: Iterable[LabelRecord], extra: Mapping[str, Measure] = MappingProxyType({})) -> Traits:
+    def gather(cls, records: Iterable[LabelRecord], extra: Mapping[str, Measurer] = MappingProxyType({})) -> Traits:
         """Measure the records one after the other; none is kept. ``extra`` adds columns."""
         measures = {**MEASURES, **extra}
         ids: list[str] = []

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.labelling.filter_columns import Column, Measure, Traits
+from xlpl_plugin.labelling.filter_columns import Column, Measurer, Traits
 from xlpl_plugin.labelling.other_labels import OtherLabels, letter_nats, unknown_share
 from xlpl_plugin.labelling.records import LABELS_FILE, LabelRecord
 
@@ -152,7 +152,7 @@ WEIGHT_COLUMNS = ("confidence", "agreement", "other_agreement")
 LEAST_WEIGHT = 0.05
 # columns that need a file, and the key that names it
 _NEEDS = {"other_agreement": "other", "letter_nats": "letters_lm", "unknown": "vocabulary"}
-_JUDGES: Mapping[str, Callable[[str], Measure]] = {
+_JUDGES: Mapping[str, Callable[[str], Measurer]] = {
     "other_agreement": lambda path: OtherLabels(path).agreement,
     "letter_nats": letter_nats,
     "unknown": unknown_share,

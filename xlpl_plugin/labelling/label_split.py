@@ -66,7 +66,7 @@ def label(config: LabelConfig, *, force: bool = False) -> LabelSummary:
         XlplError: the folder holds labels of other options, or something else (without ``force``); broken input;
             options that do not fit together; a disk that is full; a lexicon, LM or model that changes meanwhile.
     """
-    job = _Job(config, force=force)
+    job = _LabelRun(config, force=force)
     done = finished(job.store, config.split, config.filter)
     if done:
         logger.info("%s: all labels are there, with these filters", config.out)
@@ -83,13 +83,13 @@ def label_part(config: LabelConfig, part: Part) -> PartSummary:
     """
     if config.emissions:
         Emissions(config.emissions)  # refuses unfinished ones: each part would compute those of all parts
-    job = _Job(config)
+    job = _LabelRun(config)
     numbers = part.numbers(job.store.shards)
     found = job.decode(part)
     return PartSummary(len(numbers), sum(len(job.shards[number]) for number in numbers), found)
 
 
-class _Job:
+class _LabelRun:
     """A run over one store."""
 
     def __init__(self, config: LabelConfig, *, force: bool = False) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from xlpl_plugin.evaluation.table import render
 from xlpl_plugin.monitoring.signals import Signals
 from xlpl_plugin.stage import Stage
+from xlpl_plugin.text_table import render
 
 # key of weights or signals -> title and form; shares are shown in per cent
 _WEIGHTS = {

@@ -23,11 +23,11 @@ from xlpl_plugin.monitoring.signals import Signals
 from xlpl_plugin.run.plan.steps import (
     Collect,
     Continue,
+    DrawSample,
     Emit,
     Extract,
     Label,
     Measure,
-    Sample,
     Select,
     Step,
     Train,
@@ -95,7 +95,7 @@ def _select(step: Select, resources: Resources) -> None:
     _say(f"{step.name}: {Path(best.checkpoint).name} labels best, judged without labels ({file})")
 
 
-def _sample(step: Sample, resources: Resources) -> None:
+def _sample(step: DrawSample, resources: Resources) -> None:
     draw_sample(step)
 
 
@@ -150,7 +150,7 @@ ACTIONS: Mapping[type[Step], Action] = {
     Continue: _train,
     Extract: _extract,
     Select: _select,
-    Sample: _sample,
+    DrawSample: _sample,
     Emit: _emit,
     Tune: _tune,
     Label: _label,

@@ -20,7 +20,8 @@ from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.frozen_config import frozen_yaml, refuse_changes, refuse_strangers
 from xlpl_plugin.run.layout import RunLayout
 from xlpl_plugin.run.lock import locked
-from xlpl_plugin.run.plan.planner import Start, make_plan
+from xlpl_plugin.run.plan.parts import Start
+from xlpl_plugin.run.plan.planner import make_plan
 from xlpl_plugin.run.plan.steps import Measure, Step, fingerprints
 from xlpl_plugin.run.result import (
     Outcome,

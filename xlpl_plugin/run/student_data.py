@@ -10,7 +10,7 @@ from random import Random
 from xlpl_plugin.data.manifest import read_manifest, write_manifest
 from xlpl_plugin.data.units import SPECIAL_SYMBOLS, read_units, write_units
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.run.plan.steps import Collect, Sample
+from xlpl_plugin.run.plan.steps import Collect, DrawSample
 from xlpl_plugin.stage import CONTINUOUS, Stage
 
 
@@ -35,7 +35,7 @@ def collect_labels(step: Collect) -> None:
     write_units(step.out, units[len(SPECIAL_SYMBOLS) :])
 
 
-def draw_sample(step: Sample) -> None:
+def draw_sample(step: DrawSample) -> None:
     """Write the manifest of a share of the recordings to ``step.out``, others in each round.
 
     Raises:

@@ -14,7 +14,7 @@ from fairseq.tasks import FairseqTask, register_task
 from omegaconf import II, MISSING
 
 from xlpl_plugin.audio import SAMPLE_RATE
-from xlpl_plugin.data.dataset import AudioDataset, Part, keep_durations, read_part
+from xlpl_plugin.data.dataset import AudioDataset, DataPart, keep_durations, read_part
 from xlpl_plugin.data.units import SPECIAL_SYMBOLS, read_units
 from xlpl_plugin.decoding.options import DecoderConfig
 from xlpl_plugin.errors import XlplError
@@ -110,7 +110,7 @@ class AsrTask(FairseqTask):
         logger.info("%s: %d utterances, %.1f minutes", split, len(dataset), dataset.sizes.sum() / SAMPLE_RATE / 60)
         self.datasets[split] = dataset
 
-    def training_parts(self, split: str) -> list[Part]:
+    def training_parts(self, split: str) -> list[DataPart]:
         """Return what a training learns from: the folder's own rows, and those of the folders of ``mix``.
 
         Raises:
@@ -216,7 +216,7 @@ class AsrTask(FairseqTask):
             )
         return list(zip(self.cfg.mix, self.cfg.mix_weights, strict=True))
 
-    def _labelled(self, folder: str, split: str, share: float) -> Part:
+    def _labelled(self, folder: str, split: str, share: float) -> DataPart:
         """Read a folder without what is too short or too long; something must be left, and have labels."""
         whole = read_part(folder, split, self.target_dictionary, self.cfg.labels, share)
         part = keep_durations(whole, self.cfg.min_duration, self.cfg.max_duration)

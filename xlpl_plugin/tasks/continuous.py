@@ -20,7 +20,7 @@ from xlpl_plugin.continuous.rollback import former_collapse, propose_good, roll_
 from xlpl_plugin.continuous.schedule import Schedule
 from xlpl_plugin.continuous.streams import Batching
 from xlpl_plugin.continuous.teacher import Teacher
-from xlpl_plugin.data.dataset import AudioDataset, Part, keep_durations
+from xlpl_plugin.data.dataset import AudioDataset, DataPart, keep_durations
 from xlpl_plugin.data.manifest import Manifest, manifest_digest, read_manifest
 from xlpl_plugin.data.turns import Turns
 from xlpl_plugin.errors import XlplError
@@ -245,7 +245,7 @@ class ContinuousTask(AsrTask):
         file = Path(self.cfg.unlabelled) / f"{self.cfg.unlabelled_split}.tsv"
         manifest = read_manifest(self.cfg.unlabelled, self.cfg.unlabelled_split, labels=False)
         part = keep_durations(
-            Part(manifest.root, manifest.utterances, None), self.cfg.min_duration, self.cfg.max_duration
+            DataPart(manifest.root, manifest.utterances, None), self.cfg.min_duration, self.cfg.max_duration
         )
         if not part.utterances:
             raise XlplError(

@@ -13,7 +13,7 @@ from xlpl_plugin.decoding import DecoderConfig, Weights
 from xlpl_plugin.decoding.pool import DecoderPool
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import new_output, write_json
-from xlpl_plugin.tuning.criteria import Outcome
+from xlpl_plugin.tuning.criteria import SampleCounts
 from xlpl_plugin.tuning.sample import SilentModel
 from xlpl_plugin.tuning.tune import Ground, TuneConfig, tuned
 from xlpl_plugin.tuning.weight_search import SearchConfig
@@ -70,7 +70,7 @@ class Candidate:
     value: float | None
     heard: int
     refused: str
-    outcome: Outcome | None
+    outcome: SampleCounts | None
 
 
 @dataclass(frozen=True)

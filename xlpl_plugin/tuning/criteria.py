@@ -28,7 +28,7 @@ Level = Literal["words", "units"]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SampleCounts:
     """A sample decoded with one pair of weights; totals.
 
     Attributes:
@@ -90,7 +90,7 @@ class JudgingLM:
 
 
 class OutcomeTally:
-    """Adds up an ``Outcome``, one utterance after the other, none of which is kept."""
+    """Adds up an ``SampleCounts``, one utterance after the other, none of which is kept."""
 
     def __init__(self, judge: JudgingLM) -> None:
         self._judge = judge
@@ -114,16 +114,16 @@ class OutcomeTally:
         )
         self._channel.add(units, path)
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> SampleCounts:
         """Return the totals of what was added so far."""
         counts = {name: self._counts[name] for name in _COUNTED}
-        return Outcome(**counts, lm_nats=self._lm_nats, channel_nats=self._channel.nats())
+        return SampleCounts(**counts, lm_nats=self._lm_nats, channel_nats=self._channel.nats())
 
 
 _COUNTED = ("utterances", "empty", "words", "letters", "greedy_letters", "edits", "greedy_units", "lm_tokens")
 
 
-def measure_outcome(hypotheses: Iterable[Hypothesis], greedy: Iterable[Hypothesis], judge: JudgingLM) -> Outcome:
+def measure_outcome(hypotheses: Iterable[Hypothesis], greedy: Iterable[Hypothesis], judge: JudgingLM) -> SampleCounts:
     """Measure the hypotheses of a sample against the greedy output of the same utterances."""
     tally = OutcomeTally(judge)
     for hypothesis, path in zip(hypotheses, greedy, strict=True):
@@ -185,7 +185,7 @@ def letters_per_word(text: str | Path, spellings: Mapping[str, Sequence[Sequence
     return letters / counts.total()
 
 
-def edits_and_lm(outcome: Outcome) -> float:
+def edits_and_lm(outcome: SampleCounts) -> float:
     """Edits to greedy for each greedy unit, plus a quarter of the LM's nats a letter: one edit weighs 4 nats.
 
     A sum, since a product lets a large LM weight pay for any number of edits, and a letter's LM cost, since a
@@ -195,22 +195,22 @@ def edits_and_lm(outcome: Outcome) -> float:
     return outcome.uer + outcome.nats_per_letter / NATS_PER_EDIT
 
 
-def wav2vec_u(outcome: Outcome) -> float:
+def wav2vec_u(outcome: SampleCounts) -> float:
     """ln(perplexity a word) * unit error rate to greedy: wav2vec-U's choice."""
     return outcome.log_perplexity * max(outcome.uer, UER_FLOOR)
 
 
-def lm_per_letter(outcome: Outcome) -> float:
+def lm_per_letter(outcome: SampleCounts) -> float:
     """As wav2vec_u, but the LM's nats a letter instead of a word."""
     return outcome.nats_per_letter * max(outcome.uer, UER_FLOOR)
 
 
-def channel(outcome: Outcome) -> float:
+def channel(outcome: SampleCounts) -> float:
     """The LM's nats plus those of the greedy units as a noisy copy of the hypothesis, for each letter."""
     return (outcome.lm_nats + outcome.channel_nats) / max(1, outcome.letters)
 
 
-Criterion = Callable[[Outcome], float]
+Criterion = Callable[[SampleCounts], float]
 CRITERIA: dict[str, Criterion] = {
     function.__name__: function for function in (edits_and_lm, wav2vec_u, lm_per_letter, channel)
 }

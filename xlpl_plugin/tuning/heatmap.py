@@ -26,7 +26,7 @@ _WORST_SHARE = 0.7
 _WIDTH = 8.0
 
 
-class Judged(Protocol):
+class ScoredTrial(Protocol):
     """A trial, as far as a picture needs it."""
 
     @property
@@ -40,7 +40,7 @@ class Judged(Protocol):
 
 
 def draw_trials(
-    file: str | Path, trials: Sequence[Judged], chosen: Weights, *, title: str, scale: str, percent: bool = False
+    file: str | Path, trials: Sequence[ScoredTrial], chosen: Weights, *, title: str, scale: str, percent: bool = False
 ) -> None:
     """Draw the trials as a PNG; arguments as of ``trials_figure``."""
     figure = trials_figure(trials, chosen, title=title, scale=scale, percent=percent)
@@ -49,7 +49,7 @@ def draw_trials(
 
 
 def trials_figure(
-    trials: Sequence[Judged],
+    trials: Sequence[ScoredTrial],
     chosen: Weights,
     *,
     title: str,
@@ -91,7 +91,7 @@ def trials_figure(
     return figure
 
 
-def _draw_passed(axes: Any, passed: Sequence[Judged], limits: Array, factor: float, shrink: float) -> Any:
+def _draw_passed(axes: Any, passed: Sequence[ScoredTrial], limits: Array, factor: float, shrink: float) -> Any:
     """Draw ground and dots; return the dots, whose colours are the scale."""
     places = _places(passed)
     values = factor * np.array([trial.value for trial in passed])
@@ -119,7 +119,7 @@ def _draw_chosen(axes: Any, chosen: Weights, shrink: float) -> None:
     )
 
 
-def _places(trials: Sequence[Judged]) -> Array:
+def _places(trials: Sequence[ScoredTrial]) -> Array:
     return np.array([astuple(trial.weights)[:2] for trial in trials], dtype=np.float64)
 
 

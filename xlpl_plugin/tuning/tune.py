@@ -18,7 +18,7 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist, new_output, read_json, write_json
 from xlpl_plugin.text.lexicon import read_lexicon
 from xlpl_plugin.tuning.beam_size import BeamTrial, smallest_beam, try_beams
-from xlpl_plugin.tuning.criteria import CRITERIA, JudgingLM, Outcome, letters_per_word, measure_outcome
+from xlpl_plugin.tuning.criteria import CRITERIA, JudgingLM, SampleCounts, letters_per_word, measure_outcome
 from xlpl_plugin.tuning.evidence import Evidence, gather_evidence, parse_evidence
 from xlpl_plugin.tuning.heatmap import draw_trials
 from xlpl_plugin.tuning.sample import Sample
@@ -182,7 +182,7 @@ def _read_choice(folder: str | Path, *needed: str) -> dict[str, Any]:
     return choice
 
 
-def judge_trial(weights: Weights, outcome: Outcome, search: SearchConfig, word_length: float | None) -> Trial:
+def judge_trial(weights: Weights, outcome: SampleCounts, search: SearchConfig, word_length: float | None) -> Trial:
     """Apply criterion and guards to one trial; ``word_length`` is the target text's letters a word, if known."""
     lowest, highest = search.letters_ratio
     refused = ""

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from xlpl_plugin.decoding import DecoderConfig, Hypothesis, Weights
 from xlpl_plugin.decoding.pool import DecoderPool
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.tuning.criteria import CRITERIA, Level, Outcome
+from xlpl_plugin.tuning.criteria import CRITERIA, Level, SampleCounts
 from xlpl_plugin.tuning.sample import Sample
 
 # trials that are worse than the best by this share of its value count 1/e of it: about what the sample decides
@@ -106,7 +106,7 @@ class Trial:
 
     weights: Weights
     value: float
-    outcome: Outcome
+    outcome: SampleCounts
     refused: str = ""
 
 

@@ -29,7 +29,7 @@ _OPTIONAL_WORDS = re.compile(r"[\[(][^\])]*[^\W\d_][^\])]*[\])][^\w\[(]*\w")
 
 
 @dataclass(frozen=True)
-class Rules:
+class TranscriptRules:
     """The quirks of one language's transcripts (asterisk.yaml)."""
 
     not_speech: Sequence[str]
@@ -48,7 +48,7 @@ class Recordings:
     skipped: dict[str, str]
 
 
-def load_rules(language: str) -> Rules:
+def load_rules(language: str) -> TranscriptRules:
     """Return the rules of one of ``LANGUAGES``.
 
     Raises:
@@ -57,7 +57,7 @@ def load_rules(language: str) -> Rules:
     if language not in LANGUAGES:
         raise XlplError(f"no Asterisk sounds for language {language!r}", expected=f"one of {', '.join(LANGUAGES)}")
     table = cast(dict[str, Any], OmegaConf.to_container(OmegaConf.load(_RULES)))
-    return Rules(table["not_speech"], table["uncertain"], **table["languages"][language])
+    return TranscriptRules(table["not_speech"], table["uncertain"], **table["languages"][language])
 
 
 def fetch(language: str, origins: Sequence[Path], work: Path) -> list[Path]:
@@ -167,7 +167,7 @@ def _find_sounds(language: str, folders: Sequence[Path]) -> dict[str, Path]:
     )
 
 
-def read_transcripts(path: Path, rules: Rules) -> dict[str, str]:
+def read_transcripts(path: Path, rules: TranscriptRules) -> dict[str, str]:
     """Return name -> raw text of a ``core-sounds-XX.txt[.gz]`` (lines ``name: text``, comments after ``;``).
 
     Several entries glued into one line come apart, the entry's own name before the text goes, and of two entries
@@ -216,7 +216,7 @@ def _unglue(name: str, text: str, names: set[str]) -> list[tuple[str, str]]:
     return pieces
 
 
-def _mend(text: str, name: str, rules: Rules) -> str:
+def _mend(text: str, name: str, rules: TranscriptRules) -> str:
     for damaged, meant in rules.replace.items():
         text = text.replace(damaged, meant)
     # the normaliser reads capitals that stand alone by their names; small letters may be words

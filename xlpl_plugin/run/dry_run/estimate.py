@@ -9,7 +9,7 @@ from pathlib import Path
 
 from xlpl_plugin.data.manifest import Manifest, read_manifest
 from xlpl_plugin.run.dry_run.probe import Speed
-from xlpl_plugin.run.plan.steps import Continue, Emit, Label, Sample, Step, Train, Tune
+from xlpl_plugin.run.plan.steps import Continue, DrawSample, Emit, Label, Step, Train, Tune
 from xlpl_plugin.run.state import RunState
 from xlpl_plugin.run.training.command import max_update
 from xlpl_plugin.stage import SOURCE
@@ -119,7 +119,7 @@ class Estimator:
         return self._manifest(data, split).seconds
 
     def _manifest(self, data: str, split: str) -> Manifest:
-        drawn = next((s for s in self._plan if isinstance(s, Sample) and s.out == data), None)
+        drawn = next((s for s in self._plan if isinstance(s, DrawSample) and s.out == data), None)
         whole = read_manifest(drawn.data if drawn else data, split, labels=False)
         if drawn is None:
             return whole

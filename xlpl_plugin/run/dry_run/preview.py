@@ -6,19 +6,20 @@ import shlex
 from collections.abc import Sequence
 from functools import cache
 
-from xlpl_plugin.evaluation.table import render
 from xlpl_plugin.files import sha256
 from xlpl_plugin.run.checks import check
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.dry_run.estimate import Estimate, Estimator, hours, stand_in
 from xlpl_plugin.run.dry_run.probe import Speed, time_training
 from xlpl_plugin.run.layout import RunLayout
-from xlpl_plugin.run.plan.planner import Start, make_plan
+from xlpl_plugin.run.plan.parts import Start
+from xlpl_plugin.run.plan.planner import make_plan
 from xlpl_plugin.run.plan.recipes import Recipe, phase_recipe, recipes
 from xlpl_plugin.run.plan.steps import Step, Train, fingerprints
 from xlpl_plugin.run.result import Outcome, goes_on, known_outcome
 from xlpl_plugin.run.state import RunState
 from xlpl_plugin.run.training.command import find_trainer, max_update, training_command
+from xlpl_plugin.text_table import render
 
 _GUESS = (
     "continuous: starts from the best round, with its model, labels and weights; which one that is, the rounds will "

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 from xlpl_plugin.decoding.options import DecoderConfig
 from xlpl_plugin.emissions.compute import EmitConfig
@@ -22,15 +21,16 @@ from xlpl_plugin.run.plan.dependencies import (
     scoring_files,
     training_files,
 )
+from xlpl_plugin.run.plan.parts import Audio, Model, Start
 from xlpl_plugin.run.plan.recipes import Recipe, complete_training, phase_recipe, phase_training, recipes
 from xlpl_plugin.run.plan.steps import (
     Collect,
     Continue,
+    DrawSample,
     Emit,
     Extract,
     Label,
     Measure,
-    Sample,
     Select,
     Step,
     Train,
@@ -42,42 +42,6 @@ from xlpl_plugin.tuning.choose_checkpoint import SelectConfig
 from xlpl_plugin.tuning.tune import TuneConfig
 
 FIRST = Stage.round(0)
-
-
-class Start(NamedTuple):
-    """Where the continuous phase begins: a round, and the decoder's weights there (see ``phase_recipe``)."""
-
-    round: int
-    weights: Mapping[str, float]
-
-
-class Audio(NamedTuple):
-    """A split of a prepared folder, and the step that makes it ('' where it was given)."""
-
-    folder: str
-    split: str
-    step: str = ""
-
-    @property
-    def manifest(self) -> str:
-        return str(Path(self.folder) / f"{self.split}.tsv")
-
-
-@dataclass(frozen=True)
-class Model:
-    """An acoustic model: its checkpoint, the step that makes it ('' where it was given), and its training's log."""
-
-    checkpoint: str
-    step: str = ""
-    log: str = ""
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        return (self.step,) if self.step else ()
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return () if self.step or not self.checkpoint else (self.checkpoint,)
 
 
 def make_plan(config: IterateConfig, start: Start | None = None) -> tuple[Step, ...]:
@@ -262,7 +226,7 @@ class _Planner:
 
     def _sample(self, recipe: Recipe, audio: Audio) -> Audio:
         """Add the step that draws a share of the train split."""
-        sample = Sample(
+        sample = DrawSample(
             name=f"{recipe.stage.folder}/sample",
             stage=recipe.stage,
             out=str(self.layout.sample(recipe.stage)),

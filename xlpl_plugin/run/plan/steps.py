@@ -102,7 +102,7 @@ class Select(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sample(Step):
+class DrawSample(Step):
     """Draw a share of a split's recordings; ``out`` is a folder with their manifest."""
 
     data: str

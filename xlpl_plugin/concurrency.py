@@ -1,14 +1,18 @@
-"""Work done in threads ahead of its use, by a bounded amount."""
+"""Work beside the caller's: in threads ahead of its use, by a bounded amount, or in processes."""
 
 from __future__ import annotations
 
+import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
+from multiprocessing import get_context
 from queue import SimpleQueue
 from threading import Semaphore, Thread
 from typing import TypeVar
+
+from tqdm import tqdm
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -76,3 +80,28 @@ def map_ahead(
             yield under_way.popleft()[0].result()
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+def parallel_map(
+    function: Callable[[Item], Result], jobs: Sequence[Item], *, workers: int, title: str
+) -> Iterator[Result]:
+    """Yield the results in the order of ``jobs``; an error of one job ends all.
+
+    Args:
+        function: importable by name, since it runs in other processes.
+        workers: 0 = one for each core; 1 = in this process.
+    """
+    workers = min(workers or os.cpu_count() or 1, len(jobs))
+    with tqdm(total=len(jobs), desc=title, unit="file", disable=None) as bar:
+        for result in map(function, jobs) if workers <= 1 else _pooled(function, jobs, workers):
+            bar.update()
+            yield result
+
+
+def _pooled(function: Callable[[Item], Result], jobs: Sequence[Item], workers: int) -> Iterator[Result]:
+    # not fork: the parent may hold the threads of torch or of a decoder
+    with ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool:
+        try:
+            yield from pool.map(function, jobs, chunksize=8)
+        finally:
+            pool.shutdown(cancel_futures=True)

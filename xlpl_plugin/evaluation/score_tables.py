@@ -1,32 +1,11 @@
-"""Tables for people: aligned text for the terminal, markdown for a file."""
+"""Error rates and reliabilities as tables."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping, Sequence
-from typing import Literal
-
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from collections.abc import Sequence
 
 from xlpl_plugin.evaluation.scoring import Interval, Score
-
-Form = Literal["text", "markdown"]
-
-_WIDTH = 500  # wide enough that no cell is ever wrapped or cut
-
-
-def render(rows: Sequence[Mapping[str, str]], form: Form = "text") -> str:
-    """Draw rows (column title -> cell, all with the same titles); the first column is set left, the others right."""
-    table = Table(box=box.MARKDOWN if form == "markdown" else box.SIMPLE_HEAD)
-    for number, title in enumerate(rows[0] if rows else ()):
-        table.add_column(title, justify="right" if number else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*(cell.replace("|", "\\|") if form == "markdown" else cell for cell in row.values()))
-    stream = io.StringIO()
-    Console(file=stream, width=_WIDTH, color_system=None, markup=False, highlight=False).print(table)
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()).strip("\n")
+from xlpl_plugin.text_table import Form, render
 
 
 def render_scores(scores: Sequence[Score], form: Form = "text") -> str:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xlpl_plugin.shards.read_ahead import map_ahead, prefetch
+from xlpl_plugin.concurrency import map_ahead, prefetch
 
 
 def counted(number: int, drawn: list[int]) -> Generator[int, None, None]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from xlpl_plugin.decoding.options import DecoderConfig
-from xlpl_plugin.run.config import TrainingConfig
+from xlpl_plugin.run.config import IterateConfig, TrainingConfig
 from xlpl_plugin.tuning.weight_search import SearchConfig
 
 
@@ -40,3 +40,10 @@ def decoder_files(decoder: DecoderConfig) -> tuple[str, ...]:
 
 def scoring_files(search: SearchConfig) -> tuple[str, ...]:
     return tuple(path for path in (search.judge, search.text) if path)
+
+
+def source_folders(config: IterateConfig) -> list[str]:
+    """Return all labelled folders that the rounds of a configuration learn from, each once."""
+    trained = [source for source in (config.source, *config.voters) if source.data]
+    folders = [folder for source in trained for folder in (source.data, *source.training.mix)]
+    return list(dict.fromkeys([*folders, *config.student.mix]))

@@ -19,6 +19,7 @@ from xlpl_plugin.run.plan.dependencies import (
     decoder_files,
     labelled_files,
     scoring_files,
+    source_folders,
     training_files,
 )
 from xlpl_plugin.run.plan.parts import Audio, Model, Start
@@ -84,8 +85,6 @@ class _Planner:
         before = self.recipes[start.round]
         recipe = phase_recipe(self.config, before, start.weights)
         self._labelling(recipe, self._continue(recipe, before))
-
-    # --- trainings
 
     def _source(self, source: SourceConfig, number: int) -> Model:
         if source.checkpoint:
@@ -167,22 +166,19 @@ class _Planner:
         if train.training.checkpoint == "label_free":
             self._select(train, name, out, tuned)
         else:
-            self._extract(train, name, out)
-        return Model(out, name, str(Path(train.out) / "train.log"))
-
-    def _extract(self, train: Train, name: str, out: str) -> None:
-        how = train.training.checkpoint
-        self.steps.append(
-            Extract(
-                name=name,
-                stage=train.stage,
-                out=out,
-                needs=(train.name,),
-                checkpoints=str(train.checkpoints),
-                how=how,
-                count=train.training.average if how == "average" else 1,
+            count = train.training.average if train.training.checkpoint == "average" else 1
+            self.steps.append(
+                Extract(
+                    name=name,
+                    stage=train.stage,
+                    out=out,
+                    needs=(train.name,),
+                    checkpoints=str(train.checkpoints),
+                    how=train.training.checkpoint,
+                    count=count,
+                )
             )
-        )
+        return Model(out, name, str(Path(train.out) / "train.log"))
 
     def _select(self, train: Train, name: str, out: str, tuned: Stage | None) -> None:
         config, audio = self.config, Audio(self.config.target.data, self.train_split)
@@ -208,8 +204,6 @@ class _Planner:
                 ),
             )
         )
-
-    # --- labelling
 
     def _labelling(self, recipe: Recipe, model: Model, voters: Sequence[Model] = ()) -> None:
         home = self.layout.stage(recipe.stage)
@@ -353,7 +347,7 @@ class _Planner:
     def _measure(self, recipe: Recipe, model: Model) -> None:
         config, stage, before = self.config, recipe.stage, recipe.before
         rounds = [] if before is None else [Stage.round(number) for number in range(before.number + 1)]
-        sources = self._sources()
+        sources = source_folders(config)
         self.steps.append(
             Measure(
                 name=f"{stage.folder}/measure",
@@ -386,20 +380,11 @@ class _Planner:
             )
         )
 
-    # --- names and places
-
     def _name(self, home: Path, *parts: str) -> str:
         return "/".join((*home.relative_to(self.layout.run).parts, *parts))
 
     def _label_name(self, stage: Stage, split: str) -> str:
         return f"{stage.folder}/label/{split}"
-
-    def _sources(self) -> list[str]:
-        """Return all labelled folders that the rounds of this configuration learn from."""
-        config = self.config
-        trained = [source for source in (config.source, *config.voters) if source.data]
-        folders = [folder for source in trained for folder in (source.data, *source.training.mix)]
-        return list(dict.fromkeys([*folders, *config.student.mix]))
 
     def _tuning(self, stage: Stage | None) -> str:
         return "" if stage is None else str(self.layout.tuning(stage))

@@ -27,6 +27,8 @@ REQUIRES = [
     "uroman>=1.3,<2",
     "num2words>=0.5.14,<0.6",
     "PyYAML>=6,<7",
+    # files of results read back with the types of their dataclasses checked
+    "msgspec>=0.19,<1",
     "lxml>=5.3,<7",
     # audio; av decodes what soundfile does not (G.722, AAC, ...)
     "soundfile>=0.13,<0.15",

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -24,8 +24,9 @@ from problem import Problem
 
 from xlpl_plugin.evaluation.counting import count_words
 from xlpl_plugin.evaluation.texts import read_references
-from xlpl_plugin.files import read_json, write_json
+from xlpl_plugin.files import write_json
 from xlpl_plugin.text_table import render
+from xlpl_plugin.tuning.tune import Tuning
 
 BASELINE = "torchaudio loop"
 PYCTCDECODE = "pyctcdecode pool"
@@ -94,7 +95,7 @@ def main(
     limit_seconds: float, lexicon_size: int, language: str, out: Path | None, **options: Any,
 ) -> None:  # fmt: skip
     if tuning:
-        options.update(read_json(tuning)["best"])
+        options.update(asdict(Tuning.read(tuning).best))
     lexicon, lm = f"{text}/lexicon.txt", f"{text}/lm/lm.bin"
     problem = Problem(lexicon=lexicon, lm=lm, limit_seconds=limit_seconds, **options)
     workers = workers or _worker_counts()

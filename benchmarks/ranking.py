@@ -7,7 +7,6 @@ best, *regret* is by how much CER it is not.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -24,7 +23,7 @@ from xlpl_plugin.labelling.label_split import LabelConfig, label
 from xlpl_plugin.text_table import render
 from xlpl_plugin.tuning.criteria import CRITERIA, Outcome
 from xlpl_plugin.tuning.evidence import Evidence, babbles, hears
-from xlpl_plugin.tuning.tune import TUNE_FILE, read_evidence, tuned
+from xlpl_plugin.tuning.tune import TUNE_FILE, read_tuning
 
 VERDICTS = {True: "go", None: "doubtful", False: "no"}
 
@@ -57,18 +56,16 @@ MEASURES: dict[str, Callable[[Case], float]] = {
 
 def measure_case(folder: Path, target: str, references: Path, split: str, beam: int) -> Case:
     """Label and score with one model."""
-    tuning = json.loads((folder / TUNE_FILE).read_text(encoding="utf-8"))
-    config, evidence = tuning["config"], read_evidence(folder)
-    assert evidence is not None, f"{folder} was tuned by an earlier version"
-    decoder = tuned(DecoderConfig(**{**config["decoder"], "beam": beam}), folder)
+    tuning = read_tuning(folder)
+    config = tuning.config
+    decoder = tuning.apply(DecoderConfig(**{**config["decoder"], "beam": beam}))
     labels = folder / "labels" / split
     label(LabelConfig(am=config["am"], data=config["data"], split=split, out=str(labels), decoder=decoder))
     greedy, words = score(
         read_systems(labels, folder.name), read_references(references, split), ScoreOptions(resamples=1)
     )
-    outcome = Outcome(**tuning["trials"][0]["outcome"])
     rates = (100 * rate.value for rate in (words.wer, words.cer, greedy.cer))
-    return Case(target, folder.name, evidence, outcome, *rates)
+    return Case(target, folder.name, tuning.evidence, tuning.trials[0].outcome, *rates)
 
 
 def agreement_row(name: str, cases: Sequence[Case]) -> dict[str, str]:

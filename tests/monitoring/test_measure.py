@@ -198,8 +198,8 @@ def test_losses_of_the_last_update_and_evidence(
         '[train_inner][INFO] - {"epoch": 1, "loss": "1.5", "num_updates": "40"}\n'
         '[valid][INFO] - {"epoch": 1, "valid_loss": "0.5", "valid_uer": "12.5", "valid_num_updates": "40"}\n'
     )
-    found = SimpleNamespace(gain=0.25, error=0.02)
-    monkeypatch.setattr("xlpl_plugin.monitoring.measure.read_evidence", {"tuned": found}.get)
+    found = SimpleNamespace(evidence=SimpleNamespace(gain=0.25, error=0.02))
+    monkeypatch.setattr("xlpl_plugin.monitoring.measure.read_tuning", {"tuned": found}.get)
     labels = project.write("labels", [record("one", "A", "a |")])
     signals = project.measure(labels, training_log=str(log), tuning="tuned")
     assert (signals.train_loss, signals.valid_loss, signals.valid_uer) == (1.5, 0.5, 0.125)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from xlpl_plugin.monitoring.signal_table import signal_table
-from xlpl_plugin.monitoring.signals import Signals
+from xlpl_plugin.monitoring.signals import DecoderWeights, Measurement, Signals
 
 HEALTHY = Signals(
     utterances=100,
@@ -19,11 +19,13 @@ HEALTHY = Signals(
     agreement=0.8,
     confidence=0.7,
 )
-WEIGHTS = {"lm_weight": 2.0, "word_score": -1.0, "blank_penalty": 0.5}
+WEIGHTS = DecoderWeights(lm_weight=2.0, word_score=-1.0, blank_penalty=0.5, beam=50)
 
 
 def test_a_column_a_round_and_no_row_that_all_leave_empty() -> None:
-    table = signal_table([HEALTHY, replace(HEALTHY, change=0.125)], [WEIGHTS, {**WEIGHTS, "lm_weight": 3.25}])
+    first = Measurement("round-0", WEIGHTS, HEALTHY, ())
+    changed = Measurement("round-1", replace(WEIGHTS, lm_weight=3.25), replace(HEALTHY, change=0.125), ())
+    table = signal_table([first, changed])
     title, _, *rows = table.splitlines()
     assert title.split() == ["round", "0", "round", "1"]
     cells = [row.split() for row in rows]

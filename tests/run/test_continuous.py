@@ -24,6 +24,7 @@ import xlpl_plugin.errors
 from xlpl_plugin.cli.iterate import command
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import write_json
+from xlpl_plugin.monitoring.signals import DecoderWeights
 from xlpl_plugin.run.actions import ACTIONS, Resources
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.driver import iterate
@@ -65,7 +66,7 @@ def result(project: Path) -> dict[str, Any]:
 
 
 def continuation(config: IterateConfig, start: int = 2) -> Continue:
-    weights = {"lm_weight": 2.5, "word_score": -0.5, "blank_penalty": 0.25, "beam": 100.0}
+    weights = DecoderWeights(lm_weight=2.5, word_score=-0.5, blank_penalty=0.25, beam=100)
     return next(step for step in make_plan(config, Start(start, weights)) if isinstance(step, Continue))
 
 

@@ -10,7 +10,7 @@ import json
 import sys
 import zipfile
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 
 from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.data.units import LETTERS, write_units
-from xlpl_plugin.monitoring.signals import Signals
+from xlpl_plugin.monitoring.signals import DecoderWeights, Measurement, Signals
 from xlpl_plugin.run.actions import ACTIONS, Resources
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.driver import iterate
@@ -83,10 +83,7 @@ def measure(step: Measure, resources: Resources) -> None:
     number = step.stage.number
     change = None if step.stage == FIRST else 0.5
     signals = Signals(**HEALTHY, vocabulary=700 + heard % 50, change=change, label_free=1 / (1 + number))
-    write(
-        Path(step.out),
-        json.dumps({"stage": step.stage.folder, "weights": WEIGHTS, "signals": asdict(signals), "alarms": []}),
-    )
+    Measurement(step.stage.folder, WEIGHTS, signals, ()).write(step.out)
 
 
 def write(path: Path, text: str) -> None:
@@ -95,7 +92,7 @@ def write(path: Path, text: str) -> None:
 
 
 FIRST = Stage.round(0)
-WEIGHTS = {"lm_weight": 2.5, "word_score": -0.5, "blank_penalty": 0.25, "beam": 100}
+WEIGHTS = DecoderWeights(lm_weight=2.5, word_score=-0.5, blank_penalty=0.25, beam=100)
 HEALTHY: dict[str, Any] = {
     "utterances": 4,
     "blank_share": 0.5,
@@ -139,9 +136,9 @@ def measuring(**changed: Callable[[Stage], Any]) -> dict[Any, Any]:
 
     def changing(step: Measure, resources: Any) -> None:
         measure(step, resources)
-        told = json.loads(Path(step.out).read_text())
-        signals = replace(Signals(**told["signals"]), **{key: value(step.stage) for key, value in changed.items()})
-        Path(step.out).write_text(json.dumps({**told, "signals": asdict(signals)}))
+        measured = Measurement.read(step.out)
+        signals = replace(measured.signals, **{key: value(step.stage) for key, value in changed.items()})
+        replace(measured, signals=signals).write(step.out)
 
     return {**FAKES, Measure: changing}
 

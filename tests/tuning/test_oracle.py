@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -12,9 +11,9 @@ from omegaconf import OmegaConf
 from xlpl_plugin.cli.tune import command
 from xlpl_plugin.config import load_config
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.evaluation.oracle import ORACLE, tune_oracle
+from xlpl_plugin.evaluation.oracle import ORACLE, Oracle, tune_oracle
 from xlpl_plugin.run.config import IterateConfig
-from xlpl_plugin.tuning.tune import TuneConfig, tune, tuned
+from xlpl_plugin.tuning.tune import TuneConfig, Tuning, read_tuning, tune
 
 
 @pytest.fixture
@@ -52,18 +51,18 @@ def test_label_free_choice_is_compared_on_the_same_sample(config: TuneConfig, re
     assert oracle.label_free is not None
     assert oracle.label_free.weights == choice
     assert oracle.regret == oracle.label_free.value - oracle.best.value
-    assert tuned(config.decoder, config.out).lm_weight == choice.lm_weight  # tune.json is as it was
+    assert read_tuning(config.out).best == choice  # tune.json is as it was
 
 
 def test_nothing_can_take_it_for_a_label_free_choice(config: TuneConfig, references: Path) -> None:
     tune_oracle(config, references)
     written = {file.name for file in Path(config.out).iterdir()}
     assert written == {"oracle.json", "oracle.png"}
-    content = json.loads((Path(config.out) / "oracle.json").read_text())
-    assert content["oracle"] is True
-    assert content["caution"] == ORACLE
+    assert Oracle.read(Path(config.out) / "oracle.json").caution == ORACLE
+    with pytest.raises(XlplError, match="not the choice of a tuning"):
+        Tuning.read(Path(config.out) / "oracle.json")
     with pytest.raises(XlplError, match=r"tune\.json: no such file"):
-        tuned(config.decoder, config.out)
+        read_tuning(config.out)
     with pytest.raises(XlplError, match="already holds results"):
         tune_oracle(config, references)
 

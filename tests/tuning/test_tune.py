@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,9 @@ from omegaconf import OmegaConf
 
 from xlpl_plugin.cli.describe_tuning import describe_tuning
 from xlpl_plugin.cli.tune import command
-from xlpl_plugin.decoding import DecoderConfig, Hypothesis, Weights
+from xlpl_plugin.decoding import Hypothesis, Weights
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import write_json
 from xlpl_plugin.tuning.beam_size import BeamTrial, smallest_beam
 from xlpl_plugin.tuning.criteria import (
     CRITERIA,
@@ -26,7 +27,7 @@ from xlpl_plugin.tuning.criteria import (
     letters_per_word,
     measure_outcome,
 )
-from xlpl_plugin.tuning.tune import TuneConfig, judge_trial, tune, tuned
+from xlpl_plugin.tuning.tune import TuneConfig, judge_trial, read_tuning, tune
 from xlpl_plugin.tuning.weight_search import SearchConfig, Trial, steady_choice
 
 UNITS_ARPA = """\\data\\
@@ -99,7 +100,7 @@ def test_search_finds_weights_that_read_the_noise(config: TuneConfig) -> None:
     assert any(trial.refused for trial in tuning.trials)
     refused = [bool(trial.refused) for trial in tuning.trials]
     assert refused == sorted(refused)
-    chosen = tuned(config.decoder, config.out)
+    chosen = read_tuning(config.out).apply(config.decoder)
     assert Weights(chosen.lm_weight, chosen.word_score, chosen.blank_penalty) == tuning.best
     with pytest.raises(XlplError, match="already holds results"):
         tune(config)
@@ -155,7 +156,7 @@ def test_beams_below_the_decoders_are_tried(config: TuneConfig, beam: int) -> No
     largest = tuning.beams[-1]
     assert (largest.changed_words, largest.changed_texts, largest.worse) == (0, 0, 0)
     assert all(trial.search_seconds > 0 for trial in tuning.beams)
-    assert tuned(config.decoder, config.out).beam == tuning.beam
+    assert read_tuning(config.out).apply(config.decoder).beam == tuning.beam
     assert tuning.beam == smallest_beam(tuning.beams, config.search.beam_tolerance)
 
 
@@ -173,23 +174,20 @@ def test_beam_stays_where_none_is_sought(config: TuneConfig) -> None:
     config.search.beams = []
     tuning = tune(config)
     assert (tuning.beam, tuning.beams) == (None, ())
-    assert tuned(config.decoder, config.out).beam == config.decoder.beam
+    assert read_tuning(config.out).apply(config.decoder).beam == config.decoder.beam
     assert "beam" not in describe_tuning(tuning, 3)
-    # nor is there one in what earlier versions wrote
-    choice = json.loads((Path(config.out) / "tune.json").read_text())
-    (Path(config.out) / "tune.json").write_text(json.dumps({"best": choice["best"]}))
-    assert tuned(config.decoder, config.out).beam == config.decoder.beam
 
 
-def test_weights_are_read_only_from_a_tuning(tmp_path: Path) -> None:
+def test_weights_are_read_only_from_a_tuning(config: TuneConfig, tmp_path: Path) -> None:
     with pytest.raises(XlplError, match="no such file"):
-        tuned(DecoderConfig(), tmp_path)
-    (tmp_path / "tune.json").write_text('{"best": {"weight": 1}}')
-    with pytest.raises(XlplError, match=r"tune\.json: no weights"):
-        tuned(DecoderConfig(), tmp_path)
-    (tmp_path / "tune.json").write_text("{}")
-    with pytest.raises(XlplError, match="no 'best'"):
-        tuned(DecoderConfig(), tmp_path)
+        read_tuning(tmp_path)
+    # an earlier version wrote the weights alone
+    write_json(tmp_path / "tune.json", {"best": asdict(Weights(1.0, 2.0, 0.0))})
+    with pytest.raises(XlplError, match=r"tune\.json: not the choice of a tuning \(.*beam(.|\n)*make it again"):
+        read_tuning(tmp_path)
+    (tmp_path / "tune.json").write_text("[]")
+    with pytest.raises(XlplError, match=r"tune\.json: not the choice"):
+        read_tuning(tmp_path)
 
 
 def test_same_seed_same_choice_for_any_number_of_workers(config: TuneConfig) -> None:
@@ -294,7 +292,7 @@ def test_verb_prints_trials_and_choice(config: TuneConfig, tmp_path: Path) -> No
     OmegaConf.save(OmegaConf.structured(config), tmp_path / "tune.yaml")
     arguments = ["--config", str(tmp_path / "tune.yaml"), "--show", "3", "search.criterion=wav2vec_u"]
     result = CliRunner().invoke(command, arguments, catch_exceptions=False)
-    best = tuned(config.decoder, config.out)
+    best = read_tuning(config.out).apply(config.decoder)
     lines = result.stdout.splitlines()
     assert lines[-1] == (
         f"decoder.lm_weight={best.lm_weight} decoder.word_score={best.word_score} "

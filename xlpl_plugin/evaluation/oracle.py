@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from xlpl_plugin.decoding import Hypothesis, Weights
 from xlpl_plugin.decoding.pool import DecoderPool
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.evaluation.counting import count_words
 from xlpl_plugin.evaluation.texts import read_references
-from xlpl_plugin.files import new_output, write_json
+from xlpl_plugin.files import new_output
+from xlpl_plugin.json_record import JsonRecord
 from xlpl_plugin.tuning.heatmap import draw_trials
-from xlpl_plugin.tuning.tune import TUNE_FILE, Ground, TuneConfig, read_weights
+from xlpl_plugin.tuning.tune import TUNE_FILE, Ground, TuneConfig, read_tuning
 from xlpl_plugin.tuning.weight_search import Trial, search_weights
 
 # no file here may be taken for the choice of `xlpl tune`
@@ -23,8 +25,10 @@ ORACLE = "ORACLE: chosen with references; no unsupervised result"
 
 
 @dataclass(frozen=True)
-class Oracle:
-    """What references choose. ``value`` of a trial is its word error rate, as a fraction; guards do not count.
+class Oracle(JsonRecord):
+    """``oracle.json``: what references choose; guards do not count.
+
+    The ``value`` of a trial is its word error rate, as a fraction.
 
     Attributes:
         trials: the best first; its weights are the oracle's.
@@ -34,6 +38,11 @@ class Oracle:
     trials: tuple[Trial, ...]
     label_free: Trial | None
     utterances: int
+    config: dict[str, Any]
+    caution: str = ORACLE
+
+    holds = "an oracle's choice"
+    written_by = "`xlpl tune --oracle`"
 
     @property
     def best(self) -> Trial:
@@ -69,12 +78,11 @@ def tune_oracle(config: TuneConfig, references: str | Path, *, force: bool = Fal
     with DecoderPool(replace(config.decoder, beam=search.beam, nbest=1), sample.units, config.workers) as pool:
         label_free = None
         if (out / TUNE_FILE).exists():
-            [decoding] = sample.decode(pool, [read_weights(out)])
+            [decoding] = sample.decode(pool, [read_tuning(out).best])
             label_free = evaluate(decoding.weights, decoding.hypotheses)
         trials = search_weights(pool, sample, search, evaluate)
-    oracle = Oracle(tuple(trials), label_free, len(sample))
-    content = {"oracle": True, "caution": ORACLE, "best": oracle.best.weights, "wer": oracle.best.value}
-    write_json(file, {**content, "regret": oracle.regret, **asdict(oracle), "config": asdict(config)})
+    oracle = Oracle(tuple(trials), label_free, len(sample), asdict(config))
+    oracle.write(file)
     draw_trials(out / PICTURE_FILE, trials, oracle.best.weights, title=ORACLE, scale="word error rate", percent=True)
     return oracle
 

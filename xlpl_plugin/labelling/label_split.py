@@ -22,7 +22,7 @@ from xlpl_plugin.labelling.filters import FilterConfig
 from xlpl_plugin.labelling.write_manifests import LabelSummary, finish, finished, remove_results
 from xlpl_plugin.shards.input_files import InputFiles
 from xlpl_plugin.shards.store import PROVENANCE_FILE, WHOLE, Part, ShardStore, divide
-from xlpl_plugin.tuning.tune import tuned
+from xlpl_plugin.tuning.tune import read_tuning
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class _LabelRun:
 
     def __init__(self, config: LabelConfig, *, force: bool = False) -> None:
         if config.tuning:
-            config = replace(config, decoder=tuned(config.decoder, config.tuning), tuning="")
+            config = replace(config, decoder=read_tuning(config.tuning).apply(config.decoder), tuning="")
         config.filter.check()
         config.decoder.check()
         self.config = config

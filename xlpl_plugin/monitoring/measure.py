@@ -24,7 +24,7 @@ from xlpl_plugin.monitoring.training_log import read_training_log
 from xlpl_plugin.monitoring.unit_histograms import Histogram, distance, text_histogram, units_histogram
 from xlpl_plugin.text.lexicon import read_lexicon
 from xlpl_plugin.tuning.criteria import CRITERIA, JudgingLM, OutcomeTally
-from xlpl_plugin.tuning.tune import read_evidence
+from xlpl_plugin.tuning.tune import read_tuning
 from xlpl_plugin.tuning.weight_search import SearchConfig, judging_lm
 
 # seconds; recordings without samples have no rate
@@ -75,7 +75,7 @@ def measure(config: MeasureConfig) -> Signals:
     stored = Emissions(config.emissions)
     log = read_training_log(config.training_log) if config.training_log else None
     valid = log.valid[-1] if log and log.valid else None
-    evidence = read_evidence(config.tuning) if config.tuning else None
+    evidence = read_tuning(config.tuning).evidence if config.tuning else None
     return Signals(
         utterances=counts.utterances,
         blank_share=blank_share(stored[key] for key in stored.ids),

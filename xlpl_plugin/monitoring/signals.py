@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 
+from xlpl_plugin.decoding.options import DecoderConfig
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
+from xlpl_plugin.json_record import JsonRecord
+from xlpl_plugin.monitoring.display import displays, shown
 
 
 @dataclass
@@ -29,63 +32,188 @@ class SignalsConfig:
                 must_exist(file, what)
 
 
+_VERDICT, _OUTPUT, _WORDS, _MODEL = "How good, without references", "Output", "Words", "Acoustic model"
+
+
 @dataclass(frozen=True)
 class Signals:
     """One labelling of one split. Shares are of 1; rates are of all utterances, kept or not; None is unknown.
 
     Distances are Jensen-Shannon distances (base 2) between counts of units, word boundaries included: 0 for the same
     shares, 1 where no unit is common.
-
-    Attributes:
-        blank_share: share of frames whose most probable unit is the blank.
-        empty_share: share of utterances whose label has no word.
-        kept_share: share of utterances that the filters kept.
-        letters_per_second, greedy_letters_per_second: units without word boundaries, with LM and greedy.
-        vocabulary: number of different words.
-        top_word_share: share of all words that the most frequent one has.
-        agreement, confidence: means of the labels' own.
-        change: word error rate of these labels against those of the round before, over the utterances that both
-            rounds labelled; None in round 0.
-        label_free: a criterion of tuning applied to all the labels (lower is better); None without an LM.
-        held_out: the same for the labels of the valid split, which no student has trained on.
-        lm_perplexity: of the labels under an LM, a token (word or unit, and the ends of sentences).
-        perplexity_lm: the configuration's key of that LM: signals.lm, tuning.search.judge or decoder.lm; '' for none.
-        length_ratio: letters of the labels for each letter of the greedy output.
-        histogram_distance, greedy_histogram_distance: from the target's text, as the lexicon spells it, to the labels
-            and to the greedy output.
-        source_distance: from the transcripts of the source language that is nearest to the greedy output.
-        nonword_share: share of the greedy output's words that no word of the lexicon is spelled like.
-        train_loss, valid_loss, valid_uer: the last ones of the training of this round's model; the latter two on
-            held-out pseudo-labels.
-        evidence, evidence_error: by how much better the audio decodes than a null that holds no words, and the
-            standard error of that; see ``tuning.evidence``.
     """
 
-    utterances: int
-    blank_share: float
-    empty_share: float
-    kept_share: float
-    letters_per_second: float
-    greedy_letters_per_second: float
-    vocabulary: int
-    top_word_share: float
-    agreement: float
-    confidence: float
-    change: float | None = None
-    label_free: float | None = None
-    held_out: float | None = None
-    lm_perplexity: float | None = None
-    perplexity_lm: str = ""
-    length_ratio: float | None = None
-    histogram_distance: float | None = None
-    greedy_histogram_distance: float | None = None
-    source_distance: float | None = None
-    nonword_share: float | None = None
-    train_loss: float | None = None
-    valid_loss: float | None = None
-    valid_uer: float | None = None
-    evidence: float | None = None
-    evidence_error: float | None = None
+    label_free: float | None = shown(
+        "label-free score",
+        "label-free",
+        _VERDICT,
+        "0.001",
+        "lower",
+        "How far the labels are from what the acoustic model hears by itself, and how unlikely the "
+        "language model finds them. It chooses the weights of the decoder.",
+        default=None,
+    )
+    held_out: float | None = shown(
+        "label-free score, held-out audio",
+        "label-free, held out",
+        _VERDICT,
+        "0.001",
+        "lower",
+        "The same on the validation audio, which no student has trained on. It chooses the best "
+        "round: the earliest that is within a few per cent of the lowest.",
+        default=None,
+    )
+    change: float | None = shown(
+        "changed words",
+        "changed",
+        _VERDICT,
+        "share",
+        "",
+        "Words that differ from the labels of the round before, over the utterances that both "
+        "labelled. Rounds have settled when few do.",
+        default=None,
+    )
+    confidence: float = shown(
+        "confidence",
+        "confidence",
+        _VERDICT,
+        "0.001",
+        "higher",
+        "Mean of how sure acoustic and language model are of the labels, 0 to 1.",
+    )
+    agreement: float = shown(
+        "agreement with greedy",
+        "agreement",
+        _VERDICT,
+        "share",
+        "higher",
+        "Letters on which the labels and the acoustic model's own (greedy) output agree.",
+    )
+    evidence: float | None = shown(
+        "evidence",
+        "evidence",
+        _VERDICT,
+        "0.001",
+        "higher",
+        "How much better the audio decodes than the same sounds spliced at random, which hold no "
+        "words (tuning/evidence.py); 0: no word was heard.",
+        default=None,
+    )
+    evidence_error: float | None = shown(
+        "evidence, standard error",
+        "evidence, standard error",
+        _VERDICT,
+        "0.001",
+        "",
+        "How far chance alone may move it.",
+        default=None,
+    )
+    lm_perplexity: float | None = shown(
+        "perplexity",
+        "perplexity",
+        _VERDICT,
+        "0.1",
+        "",
+        "Of the labels under a language model, a token; the row names the key of the configuration that says which.",
+        default=None,
+    )
+    # the configuration's key of that LM: signals.lm, tuning.search.judge or decoder.lm; '' for none
+    perplexity_lm: str = field(default="", kw_only=True)
+    letters_per_second: float = shown(
+        "letters a second",
+        "letters/s",
+        _OUTPUT,
+        "0.1",
+        "",
+        "Letters of the labels for each second of audio. A steady fall means that speech is being left out.",
+    )
+    greedy_letters_per_second: float = shown(
+        "letters a second, greedy",
+        "greedy letters/s",
+        _OUTPUT,
+        "0.1",
+        "",
+        "The same for the acoustic model's own output.",
+    )
+    utterances: int = shown("utterances", "utterances", _OUTPUT, "count", "", "Labelled, whether kept or not.")
+    length_ratio: float | None = shown(
+        "letters for a greedy letter",
+        "length ratio",
+        _OUTPUT,
+        "0.01",
+        "",
+        "About 1 where nothing is left out.",
+        default=None,
+    )
+    blank_share: float = shown(
+        "blank frames", "blank", _OUTPUT, "share", "", "Frames whose most probable unit is the blank."
+    )
+    empty_share: float = shown(
+        "empty labels", "empty", _OUTPUT, "share", "lower", "Utterances whose label has no word."
+    )
+    kept_share: float = shown(
+        "kept by the filters", "kept", _OUTPUT, "share", "", "Utterances that a student learns from."
+    )
+    vocabulary: int = shown(
+        "different words", "vocabulary", _WORDS, "count", "", "A sharp fall means that frequent words take over."
+    )
+    top_word_share: float = shown(
+        "most frequent word", "top word", _WORDS, "share", "", "Share of all words that are this one."
+    )
+    nonword_share: float | None = shown(
+        "greedy words that are none",
+        "greedy non-words",
+        _WORDS,
+        "share",
+        "lower",
+        "Words of the greedy output whose spelling no word of the lexicon has.",
+        default=None,
+    )
+    histogram_distance: float | None = shown(
+        "distance to the text",
+        "from text",
+        _WORDS,
+        "0.001",
+        "lower",
+        "Between the letters of the labels and those of the target's text, 0 to 1 (Jensen-Shannon).",
+        default=None,
+    )
+    greedy_histogram_distance: float | None = shown(
+        "distance to the text, greedy",
+        "greedy from text",
+        _WORDS,
+        "0.001",
+        "lower",
+        "The same for the greedy output.",
+        default=None,
+    )
+    source_distance: float | None = shown(
+        "distance to the source",
+        "greedy from source",
+        _WORDS,
+        "0.001",
+        "higher",
+        "Between the letters of the greedy output and the transcripts of the source language that is nearest to it.",
+        default=None,
+    )
+    train_loss: float | None = shown(
+        "training loss", "train loss", _MODEL, "0.01", "lower", "Bits a unit, at the end of the training.", default=None
+    )
+    valid_loss: float | None = shown(
+        "validation loss", "valid loss", _MODEL, "0.01", "lower", "On held-out pseudo-labels.", default=None
+    )
+    valid_uer: float | None = shown(
+        "validation UER",
+        "valid UER",
+        _MODEL,
+        "share",
+        "lower",
+        "Error rate of units on held-out pseudo-labels: how well the student learnt what it was taught.",
+        default=None,
+    )
+
+
+SIGNALS = displays(Signals)
 
 
 @dataclass(frozen=True)
@@ -95,3 +223,41 @@ class Alarm:
     name: str
     message: str
     advice: str
+
+
+@dataclass(frozen=True)
+class DecoderWeights:
+    """The decoder's settings that a tuning chooses, as a labelling used them."""
+
+    lm_weight: float = shown("LM weight", "LM weight", "Decoder", "0.01", "", "How much the language model counts.")
+    word_score: float = shown(
+        "word score", "word score", "Decoder", "0.01", "", "Added for each word: the higher, the more words."
+    )
+    blank_penalty: float = shown(
+        "blank penalty", "blank penalty", "Decoder", "0.01", "", "The higher, the fewer blanks and more letters."
+    )
+    beam: int = shown("beam", "beam", "Decoder", "count", "", "Hypotheses that the search keeps.")
+
+    @classmethod
+    def of(cls, decoder: DecoderConfig) -> DecoderWeights:
+        return cls(**{one.name: getattr(decoder, one.name) for one in fields(cls)})
+
+
+WEIGHTS = displays(DecoderWeights)
+
+
+@dataclass(frozen=True)
+class Measurement(JsonRecord):
+    """``signals.json``: what was measured of the labels of one stage.
+
+    Attributes:
+        stage: its folder in the run.
+    """
+
+    stage: str
+    weights: DecoderWeights
+    signals: Signals
+    alarms: tuple[Alarm, ...]
+
+    holds = "the signals of a round"
+    written_by = "`xlpl iterate`"

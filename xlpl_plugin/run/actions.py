@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,14 +12,13 @@ from tqdm import tqdm
 
 from xlpl_plugin.emissions.compute import EmitConfig, emit
 from xlpl_plugin.executors.launchers import LauncherConfig
-from xlpl_plugin.files import read_json, write_json
 from xlpl_plugin.labelling.label_split import LabelConfig, label
 from xlpl_plugin.labelling.vote import vote
 from xlpl_plugin.labelling.write_manifests import LabelSummary
 from xlpl_plugin.monitoring.alarms import alarms
 from xlpl_plugin.monitoring.measure import measure
 from xlpl_plugin.monitoring.signal_table import signal_table
-from xlpl_plugin.monitoring.signals import Signals
+from xlpl_plugin.monitoring.signals import DecoderWeights, Measurement
 from xlpl_plugin.run.plan.steps import (
     Collect,
     Continue,
@@ -40,7 +39,7 @@ from xlpl_plugin.run.training.resume import collapse_of
 from xlpl_plugin.run.training.start import run_training
 from xlpl_plugin.stage import CONTINUOUS
 from xlpl_plugin.tuning.choose_checkpoint import SELECT_FILE, SelectConfig, select
-from xlpl_plugin.tuning.tune import TuneConfig, tune, tuned
+from xlpl_plugin.tuning.tune import TuneConfig, read_tuning, tune
 
 Config = TypeVar("Config", EmitConfig, TuneConfig, LabelConfig, SelectConfig)
 
@@ -126,16 +125,13 @@ def _summarize(step: Step, summary: LabelSummary) -> None:
 
 def _measure(step: Measure, resources: Resources) -> None:
     """Write signals.json and print the signals of all rounds so far, with alarms."""
-    now, decoder = measure(step.config), step.config.decoder
-    before = [read_json(file) for file in step.history]
-    history = [*(Signals(**entry["signals"]) for entry in before), now]
-    raised = alarms(history, followed=step.stage != CONTINUOUS)
-    decoder = tuned(decoder, step.weights_from) if step.weights_from else decoder
-    weights = {key: getattr(decoder, key) for key in ("lm_weight", "word_score", "blank_penalty", "beam")}
-    told = {"stage": step.stage.folder, "weights": weights, "signals": asdict(now), "alarms": raised}
-    write_json(step.out, told)
-    table = signal_table(history, [*(entry["weights"] for entry in before), weights], str(step.stage))
-    _say(f"what the labels of the train split tell (no references):\n{table}")
+    before = [Measurement.read(file) for file in step.history]
+    signals, decoder = measure(step.config), step.config.decoder
+    raised = alarms([*(earlier.signals for earlier in before), signals], followed=step.stage != CONTINUOUS)
+    weights = DecoderWeights.of(read_tuning(step.weights_from).apply(decoder) if step.weights_from else decoder)
+    now = Measurement(step.stage.folder, weights, signals, tuple(raised))
+    now.write(step.out)
+    _say(f"what the labels of the train split tell (no references):\n{signal_table([*before, now])}")
     for alarm in raised:
         _say(f"ALARM, {step.stage}: {alarm.name}. {alarm.message}\n  to do: {alarm.advice}")
 

@@ -24,7 +24,7 @@ from xlpl_plugin.run.plan.parts import Start
 from xlpl_plugin.run.plan.planner import make_plan
 from xlpl_plugin.run.plan.steps import Measure, Step, fingerprints
 from xlpl_plugin.run.result import (
-    Outcome,
+    Result,
     ending,
     goes_on,
     judge,
@@ -102,7 +102,7 @@ class _Run:
     def set_plan(self, plan: Sequence[Step]) -> None:
         self.plan, self.marks = plan, fingerprints(plan, self.digest)
 
-    def settle(self, outcome: Outcome | None) -> None:
+    def settle(self, outcome: Result | None) -> None:
         """Write down what will be done, with the continuous phase where the outcome of the rounds is known.
 
         Raises:
@@ -114,7 +114,7 @@ class _Run:
         write_text(self.layout.config, frozen_yaml(self.config))
         write_json(self.layout.plan, [{"kind": type(step).__name__, **asdict(step)} for step in self.plan])
 
-    def rounds(self, until_stage: Stage | None) -> Outcome | None:
+    def rounds(self, until_stage: Stage | None) -> Result | None:
         """Run what is not done of the rounds; return how the run stands after the last one that was measured."""
         outcome = None
         for step in self.plan:
@@ -128,7 +128,7 @@ class _Run:
                     break
         return outcome
 
-    def phase(self, outcome: Outcome) -> Outcome:
+    def phase(self, outcome: Result) -> Result:
         """Run what is not done of the continuous phase, which starts from the best round; return how it ended."""
         self.settle(outcome)
         for step in self.plan:
@@ -151,7 +151,7 @@ class _Run:
         self.actions[type(step)](step, self.resources)
         self.state.finish(step.name, mark, time.monotonic() - start)
 
-    def _prune(self, outcome: Outcome, stage: Stage) -> None:
+    def _prune(self, outcome: Result, stage: Stage) -> None:
         """Delete old checkpoints; a round counts as finished when it has been measured, also in an earlier call.
 
         Those after ``stage`` wait: ``outcome`` does not know whether one of them is the best.

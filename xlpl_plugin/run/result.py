@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import read_json, write_json
+from xlpl_plugin.json_record import JsonRecord
 from xlpl_plugin.monitoring.best_round import Verdict, decide, go_no_go, is_gain
-from xlpl_plugin.monitoring.signals import Signals
+from xlpl_plugin.monitoring.signals import DecoderWeights, Measurement
 from xlpl_plugin.run.config import GREEDY, IterateConfig
 from xlpl_plugin.run.layout import RunLayout
 from xlpl_plugin.run.plan.steps import Measure, Step
@@ -19,7 +19,7 @@ from xlpl_plugin.stage import CONTINUOUS, Stage
 
 
 @dataclass(frozen=True)
-class PhaseOutcome:
+class PhaseResult:
     """What became of the continuous phase, judged without references.
 
     Attributes:
@@ -38,8 +38,8 @@ class PhaseOutcome:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """Judged without references.
+class Result(JsonRecord):
+    """``result.json``: how a run stands, judged without references.
 
     Attributes:
         rounds: number of the last round that was measured.
@@ -55,33 +55,41 @@ class Outcome:
     rounds: int
     best: int
     model: str
-    weights: dict[str, float]
+    weights: DecoderWeights
     finished: bool
     stopped: str
     verdict: Verdict
-    continuous: PhaseOutcome | None = None
+    continuous: PhaseResult | None = None
+
+    holds = "the result of a run"
+    written_by = "`xlpl iterate`"
+
+    @property
+    def best_stage(self) -> Stage:
+        """The stage whose model is the one to use."""
+        return CONTINUOUS if self.continuous and self.continuous.taken else Stage.round(self.best)
 
 
-def judge(config: IterateConfig, number: int) -> Outcome:
+def judge(config: IterateConfig, number: int) -> Result:
     """Judge the run after round ``number`` was measured, and write result.json."""
     outcome = stand(config, number)
-    write_json(RunLayout(config.out).result, outcome)
+    outcome.write(RunLayout(config.out).result)
     return outcome
 
 
-def stand(config: IterateConfig, number: int) -> Outcome:
+def stand(config: IterateConfig, number: int) -> Result:
     """Return how the run stands after round ``number`` was measured."""
     layout = RunLayout(config.out)
-    measured = [read_json(layout.signals(Stage.round(k))) for k in range(number + 1)]
-    history = [Signals(**entry["signals"]) for entry in measured]
+    measured = [Measurement.read(layout.signals(Stage.round(k))) for k in range(number + 1)]
+    history = [entry.signals for entry in measured]
     decision = decide(history, config.stop)
     more = number < config.rounds or (number == 0 and config.continuous.enabled)
     stopped = decision.reason if decision.stop and more else ""
-    outcome = Outcome(
+    outcome = Result(
         rounds=number,
         best=decision.best,
         model=_model(config, layout, decision.best),
-        weights=measured[decision.best]["weights"],
+        weights=measured[decision.best].weights,
         finished=False,
         stopped=stopped,
         verdict=go_no_go(history[0], config.stop),
@@ -91,7 +99,7 @@ def stand(config: IterateConfig, number: int) -> Outcome:
 
 def known_outcome(
     config: IterateConfig, plan: Sequence[Step], marks: Mapping[str, str], state: RunState
-) -> Outcome | None:
+) -> Result | None:
     """Return how the run stands where its rounds are over already, else None."""
     for step in plan:
         if isinstance(step, Measure):
@@ -102,26 +110,26 @@ def known_outcome(
     return None
 
 
-def rounds_over(config: IterateConfig, outcome: Outcome) -> bool:
+def rounds_over(config: IterateConfig, outcome: Result) -> bool:
     return bool(outcome.stopped) or outcome.rounds == config.rounds
 
 
-def goes_on(config: IterateConfig, outcome: Outcome) -> bool:
+def goes_on(config: IterateConfig, outcome: Result) -> bool:
     """Whether the continuous phase follows the rounds: not where round 0 ended them."""
     return config.continuous.enabled and rounds_over(config, outcome) and not _hopeless(outcome)
 
 
-def judge_phase(config: IterateConfig, outcome: Outcome) -> Outcome:
+def judge_phase(config: IterateConfig, outcome: Result) -> Result:
     """Judge the continuous phase, which went on from the best round of ``outcome``, and write result.json.
 
     Its model is taken where its score on held-out audio is lower than that of its start. Where its labels came from the
     LM that scores, it must be lower by more than the tolerance of rounds: such labels look good to that LM.
     """
     layout = RunLayout(config.out)
-    measured = read_json(layout.signals(CONTINUOUS))
-    rounds = [read_json(layout.signals(Stage.round(number))) for number in range(outcome.best + 1)]
-    history = [Signals(**entry["signals"]) for entry in (*rounds, measured)]
-    phase = PhaseOutcome(
+    measured = Measurement.read(layout.signals(CONTINUOUS))
+    rounds = [Measurement.read(layout.signals(Stage.round(number))) for number in range(outcome.best + 1)]
+    history = [entry.signals for entry in (*rounds, measured)]
+    phase = PhaseResult(
         start=outcome.best,
         score=history[-1].held_out,
         start_score=history[-2].held_out,
@@ -131,12 +139,12 @@ def judge_phase(config: IterateConfig, outcome: Outcome) -> Outcome:
     outcome = replace(outcome, finished=True, continuous=phase)
     if phase.taken:
         model = str(layout.model(CONTINUOUS).relative_to(layout.run))
-        outcome = replace(outcome, model=model, weights=measured["weights"])
-    write_json(layout.result, outcome)
+        outcome = replace(outcome, model=model, weights=measured.weights)
+    outcome.write(layout.result)
     return outcome
 
 
-def ending(config: IterateConfig, outcome: Outcome) -> str:
+def ending(config: IterateConfig, outcome: Result) -> str:
     """Return in words how a run ended."""
     file = RunLayout(config.out).result
     why = f"stopped after round {outcome.rounds}: {outcome.stopped}" if outcome.stopped else "all rounds are done"
@@ -146,7 +154,7 @@ def ending(config: IterateConfig, outcome: Outcome) -> str:
     return "\n".join(lines)
 
 
-def _phase_in_words(phase: PhaseOutcome) -> str:
+def _phase_in_words(phase: PhaseResult) -> str:
     collapse = f"it collapsed and was put back ({phase.collapse}); " if phase.collapse else ""
     if phase.score is None or phase.start_score is None:
         return f"{collapse}not taken, since without an LM nothing tells whether it is better"
@@ -154,7 +162,7 @@ def _phase_in_words(phase: PhaseOutcome) -> str:
     return f"{collapse}{verdict}: score on held-out audio {phase.score:.3f}, before {phase.start_score:.3f}"
 
 
-def refuse_hopeless(config: IterateConfig, outcome: Outcome) -> None:
+def refuse_hopeless(config: IterateConfig, outcome: Result) -> None:
     """Raise ``XlplError`` where round 0 ended the run, since the source AM hears nothing of the target."""
     if _hopeless(outcome):
         raise XlplError(
@@ -165,7 +173,7 @@ def refuse_hopeless(config: IterateConfig, outcome: Outcome) -> None:
         )
 
 
-def _hopeless(outcome: Outcome) -> bool:
+def _hopeless(outcome: Result) -> bool:
     return outcome.rounds == 0 and bool(outcome.stopped)
 
 

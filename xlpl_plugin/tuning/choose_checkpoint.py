@@ -6,16 +6,18 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from omegaconf import MISSING
 
 from xlpl_plugin.decoding import DecoderConfig, Weights
 from xlpl_plugin.decoding.pool import DecoderPool
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import new_output, write_json
+from xlpl_plugin.files import new_output
+from xlpl_plugin.json_record import JsonRecord
 from xlpl_plugin.tuning.criteria import SampleCounts
 from xlpl_plugin.tuning.sample import SilentModel
-from xlpl_plugin.tuning.tune import Ground, TuneConfig, tuned
+from xlpl_plugin.tuning.tune import Ground, TuneConfig, read_tuning
 from xlpl_plugin.tuning.weight_search import SearchConfig
 
 logger = logging.getLogger(__name__)
@@ -74,8 +76,8 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Selection:
-    """The choice; ``trusted`` is false where the guards refused every candidate, and the newest is taken.
+class Selection(JsonRecord):
+    """``select.json``: the choice; not ``trusted`` where the guards refused every candidate: the newest is taken.
 
     Attributes:
         candidates: in the order in which they were given.
@@ -85,6 +87,10 @@ class Selection:
     criterion: str
     trusted: bool
     candidates: tuple[Candidate, ...]
+    config: dict[str, Any]
+
+    holds = "the choice of a checkpoint"
+    written_by = "`xlpl iterate`"
 
 
 def select(config: SelectConfig, *, force: bool = False) -> Selection:
@@ -97,15 +103,15 @@ def select(config: SelectConfig, *, force: bool = False) -> Selection:
 
     file = new_output(Path(config.out) / SELECT_FILE, force=force)
     if config.tuning:
-        config = replace(config, decoder=tuned(config.decoder, config.tuning), tuning="")
+        config = replace(config, decoder=read_tuning(config.tuning).apply(config.decoder), tuning="")
     candidates = _refuse_deaf(list(_judge(config)), config.search.max_empty)
     passed = [candidate for candidate in candidates if not candidate.refused]
     best = min(passed, key=lambda candidate: candidate.value or 0.0) if passed else candidates[-1]
     if not passed:
         logger.warning("the guards refused every checkpoint; the newest one is taken (%s)", best.refused)
-    selection = Selection(best, config.search.criterion, bool(passed), tuple(candidates))
+    selection = Selection(best, config.search.criterion, bool(passed), tuple(candidates), asdict(config))
     extract_model(best.checkpoint, config.model, force=force)
-    write_json(file, {**asdict(selection), "config": asdict(config)})
+    selection.write(file)
     return selection
 
 

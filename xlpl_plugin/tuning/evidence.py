@@ -11,11 +11,9 @@ this null does not see is one whole word said over and over, so the share of the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +21,6 @@ from numpy.typing import NDArray
 from xlpl_plugin.decoding import Hypothesis, Weights
 from xlpl_plugin.decoding.confidence import utterance_confidence
 from xlpl_plugin.decoding.pool import DecoderPool
-from xlpl_plugin.errors import XlplError
 from xlpl_plugin.tuning.criteria import CRITERIA, JudgingLM, measure_outcome
 from xlpl_plugin.tuning.sample import Sample
 
@@ -156,16 +153,3 @@ def _compare(heard: Array, spliced: Array) -> tuple[float, float | None]:
 
 def _rate(totals: Array) -> float:
     return float(totals[0] / max(1, totals[1]))
-
-
-def parse_evidence(value: Mapping[str, Any], file: Path) -> Evidence:
-    """Read what ``dataclasses.asdict`` made of an ``Evidence``; ``file`` is for the error.
-
-    Raises:
-        XlplError: it is none.
-    """
-    try:
-        heard, spliced = (Reading(**value[key]) for key in ("heard", "spliced"))
-        return Evidence(heard, spliced, value["gain"], value["error"])
-    except (KeyError, TypeError) as error:
-        raise XlplError(f"no evidence in it ({error})", file=file, expected="a file that `xlpl tune` wrote") from error

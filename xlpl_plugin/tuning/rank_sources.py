@@ -17,11 +17,12 @@ from typing import Any
 from xlpl_plugin.data.manifest import manifest_digest, read_manifest
 from xlpl_plugin.decoding import Weights
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import new_output, read_json, sha256, write_json
+from xlpl_plugin.files import new_output, sha256
+from xlpl_plugin.json_record import JsonRecord
 from xlpl_plugin.shards.input_files import InputFiles
 from xlpl_plugin.tuning.evidence import Evidence, babbles, hears
 from xlpl_plugin.tuning.sample import SilentModel
-from xlpl_plugin.tuning.tune import TUNE_FILE, TuneConfig, read_evidence, read_units_per_second, read_weights, tune
+from xlpl_plugin.tuning.tune import TUNE_FILE, TuneConfig, Tuning, read_tuning, tune
 from xlpl_plugin.tuning.weight_search import SearchConfig
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,22 @@ class Ranked:
     units_per_second: float = 0.0
 
 
+@dataclass(frozen=True)
+class Ranking(JsonRecord):
+    """``rank.json``: the models, the best first; none while ``complete`` is false.
+
+    Attributes:
+        settings: all that decides the figures but the models.
+    """
+
+    settings: dict[str, Any]
+    complete: bool = False
+    ranking: tuple[Ranked, ...] = ()
+
+    holds = "a ranking of acoustic models"
+    written_by = "`xlpl rank`"
+
+
 def rank(config: RankConfig, *, force: bool = False) -> list[Ranked]:
     """Tune each model in a folder of its own and write ``rank.json``; models that were tuned there are not again.
 
@@ -85,17 +102,16 @@ def rank(config: RankConfig, *, force: bool = False) -> list[Ranked]:
     file = Path(config.out) / RANK_FILE
     settings = _settings(config)
     known = not force and _is_same(file, settings)
-    content: dict[str, Any] = {"settings": settings, "complete": False}
     if not known:
         new_output(config.out, force=force)
-        write_json(file, content)
+        Ranking(settings).write(file)
     rows = []
     for name, am in config.ams.items():
         folder = Path(config.out) / name
         logger.info("%s: %s", name, am)
         rows.append(_ranked(config, name, folder, reuse=known and _tuned_model(folder) == hashes[name]))
     ranking = sorted(rows, key=_goodness, reverse=True)
-    write_json(file, {**content, "complete": True, "ranking": [asdict(row) for row in ranking]})
+    Ranking(settings, complete=True, ranking=tuple(ranking)).write(file)
     return ranking
 
 
@@ -112,25 +128,24 @@ def _ranked(config: RankConfig, name: str, folder: Path, *, reuse: bool) -> Rank
             tune(TuneConfig(**{**shared, "am": am, "emissions": emissions, "out": str(folder)}), force=True)
         except SilentModel:
             return Ranked(name, am, hears=False)
-    evidence = read_evidence(folder)
-    if evidence is None:
-        raise XlplError("no evidence in it", file=folder / TUNE_FILE, remedy="rank again with --force")
+    tuning = read_tuning(folder)
+    evidence = tuning.evidence
     return Ranked(
         name,
         am,
         False if babbles(evidence) else hears(evidence.gain, evidence.error),
         evidence,
-        read_weights(folder),
+        tuning.best,
         babbles(evidence),
-        trusted=bool(read_json(folder / TUNE_FILE)["trusted"]),
-        units_per_second=read_units_per_second(folder),
+        trusted=tuning.trusted,
+        units_per_second=tuning.units_per_second,
     )
 
 
 def _tuned_model(folder: Path) -> str:
     """Return the hash of the model that was tuned in ``folder``; '' if none was."""
-    file = folder / TUNE_FILE
-    return str(read_json(file).get("am_sha256", "")) if file.exists() else ""
+    tuning = Tuning.read_if_there(folder / TUNE_FILE)
+    return tuning.am_sha256 if tuning else ""
 
 
 def _is_same(file: Path, settings: dict[str, Any]) -> bool:
@@ -139,10 +154,10 @@ def _is_same(file: Path, settings: dict[str, Any]) -> bool:
     Raises:
         XlplError: there is one with others.
     """
-    if not file.exists():
+    ranking = Ranking.read_if_there(file)
+    if ranking is None:
         return False
-    found = read_json(file).get("settings", {})
-    other = sorted(key for key in settings if found.get(key) != settings[key])
+    other = sorted(key for key in settings if ranking.settings.get(key) != settings[key])
     if other:
         raise XlplError(
             f"a ranking with another {', '.join(other)}",

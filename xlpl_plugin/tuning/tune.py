@@ -15,11 +15,12 @@ from xlpl_plugin.decoding import DecoderConfig, Hypothesis, Weights
 from xlpl_plugin.decoding.pool import DecoderPool
 from xlpl_plugin.emissions.compute import InputConfig, open_source
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import must_exist, new_output, read_json, write_json
+from xlpl_plugin.files import must_exist, new_output
+from xlpl_plugin.json_record import JsonRecord
 from xlpl_plugin.text.lexicon import read_lexicon
 from xlpl_plugin.tuning.beam_size import BeamTrial, smallest_beam, try_beams
 from xlpl_plugin.tuning.criteria import CRITERIA, JudgingLM, SampleCounts, letters_per_word, measure_outcome
-from xlpl_plugin.tuning.evidence import Evidence, gather_evidence, parse_evidence
+from xlpl_plugin.tuning.evidence import Evidence, gather_evidence
 from xlpl_plugin.tuning.heatmap import draw_trials
 from xlpl_plugin.tuning.sample import Sample
 from xlpl_plugin.tuning.weight_search import SearchConfig, Trial, judging_lm, search_weights, steady_choice
@@ -46,10 +47,11 @@ class TuneConfig(InputConfig):
 
 
 @dataclass(frozen=True)
-class Tuning:
-    """The choice and all trials, the best first; ``trusted`` is false where the guards refused every trial.
+class Tuning(JsonRecord):
+    """``tune.json``: the choice and all trials, the best first.
 
     Attributes:
+        trusted: false where the guards refused every trial.
         best: the weights chosen: a mean of the trials near the best one (``steady_choice``).
         beam: the beam chosen; None where none was sought.
         units_per_second: what the acoustic model expects without a penalty, to be asked of later models.
@@ -64,6 +66,15 @@ class Tuning:
     trials: tuple[Trial, ...]
     beams: tuple[BeamTrial, ...]
     evidence: Evidence
+    config: dict[str, Any]
+    am_sha256: str
+
+    holds = "the choice of a tuning"
+    written_by = "`xlpl tune`"
+
+    def apply(self, decoder: DecoderConfig) -> DecoderConfig:
+        """Return ``decoder`` with the weights chosen, and with the beam if one was sought."""
+        return replace(decoder, **asdict(self.best), beam=self.beam or decoder.beam)
 
 
 class Ground:
@@ -82,7 +93,7 @@ class Ground:
         # without a lexicon there are no words to reward
         search = replace(config.search, word_score=[0.0, 0.0]) if letters_only else config.search
         if config.length_from and not search.units_per_second:
-            search = replace(search, units_per_second=read_units_per_second(config.length_from))
+            search = replace(search, units_per_second=read_tuning(config.length_from).units_per_second)
         self.search = search
         self.lm = JudgingLM(*judging_lm(search, config.decoder))
         source = open_source(config)
@@ -132,54 +143,23 @@ def tune(config: TuneConfig, *, force: bool = False) -> Tuning:
         trials=tuple(trials),
         beams=beams,
         evidence=evidence,
+        config=asdict(config),
+        am_sha256=ground.am_sha256,
     )
     if not tuning.trusted:
         logger.warning("the guards refused every trial; the least bad one is taken (%s)", trials[0].refused)
-    write_json(file, {**asdict(tuning), "config": asdict(config), "am_sha256": ground.am_sha256})
+    tuning.write(file)
     draw_trials(out / PICTURE_FILE, trials, best, title="Weights chosen without labels", scale=search.criterion)
     return tuning
 
 
-def tuned(decoder: DecoderConfig, folder: str | Path) -> DecoderConfig:
-    """Return ``decoder`` with the weights, and the beam if one was sought, that ``tune`` wrote to ``folder``.
+def read_tuning(folder: str | Path) -> Tuning:
+    """Read what ``tune`` chose in ``folder``.
 
     Raises:
         XlplError: there is no tune.json, or it holds no choice.
     """
-    beam = _read_choice(folder).get("beam")
-    return replace(decoder, **asdict(read_weights(folder)), beam=beam or decoder.beam)
-
-
-def read_weights(folder: str | Path) -> Weights:
-    """Return the weights that ``tune`` chose in ``folder``; errors as of ``tuned``."""
-    try:
-        return Weights(**_read_choice(folder, "best")["best"])
-    except TypeError as error:
-        raise XlplError(f"no weights in it ({error})", file=Path(folder) / TUNE_FILE, expected="best: ...") from error
-
-
-def read_units_per_second(folder: str | Path) -> float:
-    """Return how many units a second the acoustic model that was tuned in ``folder`` expects."""
-    return float(_read_choice(folder, "units_per_second")["units_per_second"])
-
-
-def read_evidence(folder: str | Path) -> Evidence | None:
-    """Return what speaks for the model that was tuned in ``folder``; None where an earlier version tuned it.
-
-    Raises:
-        XlplError: there is no tune.json, or what it holds is no evidence.
-    """
-    found = _read_choice(folder).get("evidence")
-    return None if found is None else parse_evidence(found, Path(folder) / TUNE_FILE)
-
-
-def _read_choice(folder: str | Path, *needed: str) -> dict[str, Any]:
-    file = must_exist(Path(folder) / TUNE_FILE, "the choice of `xlpl tune`")
-    choice: dict[str, Any] = read_json(file)
-    for key in needed:
-        if key not in choice:
-            raise XlplError(f"no {key!r} in it", file=file, expected="a file that `xlpl tune` wrote")
-    return choice
+    return Tuning.read(must_exist(Path(folder) / TUNE_FILE, "the choice of `xlpl tune`"))
 
 
 def judge_trial(weights: Weights, outcome: SampleCounts, search: SearchConfig, word_length: float | None) -> Trial:

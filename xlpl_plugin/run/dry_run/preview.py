@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from xlpl_plugin.files import sha256
+from xlpl_plugin.monitoring.signals import DecoderWeights
 from xlpl_plugin.run.checks import check
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.dry_run.estimate import Estimate, Estimator, hours, stand_in
@@ -16,7 +17,7 @@ from xlpl_plugin.run.plan.parts import Start
 from xlpl_plugin.run.plan.planner import make_plan
 from xlpl_plugin.run.plan.recipes import Recipe, phase_recipe, recipes
 from xlpl_plugin.run.plan.steps import Step, Train, fingerprints
-from xlpl_plugin.run.result import Outcome, goes_on, known_outcome
+from xlpl_plugin.run.result import Result, goes_on, known_outcome
 from xlpl_plugin.run.state import RunState
 from xlpl_plugin.run.training.command import find_trainer, max_update, training_command
 from xlpl_plugin.text_table import render
@@ -61,11 +62,11 @@ def describe(config: IterateConfig, *, probe: bool = True) -> str:
     return "\n\n".join([_rounds(config, plan, start), _steps(plan, estimates), *commands, *guess, _left(estimates)])
 
 
-def _start(config: IterateConfig, outcome: Outcome | None) -> Start | None:
+def _start(config: IterateConfig, outcome: Result | None) -> Start | None:
     """Return where the continuous phase starts; while the rounds are not over, as if the last one were the best."""
     if outcome:
         return Start(outcome.best, outcome.weights) if goes_on(config, outcome) else None
-    return Start(config.rounds, vars(config.decoder)) if config.continuous.enabled else None
+    return Start(config.rounds, DecoderWeights.of(config.decoder)) if config.continuous.enabled else None
 
 
 def _rounds(config: IterateConfig, plan: Sequence[Step], start: Start | None) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+
+from xlpl_plugin.monitoring.signals import DecoderWeights
 
 
 class Start(NamedTuple):
     """Where the continuous phase begins: a round, and the decoder's weights there (see ``phase_recipe``)."""
 
     round: int
-    weights: Mapping[str, float]
+    weights: DecoderWeights
 
 
 class Audio(NamedTuple):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 from xlpl_plugin.continuous.options import EMA
+from xlpl_plugin.monitoring.signals import DecoderWeights
 from xlpl_plugin.run.config import (
     BOTH,
     LM,
@@ -112,12 +112,12 @@ def phase_training(config: IterateConfig) -> ContinuousConfig:
     )
 
 
-def phase_recipe(config: IterateConfig, start: Recipe, weights: Mapping[str, float]) -> Recipe:
+def phase_recipe(config: IterateConfig, start: Recipe, weights: DecoderWeights) -> Recipe:
     """Return the recipe of the continuous phase.
 
     Args:
         start: of the round whose model goes on.
-        weights: of the decoder in that round: lm_weight, word_score and blank_penalty.
+        weights: of the decoder in that round.
     """
     phase, tuning = phase_training(config), config.tuning
     search = _search_overrides(config, weights) if phase.label_with == LM else ()
@@ -144,9 +144,8 @@ def _task_overrides(phase: ContinuousConfig) -> tuple[str, ...]:
     )
 
 
-def _search_overrides(config: IterateConfig, weights: Mapping[str, float]) -> tuple[str, ...]:
+def _search_overrides(config: IterateConfig, weights: DecoderWeights) -> tuple[str, ...]:
     """Return the overrides of the search with lexicon and LM, whose files a step names."""
     options = {name: getattr(config.decoder, name) for name in _SEARCH_OPTIONS}
-    options |= {name: weights[name] for name in ("lm_weight", "word_score", "blank_penalty")}
-    options["beam"] = config.continuous.beam
+    options |= {**vars(weights), "beam": config.continuous.beam}
     return tuple(f"++task.dec_{name}={value}" for name, value in options.items())

@@ -62,7 +62,7 @@ class FilterConfig:
     drop_least_plausible: float = 0.0
     # weigh the kept labels in training by confidence, agreement or other_agreement; empty: all alike. Their mean
     # stays 1, so that the target pulls as hard as without weights. Confidence by default: of what was trained on the
-    # same labels only this beat taking them all as they are (RESULTS.md)
+    # same labels only this beat taking them all as they are (docs/results/filters.md)
     weight_by: str = "confidence"
     # the power to which that is raised: the higher, the less the worse labels count
     weight_power: float = 1.0

@@ -1,7 +1,8 @@
 """Alarms: what a person should look at, told from the signals of the rounds so far. Pure functions.
 
-The bounds were set on runs whose true error rates were known (docs/results/best-round.md): rounds that got better every time raise
-nothing, and labels made bad on purpose (absurd weights, a model pressed to the blank, letters exchanged) do.
+The bounds were set on runs whose true error rates were known (docs/results/best-round.md): rounds that got better
+every time raise nothing, and labels made bad on purpose (absurd weights, a model pressed to the blank, letters
+exchanged) do.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 On the audio that students learn from, the label-free score falls with every round, whether they learn the language or
 their labels by heart. So rounds are compared on the valid split, which no student has trained on. That is small, and
 two trainings that differ in their seed alone are 3 % apart there: the best round is the earliest within that of the
-lowest score (docs/results/best-round.md says how far that can be believed). A student that learns short, likely labels gets a better
-score than an honest one, so a round that raised the alarm of a collapse is never the best. Distances of units and
-perplexities are shown and decide nothing: they did not follow the errors.
+lowest score (docs/results/best-round.md says how far that can be believed). A student that learns short, likely labels
+gets a better score than an honest one, so a round that raised the alarm of a collapse is never the best. Distances of
+units and perplexities are shown and decide nothing: they did not follow the errors.
 """
 
 from __future__ import annotations

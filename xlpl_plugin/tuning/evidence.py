@@ -34,9 +34,9 @@ MOST_OF_ONE_WORD = 0.25
 _SPLICED = 2
 # the jackknife leaves out one of so many groups of utterances at a time
 _GROUPS = 20
-# Set on 29 pairs of model and target, and on a round from each of three (docs/results/source-models.md): from gains of 0.49 and 0.34 it
-# took 9 points off the word error rate, from 0.28 none; what babbles has 0.06 at most. Another sample moves a gain by
-# several hundredths, so little hangs on the second digit.
+# Set on 29 pairs of model and target, and on a round from each of three (docs/results/source-models.md): from gains of
+# 0.49 and 0.34 it took 9 points off the word error rate, from 0.28 none; what babbles has 0.06 at most. Another sample
+# moves a gain by several hundredths, so little hangs on the second digit.
 CLEAR_GAIN = 0.35
 LEAST_GAIN = 0.15
 ERRORS = 2.0

@@ -19,6 +19,7 @@ from xlpl_plugin.executors.launchers import LauncherConfig, job_name
 from xlpl_plugin.run.plan.steps import Train
 from xlpl_plugin.run.training import start as training
 from xlpl_plugin.run.training.start import run_training, training_command
+from xlpl_plugin.schema import check_options
 
 SLURM = LauncherConfig("slurm", processes=8, nodes=2, options=["hydra.launcher.timeout_min=600"])
 FINITE = json.dumps({"loss": "3.25", "num_updates": "2"})
@@ -96,7 +97,7 @@ def test_torchrun_tells_every_process_its_place(step: Train) -> None:
 
 def test_torchrun_on_two_machines_meets_where_the_options_say(step: Train) -> None:
     launcher = LauncherConfig("torchrun", processes=8, nodes=2, options=["--rdzv-endpoint=first:29500"])
-    launcher.check()
+    check_options(launcher, "launcher")
     command = training_command(step, ("trainer",), launcher)
     assert {"--nnodes=2", "--rdzv-backend=c10d", "--rdzv-endpoint=first:29500"} < set(command)
     assert "++distributed_training.distributed_world_size=16" in command
@@ -125,7 +126,7 @@ def test_override_that_hydra_would_sweep_over_is_refused(step: Train) -> None:
     [
         (LauncherConfig("pbs"), "one of local, torchrun"),
         (LauncherConfig(processes=2), r"kind=local has no processes(.|\n)*torchrun"),
-        (LauncherConfig("torchrun", processes=0), "at least one"),
+        (LauncherConfig("torchrun", processes=0), "launcher.processes=0"),
         (LauncherConfig("torchrun", nodes=2), r"where to meet(.|\n)*first machine"),
         (LauncherConfig("torchrun", options=["hydra.launcher.name=x"]), "none of torchrun"),
         (LauncherConfig("slurm"), r"no time limit(.|\n)*timeout_min"),
@@ -135,7 +136,7 @@ def test_override_that_hydra_would_sweep_over_is_refused(step: Train) -> None:
 )
 def test_values_that_do_not_fit_are_refused(launcher: LauncherConfig, problem: str) -> None:
     with pytest.raises(XlplError, match=problem):
-        launcher.check()
+        check_options(launcher, "launcher")
 
 
 def test_command_by_hand_finds_the_same_arithmetic_and_names_its_run(

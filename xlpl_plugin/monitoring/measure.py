@@ -19,6 +19,7 @@ from xlpl_plugin.labelling.other_labels import OtherLabels, spelled_words
 from xlpl_plugin.labelling.records import LABELS_FILE, LabelRecord, iter_labels
 from xlpl_plugin.monitoring.signals import Signals, SignalsConfig
 from xlpl_plugin.monitoring.unit_histograms import Histogram, distance, text_histogram, units_histogram
+from xlpl_plugin.schema import check_options
 from xlpl_plugin.text.lexicon import read_lexicon
 from xlpl_plugin.tuning.criteria import CRITERIA, JudgingLM, OutcomeTally
 from xlpl_plugin.tuning.weight_search import SearchConfig, judging_lm
@@ -53,7 +54,7 @@ def measure_labels(
     Raises:
         XlplError: a file is missing or broken, or there is no label.
     """
-    config.check()
+    check_options(config, "signals")
     text = _Text(decoder, config.text or search.text)
     counts, opinion = _Counts(text.spelled), _Opinion(config, decoder, search)
     change = _Change(OtherLabels(previous)) if previous else None

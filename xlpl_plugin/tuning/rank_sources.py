@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from xlpl_plugin.data.manifest import manifest_digest, read_manifest
 from xlpl_plugin.decoding import Weights
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import new_output, read_json, sha256, write_json
+from xlpl_plugin.schema import check_options, option
 from xlpl_plugin.shards.input_files import InputFiles
 from xlpl_plugin.tuning.evidence import Evidence, babbles, hears
 from xlpl_plugin.tuning.sample import SilentModel
@@ -33,12 +34,13 @@ RANK_FILE = "rank.json"
 class RankConfig(TuneConfig):
     """Which acoustic models to compare, on what. ``emissions`` and ``out`` get a folder for each."""
 
-    # acoustic models: a name and the checkpoint
-    ams: dict[str, str] = field(default_factory=dict)
-    # as for tuning; beams are not sought unless some are named
-    search: SearchConfig = field(default_factory=lambda: SearchConfig(beams=[]))
+    ams: dict[str, str] = option({}, "acoustic models: a name and the checkpoint")
+    search: SearchConfig = option(
+        SearchConfig(beams=[]),
+        "ranges, trials, criterion and guards, as for tuning; beams are not sought unless some are named",
+    )
 
-    def check(self) -> None:
+    def check_models(self) -> None:
         """Raise ``XlplError`` where there is nothing to compare, or a name that is no folder's."""
         if self.am:
             raise XlplError(f"am={self.am}", expected="the acoustic models in ams", remedy="ams.NAME=CHECKPOINT")
@@ -80,7 +82,8 @@ def rank(config: RankConfig, *, force: bool = False) -> list[Ranked]:
         XlplError: the folder holds a ranking with other options, or something else (without ``force``); a checkpoint
             is missing; or as ``tune``.
     """
-    config.check()
+    config.check_models()
+    check_options(config)
     hashes = {name: sha256(am) for name, am in config.ams.items()}
     file = Path(config.out) / RANK_FILE
     settings = _settings(config)

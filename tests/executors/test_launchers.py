@@ -9,6 +9,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -104,7 +105,7 @@ def test_torchrun_on_two_machines_meets_where_the_options_say(step: Train) -> No
 
 
 def test_slurm_is_a_sweep_of_one_job_with_a_name_of_its_own(step: Train) -> None:
-    command = training_command(step, ("trainer",), SLURM)
+    command = training_command(step, ("trainer",), replace(SLURM, gpus=1))
     assert command[5:8] == ["--multirun", "hydra/launcher=submitit_slurm", f"hydra.sweep.dir={step.out}/hydra"]
     for key, value in {"nodes": 2, "tasks_per_node": 8, "gpus_per_node": 8, "timeout_min": 600}.items():
         assert f"hydra.launcher.{key}={value}" in command
@@ -112,6 +113,38 @@ def test_slurm_is_a_sweep_of_one_job_with_a_name_of_its_own(step: Train) -> None
     assert "++distributed_training.distributed_world_size=16" in command
     assert job_name(Path(step.out)).startswith("sw-round-1-")
     assert job_name(Path(step.out)) != job_name(Path("/elsewhere/sw/round-1/training"))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "options", "asked"),
+    [
+        ("main* (null)", [], False),
+        ("main* gpu:a100:8(S:0-1)", [], True),
+        ("cpu* (null)\nlarge gpu:4", [], False),
+        ("cpu* (null)\nlarge gpu:4", ["hydra.launcher.partition=large"], True),
+        ("gpu* gpu:4\nslow (null)", ["hydra.launcher.partition=slow"], False),
+    ],
+)
+def test_gpus_are_asked_for_where_the_partition_has_some(
+    step: Train, path: Path, nodes: str, options: list[str], asked: bool
+) -> None:
+    path.mkdir()
+    program(path / "sinfo", f"print({nodes!r})\n")
+    launcher = replace(SLURM, options=[*SLURM.options, *options])
+    words = [word for word in training_command(step, ("trainer",), launcher) if word.startswith("hydra.launcher.gpus")]
+    assert words == (["hydra.launcher.gpus_per_node=8"] if asked else [])
+    assert not [
+        word
+        for word in training_command(step, ("trainer",), replace(launcher, gpus=0))
+        if word.startswith("hydra.launcher.gpus")
+    ]
+
+
+def test_gpus_are_asked_for_where_slurm_says_nothing(step: Train, path: Path) -> None:
+    assert "hydra.launcher.gpus_per_node=8" in training_command(step, ("trainer",), SLURM)  # no sinfo
+    path.mkdir()
+    program(path / "sinfo", "sys.exit('slurmctld is down')\n")
+    assert "hydra.launcher.gpus_per_node=8" in training_command(step, ("trainer",), SLURM)
 
 
 def test_override_that_hydra_would_sweep_over_is_refused(step: Train) -> None:

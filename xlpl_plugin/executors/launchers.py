@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import re
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,6 +32,12 @@ class LauncherConfig:
     )
     processes: int = option(1, "torchrun, slurm, submitit_local: processes on each node, one for each GPU", least=1)
     nodes: int = option(1, "torchrun, slurm: machines", least=1)
+    gpus: int | None = option(
+        None,
+        "slurm: GPUs asked for with each process, 1 or 0; null: 1, but 0 where sinfo names none in the partition",
+        least=0,
+        most=1,
+    )
     options: list[str] = option(
         [],
         "slurm, submitit_local: hydra.launcher.KEY=VALUE, such as hydra.launcher.timeout_min=2880 (needed) or "
@@ -120,10 +127,27 @@ def arguments(launcher: LauncherConfig, folder: Path, record: str) -> list[str]:
         f"{_LAUNCHER}name={job_name(folder)}",
         f"{_LAUNCHER}nodes={launcher.nodes}",
         f"{_LAUNCHER}tasks_per_node={launcher.processes}",
-        f"{_LAUNCHER}gpus_per_node={launcher.processes}",
+        *([f"{_LAUNCHER}gpus_per_node={launcher.processes}"] if _asks_for_gpus(launcher) else []),
         *launcher.options,
         *_distributed(launcher, folder),
     ]
+
+
+def _asks_for_gpus(launcher: LauncherConfig) -> bool:
+    """Tell whether a job wants GPUs. A cluster that has none refuses a job that asks for 0 of them, too."""
+    if launcher.gpus is not None or launcher.kind != SLURM:
+        return launcher.gpus != 0
+    start = f"{_LAUNCHER}partition="
+    partition = next((word.removeprefix(start) for word in reversed(launcher.options) if word.startswith(start)), None)
+    try:
+        asked = ["sinfo", "--noheader", "--format=%P %G"]
+        told = subprocess.run(asked, check=True, capture_output=True, text=True, timeout=60).stdout
+    except (OSError, subprocess.SubprocessError):
+        return True  # sbatch says what is wrong
+    rows = [line.split(maxsplit=1) for line in told.splitlines() if line.strip()]
+    # the default partition is marked with a star
+    own = [devices for name, devices in rows if (name.rstrip("*") == partition if partition else name.endswith("*"))]
+    return any("gpu" in devices for devices in own or [devices for _, devices in rows]) or not rows
 
 
 def _distributed(launcher: LauncherConfig, folder: Path) -> list[str]:

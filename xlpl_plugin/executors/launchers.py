@@ -153,18 +153,19 @@ def _asks_for_gpus(launcher: LauncherConfig) -> bool:
 def _distributed(launcher: LauncherConfig, folder: Path) -> list[str]:
     """Return how the processes find each other.
 
-    fairseq reads Slurm's variables itself. Those of torchrun it reads only where the machine has GPUs, and submitit's
-    never; without a world size, each process would train alone and overwrite the others' checkpoints.
+    fairseq reads Slurm's and torchrun's variables itself, but only where the machine has GPUs, and submitit's never;
+    without a world size, each process would train alone and overwrite the others' checkpoints.
     """
     world = launcher.processes * launcher.nodes
     if launcher.kind == LOCAL or world == 1:
         return []
     port = 20_000 + int(hashlib.sha256(job_name(folder).encode()).hexdigest(), 16) % 20_000
     keys = {"distributed_world_size": str(world)}
-    if launcher.kind == SLURM:
+    if launcher.kind == SLURM and _asks_for_gpus(launcher):
         keys |= {"distributed_port": str(port)}
     else:
         rank, local_rank, meeting = {
+            SLURM: ("SLURM_PROCID", "SLURM_LOCALID", f"tcp://${{oc.env:SLURM_LAUNCH_NODE_IPADDR}}:{port}"),
             TORCHRUN: ("RANK", "LOCAL_RANK", "env://"),
             SUBMITIT_LOCAL: ("SUBMITIT_LOCAL_GLOBALID", "SUBMITIT_LOCAL_LOCALID", f"tcp://localhost:{port}"),
         }[launcher.kind]

@@ -14,6 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from omegaconf import MISSING
+
 from xlpl_plugin.data.manifest import manifest_digest, read_manifest
 from xlpl_plugin.decoding import Weights
 from xlpl_plugin.errors import XlplError
@@ -34,7 +36,10 @@ RANK_FILE = "rank.json"
 class RankConfig(TuneConfig):
     """Which acoustic models to compare, on what. ``emissions`` and ``out`` get a folder for each."""
 
-    ams: dict[str, str] = option({}, "acoustic models: a name and the checkpoint")
+    am: str = option("", "not for this verb: the acoustic models are those of ams")
+    emissions: str = option("", "folder that gets a folder of log-probs for each model; empty: they are not kept")
+    out: str = option(MISSING, "folder for rank.json, and a folder for each model with its tune.json")
+    ams: dict[str, str] = option({}, "acoustic models: ams.NAME=CHECKPOINT")
     search: SearchConfig = option(
         SearchConfig(beams=[]),
         "ranges, trials, criterion and guards, as for tuning; beams are not sought unless some are named",

@@ -15,7 +15,7 @@ import numpy as np
 
 from xlpl_plugin.evaluation.counting import EditCounts, count_characters, count_words
 from xlpl_plugin.evaluation.texts import read_references
-from xlpl_plugin.labelling.filter_columns import Column, Measure, Traits
+from xlpl_plugin.labelling.filter_columns import Column, Measurer, Traits
 from xlpl_plugin.labelling.other_labels import OtherLabels, letter_nats
 from xlpl_plugin.labelling.records import LABELS_FILE, LabelRecord, iter_labels
 from xlpl_plugin.text_table import render
@@ -70,7 +70,7 @@ def row(name: str, values: Column, seconds: Column, words: EditCounts, letters: 
 def main(labels: Path, references: Path, split: str, letters_lm: str | None, other: tuple[str, ...]) -> None:
     truth = read_references(references, split).native
     records = [record for record in iter_labels(labels / LABELS_FILE) if record.words]
-    extra: dict[str, Measure] = {"joint_score": joint_score}
+    extra: dict[str, Measurer] = {"joint_score": joint_score}
     if letters_lm:
         extra["letter_nats"] = letter_nats(letters_lm)
     named: Mapping[str, str] = dict(entry.split("=", 1) for entry in other)

@@ -15,6 +15,7 @@ TESTS = Path(__file__).parent
 LAYERS = (
     ("errors",),
     ("files", "stage", "text_table", "debian"),
+    ("json_record",),
     ("config", "concurrency", "audio", "text"),
     ("data",),
     ("models", "decoding"),

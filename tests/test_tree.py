@@ -15,8 +15,8 @@ TESTS = Path(__file__).parent
 LAYERS = (
     ("errors",),
     ("files", "stage", "text_table", "debian"),
-    ("json_record",),
-    ("config", "concurrency", "audio", "text"),
+    ("schema", "json_record", "concurrency"),
+    ("config", "audio", "text"),
     ("data",),
     ("models", "decoding"),
     ("criterions",),

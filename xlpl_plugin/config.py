@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import yaml
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
+from xlpl_plugin.schema import Option, check_options, join, options_of
 
 T = TypeVar("T")
+# a hint names keys that are at least so like the unknown one (0 to 1), and not more than so many
+_LIKE, _MOST_HINTS = 0.6, 3
 
 
 def load_config(schema: type[T], file: str | Path | None = None, overrides: Sequence[str] = ()) -> T:
@@ -24,7 +26,8 @@ def load_config(schema: type[T], file: str | Path | None = None, overrides: Sequ
     Nested dataclasses are nested keys (``decoder.beam=50``). ``${...}`` interpolations are resolved.
 
     Raises:
-        XlplError: an unknown key (the nearest known one is named), a value of the wrong type, a missing value, no YAML.
+        XlplError: an unknown key (the nearest known ones are named), a value of the wrong type or out of its range, a
+            missing value or file, no YAML.
     """
     layers: list[tuple[str, DictConfig]] = []
     if file is not None:
@@ -45,10 +48,12 @@ def load_config(schema: type[T], file: str | Path | None = None, overrides: Sequ
                 str(error).splitlines()[0], file=origin, expected=f"the type of {schema.__name__}"
             ) from error
     try:
-        return cast(T, OmegaConf.to_object(config))
+        made = cast(T, OmegaConf.to_object(config))
     except (MissingMandatoryValue, ConfigKeyError, ConfigAttributeError) as error:
         key = getattr(error, "full_key", None) or str(error).splitlines()[0]
         raise XlplError(f"no value for {key!r}", file=file, expected="a value", remedy=f"set it: {key}=...") from error
+    check_options(made)
+    return made
 
 
 def _read(file: str | Path) -> DictConfig:
@@ -62,23 +67,62 @@ def _read(file: str | Path) -> DictConfig:
     return config
 
 
-def _reject_unknown(layer: Any, schema: type, origin: str, prefix: str = "") -> None:
-    known = {field.name: field for field in dataclasses.fields(schema)}
-    for key in layer:
+def _reject_unknown(layer: DictConfig, schema: type, origin: str) -> None:
+    known = {option.key: option for option in options_of(schema)}
+    for key in _keys(layer, known):
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.0)
+            above = key.rpartition(".")[0]
+            beside = sorted(name.rpartition(".")[2] for name in known if name.rpartition(".")[0] == above)
+            near = nearest_keys(key, known)
             raise XlplError(
-                f"unknown key {prefix + str(key)!r}",
+                f"unknown key {key!r}",
                 file=origin,
-                expected=f"one of {', '.join(sorted(known))}",
-                remedy=f"did you mean {prefix + near[0]!r}?" if near else None,
+                expected=f"one of {', '.join(beside)}" if beside else None,
+                remedy=f"did you mean {' or '.join(map(repr, near))}?" if near else None,
             )
-        default = _default(known[key])
-        if dataclasses.is_dataclass(default) and isinstance(layer[key], DictConfig):
-            _reject_unknown(layer[key], type(default), origin, f"{prefix}{key}.")
 
 
-def _default(field: dataclasses.Field[Any]) -> Any:
-    if field.default_factory is not dataclasses.MISSING:
-        return field.default_factory()
-    return field.default
+def _keys(layer: DictConfig, known: Mapping[str, Option], above: str = "") -> Iterator[str]:
+    """Yield the keys of a layer as ``options_of`` names them, down to those that nothing is declared below."""
+    for name in layer:
+        key = join(above, str(name))
+        option = known.get(key)
+        if option is None:
+            yield key + _only_key(layer, str(name))
+        elif option.group is None:
+            yield key
+        elif isinstance(layer[name], DictConfig):
+            yield from _keys(layer[name], known, key)
+        elif isinstance(layer[name], ListConfig):
+            for element in layer[name]:
+                if isinstance(element, DictConfig):
+                    yield from _keys(element, known, f"{key}[]")
+
+
+def _only_key(layer: DictConfig, name: str) -> str:
+    """Return what follows an unknown name in ``name.key=value``: it may be the key that was meant."""
+    below = OmegaConf.to_container(layer, resolve=False)[name]  # type: ignore[index, call-overload]
+    words = ""
+    while isinstance(below, dict) and len(below) == 1:
+        [(key, below)] = below.items()
+        words += f".{key}"
+    return words
+
+
+def nearest_keys(key: str, known: Iterable[str]) -> list[str]:
+    """Return the keys that ``key`` may have been meant for: their last part counts first, then what stands before it.
+
+    >>> nearest_keys("lm_weight", ["split", "decoder.lm_weight", "decoder.beam"])
+    ['decoder.lm_weight']
+    """
+
+    def likeness(one: str, other: str) -> float:
+        return difflib.SequenceMatcher(None, one, other).ratio()
+
+    above, _, last = key.rpartition(".")
+    scores = {}
+    for name in known:
+        other_above, _, other_last = name.rpartition(".")
+        scores[name] = likeness(last, other_last), likeness(above, other_above) if above else 0.0
+    best = max(scores.values(), default=(0.0, 0.0))
+    return [name for name, score in scores.items() if score == best][:_MOST_HINTS] if best[0] >= _LIKE else []

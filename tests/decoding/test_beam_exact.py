@@ -135,7 +135,7 @@ def best_units(log_probs: np.ndarray, config: DecoderConfig, lm: kenlm.Model) ->
 
 
 def assert_same(found: Iterable[Scored], expected: list[Scored]) -> None:
-    """ScoreTable in order are equal; readings whose scores differ by rounding alone may come in either order."""
+    """Scores in order are equal; readings whose scores differ by rounding alone may come in either order."""
     found = list(found)
     assert [score for score, _ in found] == pytest.approx([score for score, _ in expected[: len(found)]], abs=1e-3)
     for score, reading in found:

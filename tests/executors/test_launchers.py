@@ -22,6 +22,7 @@ from xlpl_plugin.run.plan.steps import Train
 from xlpl_plugin.run.training import start as training
 from xlpl_plugin.run.training.command import training_command
 from xlpl_plugin.run.training.start import run_training
+from xlpl_plugin.schema import check_options
 from xlpl_plugin.stage import Stage
 
 SLURM = LauncherConfig("slurm", processes=8, nodes=2, options=["hydra.launcher.timeout_min=600"])
@@ -101,14 +102,14 @@ def test_torchrun_tells_every_process_its_place(step: Train) -> None:
 
 def test_torchrun_on_two_machines_meets_where_the_options_say(step: Train) -> None:
     launcher = LauncherConfig("torchrun", processes=8, nodes=2, options=["--rdzv-endpoint=first:29500"])
-    launcher.check()
+    check_options(launcher, "launcher")
     command = training_command(step, ("trainer",), launcher)
     assert {"--nnodes=2", "--rdzv-backend=c10d", "--rdzv-endpoint=first:29500"} < set(command)
     assert "++distributed_training.distributed_world_size=16" in command
 
 
 def test_slurm_is_a_sweep_of_one_job_with_a_name_of_its_own(step: Train) -> None:
-    command = training_command(step, ("trainer",), SLURM)
+    command = training_command(step, ("trainer",), replace(SLURM, gpus=1))
     assert command[5:8] == ["--multirun", "hydra/launcher=submitit_slurm", f"hydra.sweep.dir={step.out}/hydra"]
     for key, value in {"nodes": 2, "tasks_per_node": 8, "gpus_per_node": 8, "timeout_min": 600}.items():
         assert f"hydra.launcher.{key}={value}" in command
@@ -116,6 +117,38 @@ def test_slurm_is_a_sweep_of_one_job_with_a_name_of_its_own(step: Train) -> None
     assert "++distributed_training.distributed_world_size=16" in command
     assert job_name(Path(step.out)).startswith("sw-round-1-")
     assert job_name(Path(step.out)) != job_name(Path("/elsewhere/sw/round-1/training"))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "options", "asked"),
+    [
+        ("main* (null)", [], False),
+        ("main* gpu:a100:8(S:0-1)", [], True),
+        ("cpu* (null)\nlarge gpu:4", [], False),
+        ("cpu* (null)\nlarge gpu:4", ["hydra.launcher.partition=large"], True),
+        ("gpu* gpu:4\nslow (null)", ["hydra.launcher.partition=slow"], False),
+    ],
+)
+def test_gpus_are_asked_for_where_the_partition_has_some(
+    step: Train, path: Path, nodes: str, options: list[str], asked: bool
+) -> None:
+    path.mkdir()
+    program(path / "sinfo", f"print({nodes!r})\n")
+    launcher = replace(SLURM, options=[*SLURM.options, *options])
+    words = [word for word in training_command(step, ("trainer",), launcher) if word.startswith("hydra.launcher.gpus")]
+    assert words == (["hydra.launcher.gpus_per_node=8"] if asked else [])
+    assert not [
+        word
+        for word in training_command(step, ("trainer",), replace(launcher, gpus=0))
+        if word.startswith("hydra.launcher.gpus")
+    ]
+
+
+def test_gpus_are_asked_for_where_slurm_says_nothing(step: Train, path: Path) -> None:
+    assert "hydra.launcher.gpus_per_node=8" in training_command(step, ("trainer",), SLURM)  # no sinfo
+    path.mkdir()
+    program(path / "sinfo", "sys.exit('slurmctld is down')\n")
+    assert "hydra.launcher.gpus_per_node=8" in training_command(step, ("trainer",), SLURM)
 
 
 def test_override_that_hydra_would_sweep_over_is_refused(step: Train) -> None:
@@ -130,7 +163,7 @@ def test_override_that_hydra_would_sweep_over_is_refused(step: Train) -> None:
     [
         (LauncherConfig("pbs"), "one of local, torchrun"),
         (LauncherConfig(processes=2), r"kind=local has no processes(.|\n)*torchrun"),
-        (LauncherConfig("torchrun", processes=0), "at least one"),
+        (LauncherConfig("torchrun", processes=0), "launcher.processes=0"),
         (LauncherConfig("torchrun", nodes=2), r"where to meet(.|\n)*first machine"),
         (LauncherConfig("torchrun", options=["hydra.launcher.name=x"]), "none of torchrun"),
         (LauncherConfig("slurm"), r"no time limit(.|\n)*timeout_min"),
@@ -140,7 +173,7 @@ def test_override_that_hydra_would_sweep_over_is_refused(step: Train) -> None:
 )
 def test_values_that_do_not_fit_are_refused(launcher: LauncherConfig, problem: str) -> None:
     with pytest.raises(XlplError, match=problem):
-        launcher.check()
+        check_options(launcher, "launcher")
 
 
 def test_command_by_hand_finds_the_same_arithmetic_and_names_its_run(

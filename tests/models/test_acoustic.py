@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from xlpl_plugin.decoding.greedy import GreedyDecoder
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.models.acoustic import AcousticModel, load_acoustic_model
+from xlpl_plugin.models.acoustic import AcousticModel, load_acoustic_model, resolve_device
 from xlpl_plugin.models.checkpoint import read_checkpoint
 
 Save = Callable[..., Path]
@@ -43,6 +44,28 @@ def test_hostile_pickle_is_refused_and_never_runs(tmp_path: Path, save: Save, wh
     with pytest.raises(Exception, match="mkdir"):
         checkpoint_utils.load_checkpoint_to_cpu(str(checkpoint))
     assert not victim.exists()
+
+
+@pytest.mark.parametrize(("gpus", "device"), [(0, "cpu"), (1, "cuda")])
+def test_auto_is_the_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch, gpus: int, device: str) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    assert resolve_device("auto") == device
+    assert resolve_device("cpu") == "cpu"
+    with pytest.raises(XlplError, match=f"cuda:{gpus}.*torch sees {gpus} GPUs"):
+        resolve_device(f"cuda:{gpus}")
+    with pytest.raises(XlplError, match="expected: auto, cpu, cuda"):
+        resolve_device("gpu")
+
+
+def test_the_device_is_said_once_a_model(
+    tmp_path: Path, save: Save, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with caplog.at_level(logging.INFO):
+        model = load_acoustic_model(save(tmp_path / "am.pt", SYMBOLS))
+    assert model.device.type == "cpu"
+    assert caplog.text.count("am.pt: acoustic model on cpu") == 1
 
 
 def test_truncated_checkpoint_is_named(tmp_path: Path, save: Save) -> None:

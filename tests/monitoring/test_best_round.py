@@ -11,6 +11,7 @@ import pytest
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.monitoring.best_round import StopConfig, decide, go_no_go
 from xlpl_plugin.monitoring.signals import Signals
+from xlpl_plugin.schema import check_options
 
 HEALTHY = Signals(
     utterances=100,
@@ -151,5 +152,5 @@ def test_a_source_that_hears_nothing_ends_the_run_only_if_asked_to() -> None:
 def test_values_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
     (key,) = wrong
     with pytest.raises(XlplError, match=f"stop.{key}="):
-        StopConfig(**wrong).check()
-    StopConfig().check()
+        check_options(StopConfig(**wrong), "stop")
+    check_options(StopConfig(), "stop")

@@ -58,7 +58,7 @@ Heard = Callable[[str], Hypothesis]
     ("fields", "message"),
     [
         ({"criterion": "wer"}, "edits_and_lm"),
-        ({"judge_level": "syllables"}, "words or units"),
+        ({"judge_level": "syllables"}, "one of words, units"),
         ({"judge_level": "units"}, "search.judge is empty"),
         ({"lm_weight": [3.0, 1.0]}, r"lm_weight=\[3.0, 1.0\]"),
         ({"trials": 0}, "trials=0"),

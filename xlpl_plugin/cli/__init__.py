@@ -26,9 +26,11 @@ VERBS = {
     "report": "Show how a run went: one HTML page, pictures, JSON.",
     "score": "Compare labels with references (WER, CER, intervals).",
 }
+# of the lines of help, where the terminal is as wide
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-@click.command(cls=LazyGroup, verbs=VERBS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=LazyGroup, verbs=VERBS, context_settings=_CONTEXT)
 def xlpl() -> None:
     """Unsupervised speech recognition by cross-lingual pseudo-labelling, for fairseq."""
 

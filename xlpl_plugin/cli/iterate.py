@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from xlpl_plugin.cli.keys import KeyedCommand, describe_keys
 from xlpl_plugin.config import load_config
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.stage import Stage
@@ -16,7 +17,14 @@ def _stage(context: click.Context, option: click.Parameter, value: str | None) -
     return None if value is None else Stage.parse(value)
 
 
-@click.command("iterate")
+def _print_keys(context: click.Context, option: click.Parameter, value: str | None) -> None:
+    """Print the keys of a group, or all of them, and end."""
+    if value:
+        click.echo(describe_keys(IterateConfig, "" if value == "all" else value))
+        context.exit()
+
+
+@click.command("iterate", cls=KeyedCommand, schema=lambda: IterateConfig, nested=False)
 @click.argument("config", type=click.Path(path_type=Path))
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--dry-run", is_flag=True, help="Print rounds, steps, commands and the hours they need; run nothing.")
@@ -32,6 +40,16 @@ def _stage(context: click.Context, option: click.Parameter, value: str | None) -
     callback=_stage,
     metavar="K",
     help="End after round K, before the continuous phase too; without it a later call goes on.",
+)
+@click.option(
+    "--keys",
+    is_flag=False,
+    flag_value="all",
+    is_eager=True,
+    expose_value=False,
+    callback=_print_keys,
+    metavar="[GROUP]",
+    help="Print every key with its default and what it means, or those of a GROUP such as decoder.",
 )
 @click.option("--force", is_flag=True, help="Accept a changed configuration: do again what the change touches.")
 def command(
@@ -77,6 +95,7 @@ def command(
     launcher: {kind: torchrun, processes: 4}   # or local, slurm
 
     \b
+    xlpl iterate --keys student
     xlpl iterate it.yaml --dry-run
     xlpl iterate it.yaml
     xlpl iterate it.yaml rounds=5 --force

@@ -6,10 +6,17 @@ from pathlib import Path
 
 import click
 
+from xlpl_plugin.cli.keys import KeyedCommand
 from xlpl_plugin.config import load_config
 
 
-@click.command("label")
+def _schema() -> type:
+    from xlpl_plugin.labelling.label_split import LabelConfig
+
+    return LabelConfig
+
+
+@click.command("label", cls=KeyedCommand, schema=_schema)
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--config", type=click.Path(path_type=Path), help="YAML file with any of the keys.")
 @click.option("--shard", metavar="I/N", help="Do part I of N only; `xlpl labels merge` finishes.")
@@ -17,18 +24,10 @@ from xlpl_plugin.config import load_config
 def command(overrides: tuple[str, ...], config: Path | None, shard: str | None, force: bool) -> None:
     """Write pseudo-labels for one split of a prepared folder.
 
-    \b
-    am            checkpoint of the acoustic model (any CTC model of fairseq)
-    data, split   what to label; transcripts there are not read
-    out           labels.jsonl (every id, with scores and the reason where not kept), and of those kept
-                  {split}.tsv/.wrd/.ltr with dict.ltr.txt, ready for fairseq-hydra-train
-    emissions     folder of log-probs, read if it is there, else computed once and kept
-    decoder.*     lexicon, lm, lm_weight, word_score, blank_penalty, beam, beam_token, beam_threshold,
-                  collapse_blank, nbest, log_add (without a lexicon: by letters if the lm is over letters,
-                  greedy if there is none)
-    filter.*      which labels are kept, and what each counts
-    shard_size    utterances that are written together
-    workers, device, max_seconds (of audio in a batch), window_seconds
+    The acoustic model is any CTC model of fairseq. Its log-probs are decoded with lexicon and LM; without a lexicon
+    by letters if the LM is over letters, greedily if there is none. Into out go labels.jsonl (every id, with scores,
+    and the reason where it is not kept), and of the labels kept {split}.tsv/.wrd/.ltr with dict.ltr.txt, ready for
+    fairseq-hydra-train. Transcripts beside data are not read.
 
     A run that was killed goes on with the same command; out/shards holds what is done, out/provenance.json the
     options and hashes that made it. Other options are refused there, other filters are not: they are applied

@@ -6,10 +6,17 @@ from pathlib import Path
 
 import click
 
+from xlpl_plugin.cli.keys import KeyedCommand
 from xlpl_plugin.config import load_config
 
 
-@click.command("rank")
+def _schema() -> type:
+    from xlpl_plugin.tuning.rank_sources import RankConfig
+
+    return RankConfig
+
+
+@click.command("rank", cls=KeyedCommand, schema=_schema)
 @click.argument("words", nargs=-1, metavar="[AM]... [KEY=VALUE]...")
 @click.option("--config", type=click.Path(path_type=Path), help="YAML file with any of the keys.")
 @click.option("--force", is_flag=True, help="Start over, whatever is in out.")
@@ -34,11 +41,6 @@ def command(words: tuple[str, ...], config: Path | None, force: bool) -> None:
 
     A model that was ranked is not tuned again: the same command goes on where it was stopped. out/rank.json holds the
     table.
-
-    \b
-    ams.*      name and checkpoint
-    others     as for `xlpl tune`; beams are sought only if search.beams names some, and emissions, if given, is a
-               folder with a folder for each model
 
     \b
     xlpl rank runs/en/checkpoint_best.pt runs/es/checkpoint_best.pt data=data/it out=runs/rank-it workers=2 \\

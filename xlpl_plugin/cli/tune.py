@@ -6,10 +6,17 @@ from pathlib import Path
 
 import click
 
+from xlpl_plugin.cli.keys import KeyedCommand
 from xlpl_plugin.config import load_config
 
 
-@click.command("tune")
+def _schema() -> type:
+    from xlpl_plugin.tuning.tune import TuneConfig
+
+    return TuneConfig
+
+
+@click.command("tune", cls=KeyedCommand, schema=_schema)
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--config", type=click.Path(path_type=Path), help="YAML file with any of the keys.")
 @click.option("--show", default=12, show_default=True, help="Trials to print, the best first.")
@@ -44,12 +51,6 @@ def command(overrides: tuple[str, ...], config: Path | None, show: int, oracle: 
     the scores, in nats a unit, is the evidence that the model hears the language at all (`xlpl rank --help`).
 
     Without decoder.lexicon, decoder.lm is over units, and there is no word score to search.
-
-    \b
-    am, data, split, emissions, workers, device, max_seconds, decoder.*   as for `xlpl label`
-    search.*   criterion, sample, trials, local_trials, lm_weight, word_score, blank_penalty, beam, beams,
-               beam_tolerance, judge, judge_level, text, units_per_second, letters_ratio, max_empty,
-               max_word_length_ratio, seed
 
     With --oracle the same trials are ranked by word error rate against references, into out/oracle.json: how good
     could a choice be? `xlpl iterate` cannot do that. If out holds a tune.json, its choice is compared.

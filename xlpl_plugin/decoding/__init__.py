@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from xlpl_plugin.decoding.greedy import GreedyDecoder
 from xlpl_plugin.decoding.hypothesis import Decoder, Hypothesis, LogProbs
 from xlpl_plugin.decoding.options import DecoderConfig, Weights
+from xlpl_plugin.schema import check_options
 
 __all__ = ["Decoder", "DecoderConfig", "Hypothesis", "LogProbs", "Weights", "build_decoder"]
 
@@ -19,7 +20,7 @@ def build_decoder(config: DecoderConfig, units: Sequence[str]) -> Decoder:
     Raises:
         XlplError: options that do not fit together, a lexicon with units that the model lacks, a broken LM file.
     """
-    config.check()
+    check_options(config, "decoder")
     # greedy decoding needs no flashlight
     if config.lexicon:
         from xlpl_plugin.decoding.beam import BeamDecoder

@@ -2,8 +2,8 @@
 
 A word's confidence is the probability that acoustic model and LM give it together, a unit of its spelling: long words
 have many chances to be wrong, yet are right more often than short ones. Of the measures that cost no second search
-this ranks right before wrong words best, with weak and with strong models (docs/results/confidence.md); frame probabilities
-alone are far behind, since they do not know which words are likely.
+this ranks right before wrong words best, with weak and with strong models (docs/results/confidence.md); frame
+probabilities alone are far behind, since they do not know which words are likely.
 
 These numbers rank; they are not the share of words that is right. ``xlpl score --reliability`` shows how far off
 they are, and nothing that it learns there comes back here.

@@ -23,6 +23,7 @@ from typing import NamedTuple
 from xlpl_plugin.decoding.hypothesis import Hypothesis, LogProbs
 from xlpl_plugin.decoding.options import DecoderConfig, Weights
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.schema import check_options
 
 # utterances under way for each worker: enough to bridge the time in which the acoustic model computes a batch
 _AHEAD = 8
@@ -70,7 +71,7 @@ class DecoderPool:
     def __init__(self, config: DecoderConfig, units: Sequence[str], workers: int) -> None:
         if workers < 1:
             raise XlplError(f"workers={workers}", expected="a whole number of at least 1")
-        config.check()
+        check_options(config, "decoder")
         self.config, self.units, self.workers = config, tuple(units), workers
         self.dropped: tuple[str, ...] = ()
         self.pid = 0

@@ -15,6 +15,7 @@ from xlpl_plugin.decoding.confidence import word_confidences
 from xlpl_plugin.decoding.frames import Frames
 from xlpl_plugin.decoding.hypothesis import Hypothesis, LogProbs, collapse, word_spans
 from xlpl_plugin.decoding.options import DecoderConfig, Weights
+from xlpl_plugin.schema import check_options
 
 # stands for silence where the units have no word boundary: <pad> is shut
 _UNUSED_INDEX = 1
@@ -40,7 +41,7 @@ class BeamSearch(ABC):
     dropped: tuple[str, ...] = ()
 
     def __init__(self, config: DecoderConfig, units: Sequence[str]) -> None:
-        config.check()
+        check_options(config, "decoder")
         self.config, self.units = config, tuple(units)
         self.search_seconds = 0.0
         self.has_boundary = WORD_BOUNDARY in self.units

@@ -18,6 +18,7 @@ from xlpl_plugin.emissions.source import Emission, EmissionSource, Window
 from xlpl_plugin.emissions.stored import SUFFIX, EmissionFacts, Emissions, write_shard
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import sha256
+from xlpl_plugin.schema import check_options, option
 from xlpl_plugin.shards.store import PROVENANCE_FILE, ShardStore, divide
 
 if TYPE_CHECKING:
@@ -39,44 +40,46 @@ __all__ = [
 class EmitConfig:
     """What to compute log-probs of, to be stored in a folder."""
 
-    # checkpoint of the acoustic model
-    am: str = MISSING
-    # prepared folder
-    data: str = MISSING
-    # its split
-    split: str = "train"
-    # folder for the log-probs; one that holds unfinished ones of the same options is gone on with
-    out: str = MISSING
-    # seconds of audio in a batch, padding counted
-    max_seconds: float = 120.0
-    # cpu, cuda, cuda:1
-    device: str = "cpu"
-    # recordings longer than this are cut into windows where they are quietest
-    window_seconds: float = 30.0
-    # utterances that are written, and done, together
-    shard_size: int = 500
+    am: str = option(MISSING, "checkpoint of the acoustic model", file="a checkpoint of an acoustic model")
+    data: str = option(MISSING, "prepared folder")
+    split: str = option("train", "split of `data`")
+    out: str = option(
+        MISSING,
+        "folder for the log-probs; one that holds unfinished ones of the same options is gone on with",
+    )
+    max_seconds: float = option(120.0, "seconds of audio in a batch, padding counted", above=0)
+    device: str = option("auto", "auto (a GPU where there is one), cpu, cuda, cuda:1")
+    window_seconds: float = option(
+        30.0,
+        "recordings longer than this are cut into windows where they are quietest",
+        least=1,
+    )
+    shard_size: int = option(500, "utterances that are written, and done, together", least=1)
 
 
 @dataclass
 class InputConfig:
     """What a verb that needs log-probs reads."""
 
-    # checkpoint of the acoustic model; not needed where `emissions` holds its log-probs
-    am: str = ""
-    # folder of log-probs of this split: read if it is there, else computed once and kept; empty: not kept
-    emissions: str = ""
-    # prepared folder; its transcripts, if it has any, are not read
-    data: str = MISSING
-    # its split
-    split: str = "train"
-    # seconds of audio in a batch of the acoustic model, padding counted
-    max_seconds: float = 120.0
-    # device of the acoustic model: cpu, cuda, cuda:1
-    device: str = "cpu"
-    # decoding processes
-    workers: int = 1
-    # recordings longer than this are cut into windows where they are quietest, when log-probs are computed
-    window_seconds: float = 30.0
+    am: str = option(
+        "",
+        "checkpoint of the acoustic model; not needed where `emissions` holds its log-probs",
+        file="a checkpoint of an acoustic model",
+    )
+    emissions: str = option(
+        "",
+        "folder of log-probs of this split: read if it is there, else computed once and kept; empty: not kept",
+    )
+    data: str = option(MISSING, "prepared folder; its transcripts, if it has any, are not read")
+    split: str = option("train", "split of `data`")
+    max_seconds: float = option(120.0, "seconds of audio in a batch of the acoustic model, padding counted", above=0)
+    device: str = option("auto", "device of the acoustic model: auto (a GPU where there is one), cpu, cuda, cuda:1")
+    workers: int = option(1, "decoding processes", least=1)
+    window_seconds: float = option(
+        30.0,
+        "recordings longer than this are cut into windows where they are quietest, when log-probs are computed",
+        least=1,
+    )
 
     def require_source(self) -> None:
         """Raise ``XlplError`` where there is nothing that log-probs could come from."""
@@ -115,9 +118,11 @@ def emit(config: EmitConfig, *, force: bool = False) -> Emissions:
     A recording that cannot be read, or that does not fit in the device's memory, has no frames and says why.
 
     Raises:
-        XlplError: the folder holds emissions of other options, or something else (without ``force``); most of the
+        XlplError: the folder holds emissions of other options, or something else (without ``force``); an option that is
+            out of range; most of the
             recordings cannot be read; a broken checkpoint; no space is left.
     """
+    check_options(config)
     manifest = read_manifest(config.data, config.split, labels=False)
     shards = divide(manifest.utterances, config.shard_size)
     settings = _settings(config, manifest)

@@ -83,7 +83,7 @@ class ModelEmissions:
     """Log-probs of an acoustic model; nothing is stored. Same use as stored ``Emissions``."""
 
     def __init__(
-        self, am: str | Path, *, max_seconds: float = 120.0, window_seconds: float = 30.0, device: str = "cpu"
+        self, am: str | Path, *, max_seconds: float = 120.0, window_seconds: float = 30.0, device: str = "auto"
     ) -> None:
         """Load the model.
 

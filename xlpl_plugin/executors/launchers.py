@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import re
+import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.schema import join, option
 
 LOCAL, TORCHRUN, SLURM, SUBMITIT_LOCAL = "local", "torchrun", "slurm", "submitit_local"
 KINDS = (LOCAL, TORCHRUN, SLURM, SUBMITIT_LOCAL)
@@ -22,64 +24,69 @@ _LAUNCHER = "hydra.launcher."
 class LauncherConfig:
     """Where and by how many processes a training is computed. A batch grows with processes and nodes."""
 
-    # local (fairseq takes the GPUs that it sees), torchrun, slurm, submitit_local (a job on this machine, for tests)
-    kind: str = LOCAL
-    # torchrun, slurm, submitit_local: processes on each node, one for each GPU
-    processes: int = 1
-    # torchrun, slurm: machines
-    nodes: int = 1
-    # slurm, submitit_local: hydra.launcher.KEY=VALUE, such as hydra.launcher.timeout_min=2880 (needed) or
-    # hydra.launcher.partition=gpu; torchrun: options of torch.distributed.run; with nodes the first machine's
-    # --rdzv-endpoint=HOST:PORT, and the printed command is started on the other machines by hand
-    options: list[str] = field(default_factory=list)
+    kind: str = option(
+        LOCAL,
+        "local (fairseq takes the GPUs that it sees), torchrun, slurm, submitit_local (a job on this machine, for "
+        "tests)",
+        choices=KINDS,
+    )
+    processes: int = option(1, "torchrun, slurm, submitit_local: processes on each node, one for each GPU", least=1)
+    nodes: int = option(1, "torchrun, slurm: machines", least=1)
+    gpus: int | None = option(
+        None,
+        "slurm: GPUs asked for with each process, 1 or 0; null: 1, but 0 where sinfo names none in the partition",
+        least=0,
+        most=1,
+    )
+    options: list[str] = option(
+        [],
+        "slurm, submitit_local: hydra.launcher.KEY=VALUE, such as hydra.launcher.timeout_min=2880 (needed) or "
+        "hydra.launcher.partition=gpu; torchrun: options of torch.distributed.run; with nodes the first machine's "
+        "--rdzv-endpoint=HOST:PORT, and the printed command is started on the other machines by hand",
+    )
 
     @property
     def queued(self) -> bool:
         """Whether the training is a job that goes on when its starter ends."""
         return self.kind in _QUEUES
 
-    def check(self) -> None:
-        """Raise XlplError for values that do not fit together, or a launcher that is not installed."""
-        if self.kind not in KINDS:
-            raise XlplError(f"launcher.kind={self.kind!r}", expected=f"one of {', '.join(KINDS)}")
-        if self.processes < 1 or self.nodes < 1:
-            raise XlplError(
-                f"launcher: {self.processes} processes on {self.nodes} nodes", expected="at least one of each"
-            )
+    def check_together(self, key: str) -> None:
+        """Raise ``XlplError`` for values that do not fit together, or a launcher that is not installed."""
+        kind = f"{join(key, 'kind')}={self.kind}"
         if self.kind == LOCAL and (self.processes, self.nodes, self.options) != (1, 1, []):
             raise XlplError(
-                "launcher.kind=local has no processes, nodes or options",
+                f"{kind} has no processes, nodes or options",
                 expected="kind alone; fairseq then starts a process for each GPU that it sees",
-                remedy="choose the GPUs with CUDA_VISIBLE_DEVICES, or set launcher.kind=torchrun",
+                remedy=f"choose the GPUs with CUDA_VISIBLE_DEVICES, or set {join(key, 'kind')}=torchrun",
             )
         if self.kind == SUBMITIT_LOCAL and self.nodes > 1:
-            raise XlplError("launcher.kind=submitit_local has one node", expected="launcher.nodes=1")
-        self._check_options()
+            raise XlplError(f"{kind} has one node", expected=f"{join(key, 'nodes')}=1")
+        self._check_options(kind, join(key, "options"))
         if self.queued and importlib.util.find_spec("hydra_plugins.hydra_submitit_launcher") is None:
             raise XlplError(
-                f"launcher.kind={self.kind} needs hydra's launcher of jobs, which is not installed",
+                f"{kind} needs hydra's launcher of jobs, which is not installed",
                 expected="the package hydra-submitit-launcher in this environment",
                 remedy="pip install hydra-submitit-launcher",
             )
 
-    def _check_options(self) -> None:
+    def _check_options(self, kind: str, key: str) -> None:
         start = _LAUNCHER if self.queued else "--"
-        for option in self.options:
-            if not option.startswith(start) or (self.queued and "=" not in option):
+        for word in self.options:
+            if not word.startswith(start) or (self.queued and "=" not in word):
                 raise XlplError(
-                    f"launcher.options: {option!r} is none of {self.kind}",
+                    f"{key}: {word!r} is none of {self.kind}",
                     expected=f"{_LAUNCHER}KEY=VALUE" if self.queued else "an option of torch.distributed.run",
                 )
-        if self.queued and not any(option.startswith(f"{_LAUNCHER}timeout_min=") for option in self.options):
+        if self.queued and not any(word.startswith(f"{_LAUNCHER}timeout_min=") for word in self.options):
             raise XlplError(
-                f"launcher.kind={self.kind} has no time limit, and submitit would end the training after an hour",
-                expected="a time limit among launcher.options",
+                f"{kind} has no time limit, and submitit would end the training after an hour",
+                expected=f"a time limit among {key}",
                 remedy="add hydra.launcher.timeout_min=MINUTES",
             )
-        if self.kind == TORCHRUN and self.nodes > 1 and not any("rdzv-endpoint" in option for option in self.options):
+        if self.kind == TORCHRUN and self.nodes > 1 and not any("rdzv-endpoint" in word for word in self.options):
             raise XlplError(
-                "launcher.kind=torchrun: the nodes do not know where to meet",
-                expected="--rdzv-endpoint=HOST:PORT among launcher.options",
+                f"{kind}: the nodes do not know where to meet",
+                expected=f"--rdzv-endpoint=HOST:PORT among {key}",
                 remedy="name the first machine and a free port of it",
             )
 
@@ -120,27 +127,45 @@ def arguments(launcher: LauncherConfig, folder: Path, record: str) -> list[str]:
         f"{_LAUNCHER}name={job_name(folder)}",
         f"{_LAUNCHER}nodes={launcher.nodes}",
         f"{_LAUNCHER}tasks_per_node={launcher.processes}",
-        f"{_LAUNCHER}gpus_per_node={launcher.processes}",
+        *([f"{_LAUNCHER}gpus_per_node={launcher.processes}"] if _asks_for_gpus(launcher) else []),
         *launcher.options,
         *_distributed(launcher, folder),
     ]
 
 
+def _asks_for_gpus(launcher: LauncherConfig) -> bool:
+    """Tell whether a job wants GPUs. A cluster that has none refuses a job that asks for 0 of them, too."""
+    if launcher.gpus is not None or launcher.kind != SLURM:
+        return launcher.gpus != 0
+    start = f"{_LAUNCHER}partition="
+    partition = next((word.removeprefix(start) for word in reversed(launcher.options) if word.startswith(start)), None)
+    try:
+        asked = ["sinfo", "--noheader", "--format=%P %G"]
+        told = subprocess.run(asked, check=True, capture_output=True, text=True, timeout=60).stdout
+    except (OSError, subprocess.SubprocessError):
+        return True  # sbatch says what is wrong
+    rows = [line.split(maxsplit=1) for line in told.splitlines() if line.strip()]
+    # the default partition is marked with a star
+    own = [devices for name, devices in rows if (name.rstrip("*") == partition if partition else name.endswith("*"))]
+    return any("gpu" in devices for devices in own or [devices for _, devices in rows]) or not rows
+
+
 def _distributed(launcher: LauncherConfig, folder: Path) -> list[str]:
     """Return how the processes find each other.
 
-    fairseq reads Slurm's variables itself. Those of torchrun it reads only where the machine has GPUs, and submitit's
-    never; without a world size, each process would train alone and overwrite the others' checkpoints.
+    fairseq reads Slurm's and torchrun's variables itself, but only where the machine has GPUs, and submitit's never;
+    without a world size, each process would train alone and overwrite the others' checkpoints.
     """
     world = launcher.processes * launcher.nodes
     if launcher.kind == LOCAL or world == 1:
         return []
     port = 20_000 + int(hashlib.sha256(job_name(folder).encode()).hexdigest(), 16) % 20_000
     keys = {"distributed_world_size": str(world)}
-    if launcher.kind == SLURM:
+    if launcher.kind == SLURM and _asks_for_gpus(launcher):
         keys |= {"distributed_port": str(port)}
     else:
         rank, local_rank, meeting = {
+            SLURM: ("SLURM_PROCID", "SLURM_LOCALID", f"tcp://${{oc.env:SLURM_LAUNCH_NODE_IPADDR}}:{port}"),
             TORCHRUN: ("RANK", "LOCAL_RANK", "env://"),
             SUBMITIT_LOCAL: ("SUBMITIT_LOCAL_GLOBALID", "SUBMITIT_LOCAL_LOCALID", f"tcp://localhost:{port}"),
         }[launcher.kind]

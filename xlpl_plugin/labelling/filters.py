@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,9 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.labelling.filter_columns import Column, Measurer, Traits
 from xlpl_plugin.labelling.other_labels import OtherLabels, letter_nats, unknown_share
 from xlpl_plugin.labelling.records import LABELS_FILE, LabelRecord
+from xlpl_plugin.schema import check_options, join, option
+
+WEIGHT_COLUMNS = ("confidence", "agreement", "other_agreement")
 
 
 @dataclass
@@ -25,63 +27,110 @@ class FilterConfig:
     before it left: for measures without a natural threshold.
     """
 
-    # seconds of one output frame of the student; 0: as the labelling model's frames
-    student_frame_seconds: float = 0.0
-    # at least so many letters; 2 removes one-letter output
-    min_letters: int = 0
-    # letters for each second of audio: few where the search gave up speech, many where it made some up
-    min_letters_per_second: float = 0.0
-    max_letters_per_second: float = 0.0
-    # the same of words
-    min_words_per_second: float = 0.0
-    max_words_per_second: float = 0.0
-    # at most this share (0 to 1) of pairs of neighbouring words that were in the label before ('la la la': 0.5)
-    max_repeats: float = 0.0
-    # natural log probability a frame of the label's alignment, below 0
-    min_frame_score: float = 0.0
-    # nats a unit by which the acoustic model likes its own greedy output better
-    max_greedy_gap: float = 0.0
-    # at least this agreement (0 to 1) with the acoustic model's greedy output
-    min_agreement: float = 0.0
-    # labels of the same utterances by another acoustic model or round: a folder of labels, or its labels.jsonl
-    other: str = ""
-    # at least this agreement (0 to 1) with them
-    min_other_agreement: float = 0.0
-    # an n-gram model over units (xlpl lm --characters)
-    letters_lm: str = ""
-    # at most so many nats a letter under it
-    max_letter_nats: float = 0.0
-    # a lexicon file whose words count as known; for labels decoded without a lexicon
-    vocabulary: str = ""
-    # at most this share (0 to 1) of words outside it
-    max_unknown: float = 0.0
-    drop_least_confident: float = 0.0
-    drop_least_agreeing: float = 0.0
-    drop_widest_greedy_gap: float = 0.0
-    drop_least_agreeing_with_other: float = 0.0
-    drop_least_plausible: float = 0.0
-    # weigh the kept labels in training by confidence, agreement or other_agreement; empty: all alike. Their mean
-    # stays 1, so that the target pulls as hard as without weights. Confidence by default: of what was trained on the
-    # same labels only this beat taking them all as they are (docs/results/filters.md)
-    weight_by: str = "confidence"
-    # the power to which that is raised: the higher, the less the worse labels count
-    weight_power: float = 1.0
+    student_frame_seconds: float = option(
+        0.0,
+        "seconds of one output frame of the student; 0: as the labelling model's frames",
+        least=0,
+    )
+    min_letters: int = option(0, "at least so many letters; 2 removes one-letter output", least=0)
+    min_letters_per_second: float = option(
+        0.0,
+        "at least so many letters for each second of audio: few where the search gave up speech",
+        least=0,
+    )
+    max_letters_per_second: float = option(
+        0.0,
+        "at most so many letters for each second of audio: many where the search made some up",
+        least=0,
+    )
+    min_words_per_second: float = option(0.0, "at least so many words for each second of audio", least=0)
+    max_words_per_second: float = option(0.0, "at most so many words for each second of audio", least=0)
+    max_repeats: float = option(
+        0.0,
+        "at most this share (0 to 1) of pairs of neighbouring words that were in the label before ('la la la': 0.5)",
+        least=0,
+        below=1,
+    )
+    min_frame_score: float = option(0.0, "natural log probability a frame of the label's alignment, below 0", most=0)
+    max_greedy_gap: float = option(
+        0.0,
+        "nats a unit by which the acoustic model likes its own greedy output better",
+        least=0,
+    )
+    min_agreement: float = option(
+        0.0,
+        "at least this agreement (0 to 1) with the acoustic model's greedy output",
+        least=0,
+        below=1,
+    )
+    other: str = option(
+        "",
+        "labels of the same utterances by another acoustic model or round: a folder of labels, or its labels.jsonl",
+    )
+    min_other_agreement: float = option(
+        0.0,
+        "at least this agreement (0 to 1) with the labels of `other`",
+        least=0,
+        below=1,
+    )
+    letters_lm: str = option("", "an n-gram model over units (xlpl lm --characters)", file="an n-gram model over units")
+    max_letter_nats: float = option(0.0, "at most so many nats a letter under letters_lm", least=0)
+    vocabulary: str = option(
+        "",
+        "a lexicon file whose words count as known; for labels decoded without a lexicon",
+        file="a lexicon of known words",
+    )
+    max_unknown: float = option(0.0, "at most this share (0 to 1) of words outside `vocabulary`", least=0, below=1)
+    drop_least_confident: float = option(
+        0.0,
+        "fraction dropped of the labels left: those of the lowest confidence",
+        least=0,
+        below=1,
+    )
+    drop_least_agreeing: float = option(
+        0.0,
+        "fraction dropped: those that agree least with the acoustic model's greedy output",
+        least=0,
+        below=1,
+    )
+    drop_widest_greedy_gap: float = option(
+        0.0,
+        "fraction dropped: those with the widest gap of max_greedy_gap",
+        least=0,
+        below=1,
+    )
+    drop_least_agreeing_with_other: float = option(
+        0.0,
+        "fraction dropped: those that agree least with the labels of `other`",
+        least=0,
+        below=1,
+    )
+    drop_least_plausible: float = option(
+        0.0,
+        "fraction dropped: those with the most nats a letter under letters_lm",
+        least=0,
+        below=1,
+    )
+    weight_by: str = option(
+        "confidence",
+        "weigh the kept labels in training by confidence, agreement or other_agreement; empty: all alike. Their "
+        "mean stays 1, so that the target pulls as hard as without weights. Confidence by default: of what was "
+        "trained on the same labels only this beat taking them all as they are (docs/results/filters.md)",
+        choices=("", *WEIGHT_COLUMNS),
+    )
+    weight_power: float = option(
+        1.0,
+        "the power to which that confidence or agreement is raised: the higher, the less the worse labels count",
+        least=0,
+    )
 
-    def check(self) -> None:
-        """Raise ``XlplError`` for values out of range, and for filters that lack the file they need."""
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, str):
-                continue
-            expected, good = _expectation(field.name, value)
-            if not good or not math.isfinite(value):
-                raise XlplError(f"filter.{field.name}={value}", expected=expected)
-        if self.weight_by and self.weight_by not in WEIGHT_COLUMNS:
-            raise XlplError(f"filter.weight_by={self.weight_by}", expected=" or ".join(WEIGHT_COLUMNS))
-        for key, column in [*((rule.key, rule.column) for rule in _active(self)), ("weight_by", self.weight_by)]:
+    def check_together(self, key: str) -> None:
+        """Raise ``XlplError`` for filters that lack the file they need (``check_options``)."""
+        for name, column in [*((rule.key, rule.column) for rule in _active(self)), ("weight_by", self.weight_by)]:
             needed = _NEEDS.get(column)
             if needed and not getattr(self, needed):
-                raise XlplError(f"filter.{key} is set, but not filter.{needed}", remedy=f"set filter.{needed}")
+                lacking = join(key, needed)
+                raise XlplError(f"{join(key, name)} is set, but not {lacking}", remedy=f"set {lacking}")
 
     def files(self) -> dict[str, Path]:
         """Return the files that labels are judged by, by their keys."""
@@ -93,14 +142,6 @@ class FilterConfig:
         by = "" if self.weight_by == "other_agreement" else self.weight_by
         off: dict[str, Any] = {rule.key: 0.0 for rule in RULES if rule.column == "other_agreement"}
         return replace(self, other="", weight_by=by, **off)
-
-
-def _expectation(key: str, value: float) -> tuple[str, bool]:
-    if key in _SHARES or key.startswith("drop_"):
-        return "at least 0 and below 1", 0 <= value < 1
-    if key == "min_frame_score":
-        return "a number below 0, or 0 for off", value <= 0
-    return "a number of at least 0", value >= 0
 
 
 @dataclass(frozen=True)
@@ -147,7 +188,6 @@ RULES = (
     ),
     Rule("least_plausible", "drop_least_plausible", "letter_nats", True, "{:.3f} nats a letter"),
 )
-WEIGHT_COLUMNS = ("confidence", "agreement", "other_agreement")
 # of the heaviest: no kept label counts less
 LEAST_WEIGHT = 0.05
 # columns that need a file, and the key that names it
@@ -157,7 +197,6 @@ _JUDGES: Mapping[str, Callable[[str], Measurer]] = {
     "letter_nats": letter_nats,
     "unknown": unknown_share,
 }
-_SHARES = {"min_agreement", "min_other_agreement", "max_repeats", "max_unknown"}
 
 
 @dataclass(frozen=True)
@@ -198,7 +237,7 @@ def gather(records: Iterable[LabelRecord], config: FilterConfig) -> Traits:
     Raises:
         XlplError: a value out of range, or a file that cannot be used.
     """
-    config.check()
+    check_options(config, "filter")
     columns = {*(rule.column for rule in _active(config)), config.weight_by}
     extra = {name: judge(getattr(config, _NEEDS[name])) for name, judge in _JUDGES.items() if name in columns}
     return Traits.gather(records, extra)
@@ -210,7 +249,7 @@ def choose(traits: Traits, config: FilterConfig) -> Choice:
     Raises:
         XlplError: a value out of range.
     """
-    config.check()
+    check_options(config, "filter")
     left = np.arange(len(traits))
     reasons: dict[int, str] = {}
     rows = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from xlpl_plugin.labelling.decode_shards import ShardsUnderWay, decode_shards
 from xlpl_plugin.labelling.filters import FilterConfig
 from xlpl_plugin.labelling.provenance import LabelFacts, LabelSummary
 from xlpl_plugin.labelling.write_manifests import finish, finished, remove_results
+from xlpl_plugin.schema import check_options, option
 from xlpl_plugin.shards.input_files import InputFiles
 from xlpl_plugin.shards.store import PROVENANCE_FILE, WHOLE, Part, ShardStore, divide
 from xlpl_plugin.tuning.tune import read_tuning
@@ -35,17 +36,21 @@ LEFT_OUT_FILE = "left-out-words.txt"
 class LabelConfig(InputConfig):
     """What to label, with what, and where to."""
 
-    # folder for labels.jsonl, {split}.tsv/.wrd/.ltr, dict.ltr.txt and provenance.json; one that holds the unfinished
-    # labels of the same options is gone on with
-    out: str = MISSING
-    # lexicon, LM, weights and beam; without a lexicon the labels are greedy
-    decoder: DecoderConfig = field(default_factory=DecoderConfig)
-    # folder of a tuning (tune.json), whose weights and beam are taken instead of the decoder's; empty: none
-    tuning: str = ""
-    # which labels a student learns from
-    filter: FilterConfig = field(default_factory=FilterConfig)
-    # utterances that are written, and done, together
-    shard_size: int = 500
+    out: str = option(
+        MISSING,
+        "folder for labels.jsonl, {split}.tsv/.wrd/.ltr, dict.ltr.txt and provenance.json; one that holds the "
+        "unfinished labels of the same options is gone on with",
+    )
+    decoder: DecoderConfig = option(
+        DecoderConfig(),
+        "lexicon, LM, weights and beam; without a lexicon the labels are greedy",
+    )
+    tuning: str = option(
+        "",
+        "folder of a tuning (tune.json), whose weights and beam are taken instead of the decoder's; empty: none",
+    )
+    filter: FilterConfig = option(FilterConfig(), "which labels a student learns from")
+    shard_size: int = option(500, "utterances that are written, and done, together", least=1)
 
 
 @dataclass(frozen=True)
@@ -96,8 +101,7 @@ class _LabelRun:
     def __init__(self, config: LabelConfig, *, force: bool = False) -> None:
         if config.tuning:
             config = replace(config, decoder=read_tuning(config.tuning).apply(config.decoder), tuning="")
-        config.filter.check()
-        config.decoder.check()
+        check_options(config)
         self.config = config
         self.manifest = read_manifest(config.data, config.split, labels=False)
         self.shards = divide(self.manifest.utterances, config.shard_size)

@@ -129,9 +129,7 @@ def _command(config: Mapping[str, Any]) -> str:
 
 def _filters(stored: Mapping[str, Any], overrides: Sequence[str]) -> FilterConfig:
     given = [f"filter.{key}={json.dumps(value)}" for key, value in stored.items()]
-    config = load_config(_Overrides, None, [*given, *overrides]).filter
-    config.check()
-    return config
+    return load_config(_Overrides, None, [*given, *overrides]).filter
 
 
 def _manifest(store: LabelStore, data: str) -> Manifest:

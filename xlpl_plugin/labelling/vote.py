@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import islice
 from typing import Any
@@ -18,6 +18,7 @@ from xlpl_plugin.labelling.filters import FilterConfig
 from xlpl_plugin.labelling.provenance import LabelFacts, LabelStore, LabelSummary, Tally
 from xlpl_plugin.labelling.records import LabelRecord, agreement, record_line
 from xlpl_plugin.labelling.write_manifests import StoredRecords, finish, finished, remove_results
+from xlpl_plugin.schema import check_options, option
 from xlpl_plugin.shards.store import ShardStore, Sink, divide
 
 
@@ -25,18 +26,15 @@ from xlpl_plugin.shards.store import ShardStore, Sink, divide
 class VoteConfig:
     """Whose labels are compared, and where to the chosen ones go."""
 
-    # folders that xlpl label wrote, one for each acoustic model, of the same split
-    voters: list[str] = field(default_factory=list)
-    # prepared folder that they label; its transcripts, if it has any, are not read
-    data: str = MISSING
-    # its split
-    split: str = "train"
-    # folder for the same files as those of xlpl label; one that holds an unfinished vote is gone on with
-    out: str = MISSING
-    # which labels a student learns from
-    filter: FilterConfig = field(default_factory=FilterConfig)
-    # utterances that are written, and done, together
-    shard_size: int = 500
+    voters: list[str] = option([], "folders that xlpl label wrote, one for each acoustic model, of the same split")
+    data: str = option(MISSING, "prepared folder that they label; its transcripts, if it has any, are not read")
+    split: str = option("train", "split of `data`")
+    out: str = option(
+        MISSING,
+        "folder for the same files as those of xlpl label; one that holds an unfinished vote is gone on with",
+    )
+    filter: FilterConfig = option(FilterConfig(), "which labels a student learns from")
+    shard_size: int = option(500, "utterances that are written, and done, together", least=1)
 
 
 def vote(config: VoteConfig, *, force: bool = False) -> LabelSummary:
@@ -49,7 +47,7 @@ def vote(config: VoteConfig, *, force: bool = False) -> LabelSummary:
         XlplError: fewer than two voters; labels that are unfinished, of other utterances or in other units; the folder
             holds something else (without ``force``); a value of the filter that is out of range.
     """
-    config.filter.check()
+    check_options(config)
     manifest = read_manifest(config.data, config.split, labels=False)
     voters = _open_voters(config, manifest)
     shards = divide(manifest.utterances, config.shard_size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from xlpl_plugin.audio.features import WINDOW
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.models.checkpoint import checkpoint_units, read_checkpoint
 from xlpl_plugin.models.outputs import log_probs_of_each
+
+logger = logging.getLogger(__name__)
 
 Array = npt.NDArray[np.float32]
 
@@ -57,12 +60,38 @@ class AcousticModel:
         return nn.functional.layer_norm(source, source.shape) if self._normalize else source
 
 
-def load_acoustic_model(checkpoint: str | Path, device: str = "cpu") -> AcousticModel:
-    """Load ours, ``wav2vec_ctc`` or another CTC model; data folder and pre-trained file may be gone.
+def resolve_device(device: str) -> str:
+    """Return the device that ``auto`` means here: the GPU where torch has one, else the CPU. Others are as named.
 
     Raises:
-        XlplError: see ``read_checkpoint``; a checkpoint without units, or of a task or model that is not known here.
+        XlplError: no device is called so, or it is not there.
     """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        wanted = torch.device(device)
+    except RuntimeError as error:
+        raise XlplError(f"device={device!r}", expected="auto, cpu, cuda or cuda:NUMBER") from error
+    if wanted.type == "cuda" and (wanted.index or 0) >= torch.cuda.device_count():
+        raise XlplError(
+            f"device={device!r}, but torch sees {torch.cuda.device_count()} GPUs",
+            expected="a GPU that is there",
+            remedy="set device=auto, and ask `xlpl doctor` about the GPU",
+        )
+    return device
+
+
+def load_acoustic_model(checkpoint: str | Path, device: str = "auto") -> AcousticModel:
+    """Load ours, ``wav2vec_ctc`` or another CTC model; data folder and pre-trained file may be gone.
+
+    Args:
+        device: as for ``resolve_device``; a line of the log says which it became.
+
+    Raises:
+        XlplError: see ``read_checkpoint``; a checkpoint without units, or of a task or model that is not known here; a
+            device that is not there.
+    """
+    device = resolve_device(device)
     state = read_checkpoint(checkpoint)
     units = checkpoint_units(checkpoint, state)
     try:
@@ -76,4 +105,5 @@ def load_acoustic_model(checkpoint: str | Path, device: str = "cpu") -> Acoustic
             expected="an acoustic model trained with xlpl_asr or fairseq's audio_finetuning",
             remedy="check that it was trained with this version of xlpl",
         ) from error
+    logger.info("%s: acoustic model on %s", checkpoint, device)
     return AcousticModel(models[0], units, normalize=bool(config.task.get("normalize", False)), device=device)

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xlpl_plugin.errors import XlplError
 from xlpl_plugin.monitoring.alarms import collapsed
 from xlpl_plugin.monitoring.signals import Signals
+from xlpl_plugin.schema import option
 from xlpl_plugin.tuning.evidence import hears
 
 ZERO_SHOT = ("stop", "warn", "off")
@@ -32,30 +32,31 @@ _OTHER_SOURCE = (
 class StopConfig:
     """When rounds end before the last one that was planned."""
 
-    # false: all rounds are run
-    enabled: bool = True
-    # the run ends when the labels changed by less than this word error rate since the round before: their true word
-    # error rate cannot have changed by more
-    change: float = 0.03
-    # ... or after this many rounds in a row that were not better than the best one
-    patience: int = 2
-    # a round is better where its label-free score on held-out audio is lower by more than this share
-    tolerance: float = 0.03
-    # ... but not before this round
-    min_rounds: int = 2
-    # where round 0 says that the source AM hears nothing of the target: stop, warn, or off (not asked)
-    zero_shot: str = "warn"
-
-    def check(self) -> None:
-        """Raise ``XlplError`` for values out of range."""
-        for name in ("change", "tolerance"):
-            if not 0 <= getattr(self, name) < 1:
-                raise XlplError(f"stop.{name}={getattr(self, name)}", expected="at least 0 and below 1")
-        for name, least in (("patience", 1), ("min_rounds", 0)):
-            if getattr(self, name) < least:
-                raise XlplError(f"stop.{name}={getattr(self, name)}", expected=f"a whole number of at least {least}")
-        if self.zero_shot not in ZERO_SHOT:
-            raise XlplError(f"stop.zero_shot={self.zero_shot!r}", expected=f"one of {', '.join(ZERO_SHOT)}")
+    enabled: bool = option(True, "false: all rounds are run")
+    change: float = option(
+        0.03,
+        "the run ends when the labels changed by less than this word error rate since the round before: their true "
+        "word error rate cannot have changed by more",
+        least=0,
+        below=1,
+    )
+    patience: int = option(
+        2,
+        "the run ends after this many rounds in a row that were not better than the best one",
+        least=1,
+    )
+    tolerance: float = option(
+        0.03,
+        "a round is better where its label-free score on held-out audio is lower by more than this share",
+        least=0,
+        below=1,
+    )
+    min_rounds: int = option(2, "the run does not end before this round", least=0)
+    zero_shot: str = option(
+        "warn",
+        "where round 0 says that the source AM hears nothing of the target: stop, warn, or off (not asked)",
+        choices=ZERO_SHOT,
+    )
 
 
 @dataclass(frozen=True)

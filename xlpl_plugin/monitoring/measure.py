@@ -22,6 +22,7 @@ from xlpl_plugin.labelling.records import LABELS_FILE, LabelRecord, iter_labels
 from xlpl_plugin.monitoring.signals import Signals, SignalsConfig
 from xlpl_plugin.monitoring.training_log import read_training_log
 from xlpl_plugin.monitoring.unit_histograms import Histogram, distance, text_histogram, units_histogram
+from xlpl_plugin.schema import check_options
 from xlpl_plugin.text.lexicon import read_lexicon
 from xlpl_plugin.tuning.criteria import CRITERIA, JudgingLM, OutcomeTally
 from xlpl_plugin.tuning.tune import read_tuning
@@ -62,7 +63,7 @@ def measure(config: MeasureConfig) -> Signals:
     Raises:
         XlplError: a file is missing or broken, or there is no label.
     """
-    config.signals.check()
+    check_options(config.signals, "signals")
     decoder, search = config.decoder, config.search
     text = _Text(decoder, config.signals.text or search.text)
     counts, opinion = _Counts(text.spelled), _Opinion(config.signals, decoder, search)

@@ -5,31 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 
 from xlpl_plugin.decoding.options import DecoderConfig
-from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import must_exist
 from xlpl_plugin.json_record import JsonRecord
 from xlpl_plugin.monitoring.display import displays, shown
+from xlpl_plugin.schema import option
 
 
 @dataclass
 class SignalsConfig:
     """What a labelling is measured with, beside what it was decoded and tuned with."""
 
-    # KenLM model whose perplexity of the labels is watched, best one that neither decodes nor tunes; empty: that of
-    # tuning.search.judge, or of the decoder's own LM
-    lm: str = ""
-    # what it is over: words or units
-    lm_level: str = "words"
-    # normalised text of the target whose units are compared with those heard; empty: tuning.search.text
-    text: str = ""
-
-    def check(self) -> None:
-        """Raise ``XlplError`` for an unknown level, and for a file that is missing."""
-        if self.lm_level not in ("words", "units"):
-            raise XlplError(f"signals.lm_level={self.lm_level!r}", expected="words or units")
-        for file, what in ((self.lm, "a KenLM model"), (self.text, "normalised text of the target")):
-            if file:
-                must_exist(file, what)
+    lm: str = option(
+        "",
+        "KenLM model whose perplexity of the labels is watched, best one that neither decodes nor tunes; empty: "
+        "that of tuning.search.judge, or of the decoder's own LM",
+        file="a KenLM model",
+    )
+    lm_level: str = option("words", "what that LM is over: words or units", choices=("words", "units"))
+    text: str = option(
+        "",
+        "normalised text of the target whose units are compared with those heard; empty: tuning.search.text",
+        file="normalised text of the target",
+    )
 
 
 _VERDICT, _OUTPUT, _WORDS, _MODEL = "How good, without references", "Output", "Words", "Acoustic model"

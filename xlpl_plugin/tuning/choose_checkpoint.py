@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from xlpl_plugin.decoding.pool import DecoderPool
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import new_output
 from xlpl_plugin.json_record import JsonRecord
+from xlpl_plugin.schema import option
 from xlpl_plugin.tuning.criteria import SampleCounts
 from xlpl_plugin.tuning.sample import SilentModel
 from xlpl_plugin.tuning.tune import Ground, TuneConfig, read_tuning
@@ -29,30 +30,26 @@ SELECT_FILE = "select.json"
 class SelectConfig:
     """What to choose from, and what to judge it by."""
 
-    # checkpoints of one training, the oldest first; those with the same weights (last and best) are judged once
-    checkpoints: list[str] = field(default_factory=list)
-    # prepared folder of the target; its transcripts, if it has any, are not read
-    data: str = MISSING
-    # its split
-    split: str = "train"
-    # folder for select.json
-    out: str = MISSING
-    # file for the weights of the chosen checkpoint
-    model: str = MISSING
-    # lexicon, LM and weights, the same for all
-    decoder: DecoderConfig = field(default_factory=DecoderConfig)
-    # folder of a tuning, whose weights and beam are taken instead of the decoder's; empty: none
-    tuning: str = ""
-    # sample, criterion and guards as when weights are tuned; none is searched
-    search: SearchConfig = field(default_factory=SearchConfig)
-    # as for tuning
-    length_from: str = ""
-    # seconds of audio in a batch of the acoustic model, padding counted
-    max_seconds: float = 120.0
-    # device of the acoustic model: cpu, cuda, cuda:1
-    device: str = "cpu"
-    # decoding processes
-    workers: int = 1
+    checkpoints: list[str] = option(
+        [],
+        "checkpoints of one training, the oldest first; those with the same weights (last and best) are judged once",
+    )
+    data: str = option(MISSING, "prepared folder of the target; its transcripts, if it has any, are not read")
+    split: str = option("train", "split of `data`")
+    out: str = option(MISSING, "folder for select.json")
+    model: str = option(MISSING, "file for the weights of the chosen checkpoint")
+    decoder: DecoderConfig = option(DecoderConfig(), "lexicon, LM and weights, the same for all")
+    tuning: str = option(
+        "", "folder of a tuning, whose weights and beam are taken instead of the decoder's; empty: none"
+    )
+    search: SearchConfig = option(
+        SearchConfig(),
+        "sample, criterion and guards as when weights are tuned; none is searched",
+    )
+    length_from: str = option("", "as for tuning")
+    max_seconds: float = option(120.0, "seconds of audio in a batch of the acoustic model, padding counted", above=0)
+    device: str = option("auto", "device of the acoustic model: auto (a GPU where there is one), cpu, cuda, cuda:1")
+    workers: int = option(1, "decoding processes", least=1)
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,19 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from omegaconf import MISSING
 
 from xlpl_plugin.data.manifest import manifest_digest, read_manifest
 from xlpl_plugin.decoding import Weights
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import new_output, sha256
 from xlpl_plugin.json_record import JsonRecord
+from xlpl_plugin.schema import check_options, option
 from xlpl_plugin.shards.input_files import InputFiles
 from xlpl_plugin.tuning.evidence import Evidence, babbles, hears
 from xlpl_plugin.tuning.sample import SilentModel
@@ -34,12 +37,16 @@ RANK_FILE = "rank.json"
 class RankConfig(TuneConfig):
     """Which acoustic models to compare, on what. ``emissions`` and ``out`` get a folder for each."""
 
-    # acoustic models: a name and the checkpoint
-    ams: dict[str, str] = field(default_factory=dict)
-    # as for tuning; beams are not sought unless some are named
-    search: SearchConfig = field(default_factory=lambda: SearchConfig(beams=[]))
+    am: str = option("", "not for this verb: the acoustic models are those of ams")
+    emissions: str = option("", "folder that gets a folder of log-probs for each model; empty: they are not kept")
+    out: str = option(MISSING, "folder for rank.json, and a folder for each model with its tune.json")
+    ams: dict[str, str] = option({}, "acoustic models: ams.NAME=CHECKPOINT")
+    search: SearchConfig = option(
+        SearchConfig(beams=[]),
+        "ranges, trials, criterion and guards, as for tuning; beams are not sought unless some are named",
+    )
 
-    def check(self) -> None:
+    def check_models(self) -> None:
         """Raise ``XlplError`` where there is nothing to compare, or a name that is no folder's."""
         if self.am:
             raise XlplError(f"am={self.am}", expected="the acoustic models in ams", remedy="ams.NAME=CHECKPOINT")
@@ -97,7 +104,8 @@ def rank(config: RankConfig, *, force: bool = False) -> list[Ranked]:
         XlplError: the folder holds a ranking with other options, or something else (without ``force``); a checkpoint
             is missing; or as ``tune``.
     """
-    config.check()
+    config.check_models()
+    check_options(config)
     hashes = {name: sha256(am) for name, am in config.ams.items()}
     file = Path(config.out) / RANK_FILE
     settings = _settings(config)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from xlpl_plugin.emissions.compute import InputConfig, open_source
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist, new_output
 from xlpl_plugin.json_record import JsonRecord
+from xlpl_plugin.schema import check_options, option
 from xlpl_plugin.text.lexicon import read_lexicon
 from xlpl_plugin.tuning.beam_size import BeamTrial, smallest_beam, try_beams
 from xlpl_plugin.tuning.criteria import CRITERIA, JudgingLM, SampleCounts, letters_per_word, measure_outcome
@@ -35,15 +36,17 @@ PICTURE_FILE = "tune.png"
 class TuneConfig(InputConfig):
     """What to tune for, and where to write ``tune.json``."""
 
-    # folder for tune.json and its picture
-    out: str = MISSING
-    # lexicon and LM; the weights are what is sought, beam is the largest one that may be chosen
-    decoder: DecoderConfig = field(default_factory=DecoderConfig)
-    # ranges, trials, criterion and guards
-    search: SearchConfig = field(default_factory=SearchConfig)
-    # folder of another tuning: output is held to as many units a second as its acoustic model expected; empty: to what
-    # this one expects, or to search.units_per_second where that is set
-    length_from: str = ""
+    out: str = option(MISSING, "folder for tune.json and its picture")
+    decoder: DecoderConfig = option(
+        DecoderConfig(),
+        "lexicon and LM; the weights are what is sought, beam is the largest one that may be chosen",
+    )
+    search: SearchConfig = option(SearchConfig(), "ranges, trials, criterion and guards")
+    length_from: str = option(
+        "",
+        "folder of another tuning: output is held to as many units a second as its acoustic model expected; empty: to "
+        "what this one expects, or to search.units_per_second where that is set",
+    )
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ class Ground:
         Raises:
             XlplError: no LM to weigh, a search that cannot be made, or broken input.
         """
-        config.search.check()
+        check_options(config)
         if not config.decoder.lm:
             raise XlplError("decoder.lm is empty", expected="a KenLM model whose weight is sought")
         letters_only = not config.decoder.lexicon

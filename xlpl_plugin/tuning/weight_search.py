@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from tqdm import tqdm
 from xlpl_plugin.decoding import DecoderConfig, Hypothesis, Weights
 from xlpl_plugin.decoding.pool import DecoderPool
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.schema import join, option
 from xlpl_plugin.tuning.criteria import CRITERIA, Level, SampleCounts
 from xlpl_plugin.tuning.sample import Sample
 
@@ -29,63 +30,65 @@ Array = NDArray[np.float64]
 class SearchConfig:
     """What is searched, and what is called good."""
 
-    # edits_and_lm, wav2vec_u, lm_per_letter or channel; see `xlpl tune --help`
-    criterion: str = "edits_and_lm"
-    # utterances to decode for each trial, drawn at random; the same for all
-    sample: int = 150
-    # trials spread over the whole ranges
-    trials: int = 32
-    # trials drawn where the best of those lie
-    local_trials: int = 16
-    # range of LM weights
-    lm_weight: list[float] = field(default_factory=lambda: [0.5, 6.0])
-    # range of word scores; without a lexicon there is none to search
-    word_score: list[float] = field(default_factory=lambda: [-4.0, 4.0])
-    # beam of the trials
-    beam: int = 50
-    # beams below decoder.beam of which the smallest that changes next to nothing is chosen; empty: decoder.beam is kept
-    beams: list[int] = field(default_factory=lambda: [20, 50, 100, 200, 500])
-    # share of the words that a smaller beam may change
-    beam_tolerance: float = 0.005
-    # KenLM model that judges the hypotheses; empty: the decoder's own
-    judge: str = ""
-    # what the judging LM is over: words or units
-    judge_level: str = "words"
-    # normalised text of the target, to know how long its words are; empty: not compared
-    text: str = ""
-    # range of blank penalties
-    blank_penalty: list[float] = field(default_factory=lambda: [0.0, 4.0])
-    # units a second that the greedy output is made to have before trials are compared with it, by a penalty of the
-    # blank within its range; 0: what the acoustic model itself expects
-    units_per_second: float = 0.0
-    # guards: a trial outside is not chosen. Letters for each letter of that greedy output
-    letters_ratio: list[float] = field(default_factory=lambda: [0.75, 1.2])
-    # guard: share of utterances without a word, of those in which the greedy decoder finds a letter
-    max_empty: float = 0.1
-    # guard: letters a word over those of `text`, or the inverse
-    max_word_length_ratio: float = 1.3
-    # of the sample and the trials
-    seed: int = 1
+    criterion: str = option(
+        "edits_and_lm",
+        "edits_and_lm, wav2vec_u, lm_per_letter or channel; see `xlpl tune --help`",
+        choices=tuple(CRITERIA),
+    )
+    sample: int = option(150, "utterances to decode for each trial, drawn at random; the same for all", least=1)
+    trials: int = option(32, "trials spread over the whole ranges", least=1)
+    local_trials: int = option(16, "trials drawn where the best of those lie", least=0)
+    lm_weight: list[float] = option([0.5, 6.0], "range of LM weights", interval=True)
+    word_score: list[float] = option(
+        [-4.0, 4.0],
+        "range of word scores; without a lexicon there is none to search",
+        interval=True,
+    )
+    beam: int = option(50, "beam of the trials", least=1)
+    beams: list[int] = option(
+        [20, 50, 100, 200, 500],
+        "beams below decoder.beam of which the smallest that changes next to nothing is chosen; empty: decoder.beam "
+        "is kept",
+        least=1,
+    )
+    beam_tolerance: float = option(0.005, "share of the words that a smaller beam may change", least=0, most=1)
+    judge: str = option(
+        "",
+        "KenLM model that judges the hypotheses; empty: the decoder's own",
+        file="a KenLM model that judges",
+    )
+    judge_level: str = option("words", "what the judging LM is over: words or units", choices=("words", "units"))
+    text: str = option(
+        "",
+        "normalised text of the target, to know how long its words are; empty: not compared",
+        file="normalised text of the target",
+    )
+    blank_penalty: list[float] = option([0.0, 4.0], "range of blank penalties", interval=True)
+    units_per_second: float = option(
+        0.0,
+        "units a second that the greedy output is made to have before trials are compared with it, by a penalty of "
+        "the blank within its range; 0: what the acoustic model itself expects",
+        least=0,
+    )
+    letters_ratio: list[float] = option(
+        [0.75, 1.2],
+        "guard: a trial with fewer or more letters than these factors of that greedy output is not chosen",
+        interval=True,
+        least=0,
+    )
+    max_empty: float = option(
+        0.1,
+        "guard: share of utterances without a word, of those in which the greedy decoder finds a letter",
+        least=0,
+        most=1,
+    )
+    max_word_length_ratio: float = option(1.3, "guard: letters a word over those of `text`, or the inverse", least=1)
+    seed: int = option(1, "seed of the sample and the trials", least=0)
 
-    def check(self) -> None:
-        """Raise ``XlplError`` for values that cannot be searched."""
-        if self.criterion not in CRITERIA:
-            raise XlplError(f"search.criterion={self.criterion!r}", expected=f"one of {', '.join(CRITERIA)}")
-        if self.judge_level not in ("words", "units"):
-            raise XlplError(f"search.judge_level={self.judge_level!r}", expected="words or units")
+    def check_together(self, key: str) -> None:
+        """Raise ``XlplError`` for units that are judged by an LM over words (``check_options``)."""
         if self.judge_level == "units" and not self.judge:
-            raise XlplError("search.judge is empty", expected="a KenLM model over units, as judge_level says")
-        for name in ("lm_weight", "word_score", "blank_penalty", "letters_ratio"):
-            bounds = getattr(self, name)
-            if len(bounds) != 2 or not bounds[0] <= bounds[1]:
-                raise XlplError(f"search.{name}={bounds}", expected="[lowest, highest]")
-        for name, least in (("sample", 1), ("trials", 1), ("local_trials", 0), ("beam", 1)):
-            if getattr(self, name) < least:
-                raise XlplError(f"search.{name}={getattr(self, name)}", expected=f"a whole number of at least {least}")
-        if any(beam < 1 for beam in self.beams):
-            raise XlplError(f"search.beams={self.beams}", expected="whole numbers of at least 1")
-        if not 0 <= self.beam_tolerance <= 1:
-            raise XlplError(f"search.beam_tolerance={self.beam_tolerance}", expected="a share, 0 to 1")
+            raise XlplError(f"{join(key, 'judge')} is empty", expected="a KenLM model over units, as judge_level says")
 
 
 def judging_lm(search: SearchConfig, decoder: DecoderConfig) -> tuple[str, Level]:

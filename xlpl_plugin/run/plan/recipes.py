@@ -12,8 +12,8 @@ from xlpl_plugin.run.config import (
     NONE,
     PSEUDO,
     SOURCE_PART,
-    ContinuousConfig,
     IterateConfig,
+    PhaseConfig,
     RoundChanges,
     TrainingConfig,
 )
@@ -99,7 +99,7 @@ def complete_training(training: TrainingConfig) -> TrainingConfig:
     return replace(plain, overrides=overrides)
 
 
-def phase_training(config: IterateConfig) -> ContinuousConfig:
+def phase_training(config: IterateConfig) -> PhaseConfig:
     """Return how the continuous phase is trained, with what it takes over from the students."""
     phase, student = config.continuous, config.student
     source = phase.labelled in (BOTH, SOURCE_PART)
@@ -132,7 +132,7 @@ def phase_recipe(config: IterateConfig, start: Recipe, weights: DecoderWeights) 
     )
 
 
-def _task_overrides(phase: ContinuousConfig) -> tuple[str, ...]:
+def _task_overrides(phase: PhaseConfig) -> tuple[str, ...]:
     """Return the overrides of what the phase sets; of no labelled part there are no updates."""
     options = {name: getattr(phase, name) for name in _TASK_OPTIONS}
     if phase.labelled == NONE:

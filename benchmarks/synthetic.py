@@ -14,7 +14,7 @@ from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
 from xlpl_plugin.data.units import LETTERS, SPECIAL_SYMBOLS, WORD_BOUNDARY, letters_line
 from xlpl_plugin.decoding import LogProbs
 from xlpl_plugin.emissions.source import Emission, Window
-from xlpl_plugin.emissions.stored import SUFFIX, write_shard
+from xlpl_plugin.emissions.stored import SUFFIX, EmissionFacts, write_shard
 from xlpl_plugin.files import write_lines
 from xlpl_plugin.shards.store import ShardStore, divide
 
@@ -55,7 +55,7 @@ def make(folder: Path, utterances: int) -> None:
 def _store(folder: Path, rows: tuple[Utterance, ...], log_probs: dict[str, LogProbs]) -> None:
     settings = {"am": "0" * 64, "window_seconds": 30.0}
     shards = divide(rows, _SHARD_SIZE)
-    store = ShardStore.open(folder, settings, len(shards), suffix=SUFFIX, about={"units": UNITS})
+    store = ShardStore.open(folder, settings, len(shards), EmissionFacts(units=tuple(UNITS)), suffix=SUFFIX)
     for number, shard in enumerate(shards):
         emissions = (
             Emission(row, log_probs[row.id], (Window(len(log_probs[row.id]), 0.0, row.seconds),)) for row in shard

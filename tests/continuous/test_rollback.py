@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import shutil
@@ -13,13 +12,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from xlpl_plugin.continuous.collapse import Collapse
 from xlpl_plugin.continuous.rollback import former_collapse, propose_good, roll_back, settle_good
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.models.checkpoint import checkpoint_updates, read_checkpoint
 
 REASON = "the labels have 0.9 units a second, 9.1 when the cache was filled"
 NOW, THEN = {"pl_length": 0.9}, {"pl_length": 9.1, "pl_blank": 40.0}
-RECORD = {"update": 95, "reason": REASON, "signals": NOW, "reference": THEN, "rolled_back_to": 60}
+RECORD = Collapse(95, REASON, NOW, THEN, rolled_back_to=60)
 
 
 def save(folder: Path, update: int, *copies: str) -> Path:
@@ -68,7 +68,7 @@ def test_later_checkpoints_go_and_the_good_one_is_the_last(tmp_path: Path) -> No
     assert names(folder) == LEFT
     for name in ("checkpoint_last.pt", "checkpoint_good.pt"):
         assert checkpoint_updates(read_checkpoint(folder / name)) == 60
-    assert json.loads((folder / "collapse.json").read_text()) == RECORD
+    assert Collapse.read(folder / "collapse.json") == RECORD
     assert former_collapse(folder) == RECORD
 
 

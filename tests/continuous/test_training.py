@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 import xlpl_plugin.registry  # noqa: F401
+from xlpl_plugin.continuous.collapse import Collapse
 from xlpl_plugin.criterions.ctc import CtcConfig
 from xlpl_plugin.models.checkpoint import checkpoint_updates, read_checkpoint
 from xlpl_plugin.tasks.continuous import ContinuousConfig, ContinuousTask
@@ -102,15 +103,15 @@ def test_after_a_collapse_the_last_good_checkpoint_is_back_and_the_end_is_final(
     guard = ("task.no_guard=false", "task.guard_window=2", "checkpoint.save_interval_updates=1")
     it = training(tmp_path / "run", *wild, *guard)
     said = it.run(updates=60)
-    record = json.loads((it.checkpoints / "collapse.json").read_text())
-    words = f"collapse at update {record['update']}: {record['reason']}"
+    record = Collapse.read(it.checkpoints / "collapse.json")
+    words = f"collapse at update {record.update}: {record.reason}"
     assert words in said.splitlines()[-1]
     assert "done training in" not in said
-    assert checkpoint_updates(read_checkpoint(it.last)) == record["rolled_back_to"] < record["update"]
+    assert checkpoint_updates(read_checkpoint(it.last)) == record.rolled_back_to < record.update
     assert not (it.checkpoints / "checkpoint_candidate.pt").exists()
     assert it.last.read_bytes() == (it.checkpoints / "checkpoint_good.pt").read_bytes()
     saved = [int(file.stem.rpartition("_")[2]) for file in it.checkpoints.glob("checkpoint_*_*.pt")]
-    assert max(saved) <= record["rolled_back_to"]
+    assert max(saved) <= record.rolled_back_to
 
     updates = len(it.windows())
     again = it.run(updates=60)[len(said) :]

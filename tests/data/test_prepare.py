@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from xlpl_plugin.cli.prepare_manifest import command
 from xlpl_plugin.data.check import check_folder
 from xlpl_plugin.data.manifest import read_manifest
+from xlpl_plugin.data.summary import PrepareReport
 from xlpl_plugin.errors import XlplError
 
 COLOURS = ["red", "green", "blue", "black", "white", "brown", "pink", "grey", "gold"]
@@ -159,8 +160,8 @@ def test_every_drop_has_its_reason(tmp_path: Path) -> None:
     }.items():
         (source / f"{name}.txt").write_text(text)
     printed = prepare(source, "--out", tmp_path / "out", "--valid", 0, "--test", 0)
-    report = json.loads((tmp_path / "out" / "prepare.json").read_text())
-    assert {drop["id"]: drop["reason"] for drop in report["dropped"]} == {
+    report = PrepareReport.read(tmp_path / "out" / "prepare.json")
+    assert {drop.id: drop.reason for drop in report.dropped} == {
         "short": "too short",
         "quiet": "silent",
         "hasty": "implausible letters a second",
@@ -168,7 +169,7 @@ def test_every_drop_has_its_reason(tmp_path: Path) -> None:
         "untold": "no transcript",
         "mute": "empty after normalisation",
     }
-    assert report["items"] == 15
+    assert report.items == 15
     assert "too short" in printed
     assert sorted(read_manifest(tmp_path / "out", "train").ids) == sorted(path.stem for path in source.glob("a*.wav"))
 

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from support.label_records import record, write_labels
 
 from xlpl_plugin.cli.score import command
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.evaluation.scoring import ScoreTable
 from xlpl_plugin.evaluation.texts import read_systems
+from xlpl_plugin.labelling.provenance import LabelFacts
+from xlpl_plugin.shards.store import ShardStore
 
 SPOKEN = ["uno due", "tre", "uno tre due"]
 
 
-def labels(folder: Path, words: list[str], greedy: list[str], **more: list[object]) -> Path:
+def labels(folder: Path, words: list[str], greedy: list[str], **more: list[Any]) -> Path:
     """Write records; ``more`` holds further fields, a value for each utterance."""
-    folder.mkdir(parents=True)
     records = [
-        {"id": f"u{i}", "words": word, "units": spell(word), "greedy": spell(raw)}
-        | {key: values[i] for key, values in more.items()}
+        record(f"u{i}", word, spell(raw), units=spell(word), **{key: values[i] for key, values in more.items()})
         for i, (word, raw) in enumerate(zip(words, greedy, strict=True))
     ]
-    (folder / "labels.jsonl").write_text("".join(f"{json.dumps(record)}\n" for record in records))
-    return folder
+    return write_labels(folder, records)
 
 
 def spell(words: str) -> str:
@@ -94,15 +95,15 @@ def test_existing_picture_is_kept(truth: Path, run: Path, tmp_path: Path) -> Non
 
 def test_run_gives_greedy_and_lm_for_each_round_in_order(truth: Path, run: Path, tmp_path: Path) -> None:
     call("--run", run, f"mine={truth / 'test.wrd'}", "--references", truth, "--json", tmp_path / "scores.json")
-    scores = json.loads((tmp_path / "scores.json").read_text())
-    assert [score["system"] for score in scores] == [
+    scores = ScoreTable.read(tmp_path / "scores.json").rows
+    assert [score.system for score in scores] == [
         "zero-shot greedy", "zero-shot LM", "round 1 greedy", "round 1 LM", "round 10 greedy", "round 10 LM",
         "continuous greedy", "continuous LM", "mine",
     ]  # fmt: skip
-    assert [score["script"] for score in scores] == ["romanised", "native"] * 4 + ["native"]
-    assert [round(6 * score["wer"]["value"]) for score in scores] == [5, 2, 0, 1, 0, 0, 0, 0, 0]
+    assert [score.script for score in scores] == ["romanised", "native"] * 4 + ["native"]
+    assert [round(6 * score.wer.value) for score in scores] == [5, 2, 0, 1, 0, 0, 0, 0, 0]
     # every row but the baseline itself is compared, the greedy ones with the baseline's romanised words
-    differences = [score["difference"] and round(6 * score["difference"]["wer"]["value"]) for score in scores]
+    differences = [score.difference and round(6 * score.difference.wer.value) for score in scores]
     assert differences == [3, None, -2, -1, -2, -2, -2, -2, -2]
 
 
@@ -114,48 +115,52 @@ def test_markdown_without_baseline_has_no_difference(truth: Path, run: Path) -> 
 
 
 def test_greedy_labels_have_no_row_for_an_lm(tmp_path: Path) -> None:
-    record = {"id": "a", "words": ["ciao"], "units": "c i a o |", "greedy": "c i a o |"}
-    (tmp_path / "labels.jsonl").write_text(json.dumps(record) + "\n", encoding="utf-8")
+    write_labels(tmp_path, [record("a", "ciao", "c i a o |")])
     assert [system.name for system in read_systems(tmp_path, "mine")] == ["mine greedy", "mine LM"]
     for lexicon, names in (("", ["mine greedy"]), ("lexicon.txt", ["mine greedy", "mine LM"])):
-        provenance = {"config": {"decoder": {"lexicon": lexicon}}}
-        (tmp_path / "provenance.json").write_text(json.dumps(provenance), encoding="utf-8")
+        decoded(tmp_path, lexicon, "")
         assert [system.name for system in read_systems(tmp_path, "mine")] == names
 
 
-@pytest.mark.parametrize("key", ["config", "settings"])
-def test_provenance_says_what_the_labels_are(tmp_path: Path, key: str) -> None:
+def decoded(folder: Path, lexicon: str, lm: str) -> None:
+    """Write the provenance of labels."""
+    (folder / "provenance.json").unlink(missing_ok=True)
+    settings = {"decoder": {"lexicon": lexicon, "lm": lm}}
+    ShardStore.open(folder, settings, 1, LabelFacts({}), force=True).note()
+
+
+def test_provenance_says_what_the_labels_are(tmp_path: Path) -> None:
     folder = labels(tmp_path / "l", ["uno"], ["un"], word_confidences=[[0.5]])
     for lexicon, lm, rows in (
         ("", "", [("romanised", {"u0": "uno"}, {"u0": (0.5,)})]),
         ("", "lm.bin", [("romanised", {"u0": "un"}, {}), ("romanised", {"u0": "uno"}, {"u0": (0.5,)})]),
         ("lexicon", "lm.bin", [("romanised", {"u0": "un"}, {}), ("native", {"u0": "uno"}, {"u0": (0.5,)})]),
     ):
-        provenance = {key: {"decoder": {"lexicon": lexicon, "lm": lm}}}
-        (folder / "provenance.json").write_text(json.dumps(provenance), encoding="utf-8")
+        decoded(folder, lexicon, lm)
         assert [(system.script, system.texts, system.confidences) for system in read_systems(folder, "l")] == rows
 
 
 def test_confidences_are_judged_in_table_json_and_picture(truth: Path, tmp_path: Path) -> None:
-    confidences: list[object] = [[0.9, 0.2], [0.7], [0.8, 0.6]]
+    confidences: list[Any] = [[0.9, 0.2], [0.7], [0.8, 0.6]]
     folder = labels(tmp_path / "l", ["uno tre", "tre", "uno tre"], SPOKEN, word_confidences=confidences)
     picture, scores = tmp_path / "plot.png", tmp_path / "scores.json"
     output = call(f"l={folder}", "--references", truth, "--reliability", picture, "--json", scores).output
     assert picture.stat().st_size > 1000
-    greedy, lexical = json.loads(scores.read_text())
-    assert greedy["reliability"] is None
+    greedy, lexical = ScoreTable.read(scores).rows
+    assert greedy.reliability is None
+    assert lexical.reliability
     # the one wrong word, tre for due, is the least sure one
-    assert (lexical["reliability"]["right"], lexical["reliability"]["words"]["auc"]) == (0.8, 1.0)
+    assert (lexical.reliability.right, lexical.reliability.words.auc) == (0.8, 1.0)
     # 0.2: wrong; 0.6, 0.7, 0.8 and 0.9: right
-    assert lexical["reliability"]["words"]["raw"]["error"] == pytest.approx((0.2 + 0.4 + 0.3 + 0.2 + 0.1) / 5)
+    assert lexical.reliability.words.raw.error == pytest.approx((0.2 + 0.4 + 0.3 + 0.2 + 0.1) / 5)
     assert "0.240" in next(line for line in output.splitlines() if "l LM" in line and " word " in line)
 
 
 def test_nbest_adds_its_oracle_beneath(truth: Path, tmp_path: Path) -> None:
-    alternatives: list[object] = [[["uno due", -3.5], ["due", -4.0]], [], []]
+    alternatives: list[Any] = [[["uno due", -3.5], ["due", -4.0]], [], []]
     folder = labels(tmp_path / "l", ["uno", "tre", "uno due"], SPOKEN, alternatives=alternatives)
     call(f"l={folder}", "--references", truth, "--nbest", "--json", tmp_path / "scores.json")
-    scores = json.loads((tmp_path / "scores.json").read_text())
-    assert [(score["system"], round(6 * score["wer"]["value"])) for score in scores] == [
+    scores = ScoreTable.read(tmp_path / "scores.json").rows
+    assert [(score.system, round(6 * score.wer.value)) for score in scores] == [
         ("l greedy", 0), ("l LM", 2), ("l LM n-best oracle", 1),
     ]  # fmt: skip

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support import label_records
+from support.label_records import record
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.evaluation.counting import bootstrap_rates, count_characters, count_words
 from xlpl_plugin.evaluation.score_tables import percent, render_scores
 from xlpl_plugin.evaluation.scoring import ScoreOptions, score
 from xlpl_plugin.evaluation.texts import System, read_references, read_systems
+from xlpl_plugin.labelling.records import record_line
 
 REFERENCES = {
     "a/1": ("perché no", "p e r c h e | n o |"),
@@ -34,13 +36,9 @@ def references(tmp_path: Path) -> Path:
 
 
 def write_labels(folder: Path, records: dict[str, tuple[str, str, str]]) -> Path:
-    folder.mkdir(parents=True)
-    lines = [
-        json.dumps({"id": key, "words": words, "units": units, "greedy": greedy})
-        for key, (words, units, greedy) in records.items()
-    ]
-    (folder / "labels.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return folder
+    return label_records.write_labels(
+        folder, [record(key, words, greedy, units=units) for key, (words, units, greedy) in records.items()]
+    )
 
 
 @pytest.fixture
@@ -91,8 +89,8 @@ def test_references_without_words_are_refused(references: Path, labels: Path) ->
     ("line", "problem"),
     [
         ("{not json", r"labels.jsonl:2: not a label record"),
-        ('{"id": "a/9", "words": ""}', r"labels.jsonl:2: the record lacks greedy, units"),
-        ('{"id": "a/1", "words": "", "units": "", "greedy": ""}', r"labels.jsonl:2: id 'a/1' stands twice"),
+        ('{"id": "a/9", "words": [], "units": ""}', r"labels.jsonl:2: not a label record .*greedy"),
+        (record_line(record("a/1", "", "")), r"labels.jsonl:2: id 'a/1' stands twice"),
         ("[1]", r"labels.jsonl:2: not a label record"),
     ],
 )

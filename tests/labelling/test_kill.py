@@ -21,7 +21,7 @@ import pytest
 
 from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
 from xlpl_plugin.emissions.source import Emission, Window
-from xlpl_plugin.emissions.stored import SUFFIX, write_shard
+from xlpl_plugin.emissions.stored import SUFFIX, EmissionFacts, write_shard
 from xlpl_plugin.labelling.records import read_labels
 from xlpl_plugin.shards.store import ShardStore
 
@@ -56,8 +56,9 @@ def write_emissions(folder: Path, frames: list[int]) -> None:
     rng = np.random.default_rng(20)
     utterances = tuple(Utterance(f"u{number}.flac", n * FRAME_SAMPLES + 1) for number, n in enumerate(frames))
     write_manifest(folder / "data", "train", Manifest(folder, utterances))
-    store = ShardStore.open(folder / "em", {"am": "0" * 64, "window_seconds": 30.0}, 1, suffix=SUFFIX)
-    store.note(units=UNITS)
+    store = ShardStore.open(
+        folder / "em", {"am": "0" * 64, "window_seconds": 30.0}, 1, EmissionFacts(units=tuple(UNITS)), suffix=SUFFIX
+    )
 
     def emissions() -> Iterator[Emission]:
         for utterance, n in zip(utterances, frames, strict=True):

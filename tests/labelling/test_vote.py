@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +16,10 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import sha256
 from xlpl_plugin.labelling.filters import FilterConfig
 from xlpl_plugin.labelling.label_split import LabelConfig, label
+from xlpl_plugin.labelling.provenance import LabelFacts, read_facts
 from xlpl_plugin.labelling.records import LabelRecord, read_labels
 from xlpl_plugin.labelling.vote import VoteConfig, elect, vote
+from xlpl_plugin.shards.store import ShardStore
 
 PATHS = {"one": "aab|_b|", "two": "_______", "three": "b|_a||", "four": "", "five": "b|b|_ab|"}
 # what an acoustic model of the name does to the columns of < s >, <pad>, </s>, <unk>, |, a, b
@@ -76,8 +77,8 @@ def test_what_cannot_be_compared_is_refused(voters: Callable[..., VoteConfig]) -
             vote(replace(config, voters=wrong))
     with pytest.raises(XlplError, match=r"min_agreement=7"):
         vote(replace(config, filter=FilterConfig(min_agreement=7)))
-    provenance = json.loads((Path(two) / "provenance.json").read_text())
-    (Path(two) / "provenance.json").write_text(json.dumps({**provenance, "units": provenance["units"][:-1]}))
+    store = ShardStore.existing(two, LabelFacts)
+    store.note(units=(store.facts.units or ())[:-1])
     with pytest.raises(XlplError, match=r"out-1: labels in other units"):
         vote(config)
     (Path(two) / "shards/00000.json").unlink()
@@ -116,14 +117,17 @@ def test_most_voices_win_and_records_come_through_unchanged(voters: Callable[...
         assert replace(chosen, weight=1.0) == replace(own, weight=1.0)
         assert chosen.id != "one" or len(chosen.word_times) == 2
     assert read_manifest(config.out, "train").ids == ["one", "three", "five"]
-    provenance = json.loads((Path(config.out) / "provenance.json").read_text())
+    facts = read_facts(config.out)
+    assert facts
+    assert facts.summary
+    assert facts.voters
     # the two of the same ears are equally near; of equals the first is taken
-    assert [voter["won"] for voter in provenance["voters"].values()] == [2, 3, 0]
-    assert list(provenance["voters"]) == config.voters
-    assert provenance["voters"][config.voters[1]]["trust"] == pytest.approx(
+    assert [voter.won for voter in facts.voters.values()] == [2, 3, 0]
+    assert list(facts.voters) == config.voters
+    assert facts.voters[config.voters[1]].trust == pytest.approx(
         sum(record.confidence for record in read_labels(Path(config.voters[1]) / "labels.jsonl")) / 5, abs=1e-6
     )
-    assert provenance["summary"]["kept"] == 3
+    assert facts.summary.kept == 3
     assert (Path(config.out) / "dict.ltr.txt").read_text() == (Path(config.voters[1]) / "dict.ltr.txt").read_text()
 
 
@@ -157,14 +161,17 @@ def test_a_killed_vote_goes_on_to_the_same_bytes(voters: Callable[..., VoteConfi
     vote(config)
     files = sorted(file for file in Path(config.out).rglob("*") if file.is_file() and file.name != "provenance.json")
     before = [sha256(file) for file in files]
-    provenance = json.loads((Path(config.out) / "provenance.json").read_text())
+    facts = read_facts(config.out)
+    assert facts
     for name in ("shards/00001.json", "shards/00000.jsonl", "labels.jsonl"):
         (Path(config.out) / name).unlink()
     (Path(config.out) / "shards/.00000.jsonl.x.part").write_text("half")
     vote(config)
     assert [sha256(file) for file in files] == before
     assert not list(Path(config.out).rglob("*.part"))
-    assert json.loads((Path(config.out) / "provenance.json").read_text())["voters"] == provenance["voters"]
+    again = read_facts(config.out)
+    assert again
+    assert again.voters == facts.voters
 
 
 @pytest.mark.parametrize(

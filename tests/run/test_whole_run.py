@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,8 @@ from click.testing import CliRunner
 
 from xlpl_plugin.cli.iterate import command as iterate
 from xlpl_plugin.cli.score import command as score
+from xlpl_plugin.evaluation.scoring import ScoreTable
+from xlpl_plugin.monitoring.signals import Measurement
 
 ROOT = Path(__file__).parent.parent.parent
 SOURCE = ["ab cab", "bad", "dad face ab", "cab", "face", "a bad dad", "fad", "deaf cab", "bead", "ace", "add a", "dead"]
@@ -66,11 +67,12 @@ student: {training.replace("UPDATES", "60")}
 def test_from_labelled_source_to_scores_of_the_target(project: Path) -> None:
     CliRunner().invoke(iterate, [str(project / "run.yaml")], catch_exceptions=False)
     for number in (0, 1):
-        signals = json.loads((project / f"run/round-{number}/signals.json").read_text())
-        assert signals["signals"]["utterances"] == len(TARGET)
-        assert signals["signals"]["vocabulary"] <= len(WORDS)
-        assert signals["signals"]["label_free"] > 0
-    assert signals["signals"]["change"] is not None
+        signals = Measurement.read(project / f"run/round-{number}/signals.json").signals
+        assert signals.utterances == len(TARGET)
+        assert signals.vocabulary <= len(WORDS)
+        assert signals.label_free
+        assert signals.label_free > 0
+    assert signals.change is not None
     student = (project / "run/round-1/training/train.log").read_text()
     assert "units mapped" in student
     for split in ("train", "valid", "test"):
@@ -78,8 +80,8 @@ def test_from_labelled_source_to_scores_of_the_target(project: Path) -> None:
             (project / f"{split}.{suffix}").replace(project / "target" / f"{split}.{suffix}")
     arguments = ["--run", project / "run", "--references", project / "target", "--json", project / "scores.json"]
     CliRunner().invoke(score, [str(argument) for argument in arguments], catch_exceptions=False)
-    scores = json.loads((project / "scores.json").read_text())
-    assert [entry["system"] for entry in scores] == ["zero-shot greedy", "zero-shot LM", "round 1 greedy", "round 1 LM"]
-    assert {entry["utterances"] for entry in scores} == {3}
+    scores = ScoreTable.read(project / "scores.json").rows
+    assert [entry.system for entry in scores] == ["zero-shot greedy", "zero-shot LM", "round 1 greedy", "round 1 LM"]
+    assert {entry.utterances for entry in scores} == {3}
     # each letter is one tone, so even this small model hears nearly all; an untrained one writes nothing (CER 1)
-    assert max(entry["cer"]["value"] for entry in scores) < 0.5
+    assert max(entry.cer.value for entry in scores) < 0.5

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-import json
 import resource
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,13 @@ from xlpl_plugin.shards.store import Part, ShardStore, Sink, divide
 SETTINGS = {"lm": "0a1b", "decoder": {"beam": 500, "nbest": 1}, "units": ("|", "a")}
 
 
-def fill(store: ShardStore, *numbers: int) -> None:
+@dataclass(frozen=True)
+class Facts:
+    machine: str | None = None
+    units: tuple[str, ...] | None = None
+
+
+def fill(store: ShardStore[Facts], *numbers: int) -> None:
     for number in numbers:
         store.write(number, 1, lambda sink, n=number: sink.write(b"shard %d\n" % n))  # type: ignore[misc]
 
@@ -48,42 +54,48 @@ def test_folders_of_something_else_are_refused(out: Path) -> None:
     out.mkdir()
     (out / "thesis.txt").write_text("x")
     with pytest.raises(XlplError, match="already holds results"):
-        ShardStore.open(out, SETTINGS, 3)
+        ShardStore.open(out, SETTINGS, 3, Facts())
     (out / "provenance.json").write_text('{"config": {}}')
     with pytest.raises(XlplError, match="not the provenance of a store"):
-        ShardStore.open(out, SETTINGS, 3)
-    assert ShardStore.open(out, SETTINGS, 3, force=True).missing() == [0, 1, 2]
+        ShardStore.open(out, SETTINGS, 3, Facts())
+    assert ShardStore.open(out, SETTINGS, 3, Facts(), force=True).missing() == [0, 1, 2]
     assert (out / "thesis.txt").exists()
 
 
 def test_other_settings_are_refused_key_by_key(out: Path) -> None:
-    fill(ShardStore.open(out, SETTINGS, 3), 0)
+    fill(ShardStore.open(out, SETTINGS, 3, Facts()), 0)
     other = {"lm": "0a1b", "decoder": {"beam": 50, "nbest": 1, "log_add": True}, "units": ("|", "a")}
     with pytest.raises(XlplError) as caught:
-        ShardStore.open(out, other, 4)
+        ShardStore.open(out, other, 4, Facts())
     message = str(caught.value)
     for line in ("decoder.beam: 500 -> 50", "decoder.log_add: not set -> true", "shards: 3 -> 4"):
         assert f"    {line}" in message
     assert "lm:" not in message
     assert "--force" in message
-    store = ShardStore.open(out, SETTINGS, 3)
+    store = ShardStore.open(out, SETTINGS, 3, Facts())
     assert store.missing() == [1, 2]
-    assert ShardStore.open(out, other, 4, force=True).missing() == [0, 1, 2, 3]
+    assert ShardStore.open(out, other, 4, Facts(), force=True).missing() == [0, 1, 2, 3]
 
 
 def test_nothing_is_written_before_the_first_shard(out: Path) -> None:
-    first, second = ShardStore.open(out, SETTINGS, 3), ShardStore.open(out, {**SETTINGS, "lm": "ffff"}, 3)
+    first, second = (
+        ShardStore.open(out, SETTINGS, 3, Facts()),
+        ShardStore.open(out, {**SETTINGS, "lm": "ffff"}, 3, Facts()),
+    )
     assert not out.exists()
     fill(first, 0)
     with pytest.raises(XlplError, match="other settings"):
-        second.note(units=["a"])
+        second.note(units=("a",))
     fill(second, 1)
     with pytest.raises(XlplError, match="other settings"):
         first.missing()
 
 
 def test_a_shard_of_another_store_is_noticed(out: Path, tmp_path: Path) -> None:
-    mine, other = ShardStore.open(out, SETTINGS, 2), ShardStore.open(tmp_path / "o", {**SETTINGS, "lm": "ffff"}, 2)
+    mine, other = (
+        ShardStore.open(out, SETTINGS, 2, Facts()),
+        ShardStore.open(tmp_path / "o", {**SETTINGS, "lm": "ffff"}, 2, Facts()),
+    )
     fill(mine, 0)
     fill(other, 1)
     for name in ("00001.json", "00001.jsonl"):
@@ -94,7 +106,7 @@ def test_a_shard_of_another_store_is_noticed(out: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["shorten", "flip", "remove", "marker", "no marker"])
 def test_damaged_shards_are_made_again(out: Path, damage: str, caplog: pytest.LogCaptureFixture) -> None:
-    store = ShardStore.open(out, SETTINGS, 2)
+    store = ShardStore.open(out, SETTINGS, 2, Facts())
     fill(store, 0, 1)
     file, marker = store.file(1), out / "shards/00001.json"
     if damage == "shorten":
@@ -107,7 +119,7 @@ def test_damaged_shards_are_made_again(out: Path, damage: str, caplog: pytest.Lo
         marker.write_text("{")
     else:
         marker.unlink()
-    again = ShardStore.open(out, SETTINGS, 2)
+    again = ShardStore.open(out, SETTINGS, 2, Facts())
     assert again.missing() == [1]
     assert ("damaged" in caplog.text) == (damage != "no marker")
     fill(again, 1)
@@ -115,7 +127,7 @@ def test_damaged_shards_are_made_again(out: Path, damage: str, caplog: pytest.Lo
 
 
 def test_a_writer_that_fails_leaves_nothing(out: Path) -> None:
-    store = ShardStore.open(out, SETTINGS, 2)
+    store = ShardStore.open(out, SETTINGS, 2, Facts())
     fill(store, 0)
 
     def broken(sink: Sink) -> None:
@@ -128,7 +140,7 @@ def test_a_writer_that_fails_leaves_nothing(out: Path) -> None:
 
 
 def test_leftovers_of_killed_writers_go_with_their_part(out: Path) -> None:
-    store = ShardStore.open(out, SETTINGS, 4)
+    store = ShardStore.open(out, SETTINGS, 4, Facts())
     fill(store, 0)
     (out / ".labels.jsonl.xyz.part").touch()
     for number in range(4):
@@ -154,11 +166,12 @@ def test_a_full_disk_is_said_in_plain_words(tmp_path: Path, code: int) -> None:
 
 def test_a_write_that_really_fails_leaves_no_half_shard(out: Path) -> None:
     """In a process whose files may not grow beyond 4 kB, which is how a full disk looks to a writer."""
-    ShardStore.open(out, SETTINGS, 1).note()
+    ShardStore.open(out, SETTINGS, 1, Facts()).note()
     code = (
         "import sys, numpy as np\n"
+        "from xlpl_plugin.emissions.stored import EmissionFacts\n"
         "from xlpl_plugin.shards.store import ShardStore\n"
-        f"store = ShardStore.existing({str(out)!r})\n"
+        f"store = ShardStore.existing({str(out)!r}, EmissionFacts)\n"
         "try:\n    store.write(0, 1, lambda sink: np.save(sink, np.zeros(5000)))\n"
         "except Exception as error:\n    sys.exit(f'{type(error).__name__} {error}')\n"
     )
@@ -171,25 +184,25 @@ def test_a_write_that_really_fails_leaves_no_half_shard(out: Path) -> None:
     assert done.stderr.startswith("XlplError")
     assert "disk full" in done.stderr
     assert list((out / "shards").iterdir()) == []
-    assert ShardStore.existing(out).missing() == [0]
+    assert ShardStore.existing(out, Facts).missing() == [0]
 
 
 def test_shards_and_facts_are_kept(out: Path) -> None:
-    store = ShardStore.open(out, SETTINGS, 3, suffix="npy", about={"machine": "x"})
+    store = ShardStore.open(out, SETTINGS, 3, Facts("x"), suffix="npy")
     array = np.arange(12.0).reshape(3, 4)
     store.write(2, 3, lambda sink: np.save(sink, array), {"errors": {"a": "unreadable"}}, part=Part(3, 3))
     np.testing.assert_array_equal(np.load(store.file(2)), array)
-    store.note(summary={"n": 3}, machine=None)
-    again = ShardStore.open(out, SETTINGS, 3, suffix="npy", about={"machine": "y"})
-    assert again.provenance == {"settings": {**SETTINGS, "units": ["|", "a"], "shards": 3}, "summary": {"n": 3}}
+    store.note(units=("|", "a"), machine=None)
+    again = ShardStore.open(out, SETTINGS, 3, Facts("y"), suffix="npy")
+    assert again.settings == {**SETTINGS, "units": ["|", "a"], "shards": 3}
+    assert again.facts == Facts(units=("|", "a"))
     marker = again.marker(2)
     assert (marker["count"], marker["part"], marker["errors"]) == (3, "3/3", {"a": "unreadable"})
-    assert json.loads((out / "provenance.json").read_text())["settings"]["decoder"]["beam"] == 500
     assert [again.missing(part) for part in ((1, 3), (2, 3), (3, 3))] == [[0], [1], []]
 
 
 def test_a_copied_shard_is_the_same(out: Path, tmp_path: Path) -> None:
-    one, other = ShardStore.open(out, SETTINGS, 2), ShardStore.open(tmp_path / "other", SETTINGS, 2)
+    one, other = ShardStore.open(out, SETTINGS, 2, Facts()), ShardStore.open(tmp_path / "other", SETTINGS, 2, Facts())
     one.write(1, 7, lambda sink: sink.write(b"x" * 3_000_000), {"failed": 1}, part=Part(2, 2))
     other.adopt(1, one)
     assert other.missing() == [0]
@@ -211,5 +224,5 @@ def test_division_does_not_depend_on_the_order(lengths: list[int], size: int, ra
 
 @given(st.integers(0, 50), st.integers(1, 9))
 def test_parts_cover_every_shard_once(shards: int, of: int) -> None:
-    store = ShardStore(Path("nowhere"), {"settings": {"shards": shards}}, "jsonl")
+    store = ShardStore(Path("nowhere"), {"shards": shards}, Facts(), "jsonl")
     assert sorted(n for index in range(1, of + 1) for n in store.missing((index, of))) == list(range(shards))

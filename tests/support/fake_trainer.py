@@ -12,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+from xlpl_plugin.continuous.collapse import COLLAPSE_FILE, Collapse
+
 keys = dict(argument.lstrip("+").partition("=")[::2] for argument in sys.argv[1:] if "=" in argument)
 keys = {key: value.strip("'") for key, value in keys.items()}
 folder = Path(keys["checkpoint.save_dir"])
@@ -29,15 +31,8 @@ for update in range(start + 1, 11):
     (folder / "updates.new").replace(place)
     if keys.get("fake.collapse_at") == str(update):
         print(f"collapse at update {update}: the labels fell silent")
-        told = {
-            "update": update,
-            "reason": "the labels fell silent",
-            "signals": {},
-            "reference": {},
-            "rolled_back_to": 1,
-        }
         (folder / "checkpoint_last.pt").write_text("the good one")
-        (folder / "collapse.json").write_text(json.dumps(told))
+        Collapse(update, "the labels fell silent", {}, {}, rolled_back_to=1).write(folder / COLLAPSE_FILE)
         sys.exit(0)
     if keys.get("fake.fail_at") == str(update):
         print("RuntimeError: the loss is è infinite", file=sys.stderr)

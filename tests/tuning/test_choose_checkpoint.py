@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.labelling.label_split import LabelConfig
 from xlpl_plugin.models import acoustic
 from xlpl_plugin.models.checkpoint import extract_model, read_checkpoint
-from xlpl_plugin.tuning.choose_checkpoint import SelectConfig, select
+from xlpl_plugin.tuning.choose_checkpoint import SelectConfig, Selection, select
 from xlpl_plugin.tuning.weight_search import SearchConfig
 
 PATHS = {f"{path}{number}": path for number in range(4) for path in ("aab|_b|_b|", "b|_a||ab|b|", "ab|_b|b|ab|_b|")}
@@ -104,9 +103,7 @@ def test_the_one_that_agrees_best_is_taken(make_select: MakeSelect, tmp_path: Pa
     assert (selection.best, selection.trusted) == (selection.candidates[1], True)
     extract_model(config.checkpoints[1], tmp_path / "expected.pt")
     assert Path(config.model).read_bytes() == (tmp_path / "expected.pt").read_bytes()
-    written = json.loads((Path(config.out) / "select.json").read_text())
-    assert written["best"]["checkpoint"] == config.checkpoints[1]
-    assert [candidate["value"] for candidate in written["candidates"]] == values
+    assert Selection.read(Path(config.out) / "select.json") == selection
     assert select(replace(config, checkpoints=config.checkpoints[2:]), force=True).best.updates == 30
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from click.testing import CliRunner
 from xlpl_plugin.cli.rank import command
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.models import acoustic
-from xlpl_plugin.tuning.rank_sources import RankConfig, names_of, rank
+from xlpl_plugin.tuning.rank_sources import RankConfig, Ranking, names_of, rank
 from xlpl_plugin.tuning.weight_search import SearchConfig
 
 SPELLINGS = {letters.upper(): letters for letters in ("abba", "bab", "aab", "bbaa", "aaab", "babb", "abab", "bbabb")}
@@ -111,10 +110,9 @@ def test_the_model_that_hears_comes_first(config: RankConfig) -> None:
     assert best.evidence.gain > 0.5
     assert babble.babbles
     assert mute.evidence is None
-    content = json.loads((Path(config.out) / "rank.json").read_text())
-    assert content["complete"]
-    assert [row["name"] for row in content["ranking"]] == ["hears", "talks", "mute"]
-    assert content["ranking"][0]["evidence"]["gain"] == best.evidence.gain
+    content = Ranking.read(Path(config.out) / "rank.json")
+    assert content.complete
+    assert list(content.ranking) == ranking
 
 
 def test_a_model_that_was_ranked_is_not_tuned_again(config: RankConfig, loaded: list[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xlpl_plugin.labelling.label_split import PartSummary
-from xlpl_plugin.labelling.write_manifests import LabelSummary
+from xlpl_plugin.labelling.provenance import LabelSummary
 from xlpl_plugin.shards.store import Part
 from xlpl_plugin.text_table import render
 

@@ -11,9 +11,9 @@ import click
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.evaluation.nbest import nbest_oracle
 from xlpl_plugin.evaluation.score_tables import render_reliability, render_scores
-from xlpl_plugin.evaluation.scoring import Score, ScoreOptions, score
+from xlpl_plugin.evaluation.scoring import Score, ScoreOptions, ScoreTable, score
 from xlpl_plugin.evaluation.texts import References, System, read_references, read_systems
-from xlpl_plugin.files import new_output, write_json
+from xlpl_plugin.files import new_output
 from xlpl_plugin.run.layout import labelled_stages
 from xlpl_plugin.stage import Stage
 from xlpl_plugin.text_table import Form
@@ -95,7 +95,7 @@ def command(
         scores = _judge(scores, systems, truth, reliability)
         click.echo("\n" + render_reliability(scores, form))
     if json_file is not None:
-        write_json(json_file, scores)
+        ScoreTable(tuple(scores)).write(json_file)
 
 
 def _with_oracles(systems: Sequence[System], references: References) -> list[System]:

@@ -19,8 +19,6 @@ from typing import Any
 from xlpl_plugin.errors import XlplError
 
 HEALTHY, SUSPECT, COLLAPSED = "healthy", "suspect", "collapsed"
-# what is written about a collapse, beside the checkpoints
-RECORD = "collapse.json"
 
 _REMEDY = (
     "Try a larger task.cache_size, a smaller task.replace_prob, more task.labelled_updates to each of "

@@ -10,17 +10,15 @@ import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from xlpl_plugin.continuous.guard import RECORD
+from xlpl_plugin.continuous.collapse import COLLAPSE_FILE, Collapse, RollBack
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import copy_file, read_json, write_json
+from xlpl_plugin.files import copy_file
 from xlpl_plugin.models.checkpoint import checkpoint_updates, read_checkpoint
 
 GOOD, LAST = "checkpoint_good.pt", "checkpoint_last.pt"
 CANDIDATE = "checkpoint_candidate.pt"
 _PLAN = ".collapse.plan.json"
-_KEYS = {"update", "reason", "signals", "reference", "rolled_back_to"}
 _START_AGAIN = "begin anew in another checkpoint.save_dir, with settings that the reason speaks of"
 
 
@@ -68,19 +66,13 @@ def roll_back(
         XlplError: no good checkpoint to go back to (the message has the reason); everything stays as it is.
     """
     back = _good_update(save_dir, update, reason)
-    record = {
-        "update": update,
-        "reason": reason,
-        "signals": dict(signals),
-        "reference": dict(reference),
-        "rolled_back_to": back,
-    }
-    write_json(save_dir / _PLAN, {"record": record, "remove": _later(save_dir, back)})
+    record = Collapse(update, reason, dict(signals), dict(reference), back)
+    RollBack(record, tuple(_later(save_dir, back))).write(save_dir / _PLAN)
     _carry_out(save_dir)
     return back
 
 
-def former_collapse(save_dir: Path) -> dict[str, Any] | None:
+def former_collapse(save_dir: Path) -> Collapse | None:
     """Return what collapse.json says, or None where the training has not collapsed (or the file was removed).
 
     A roll back that was killed is finished first; ranks may call this at the same time.
@@ -90,18 +82,8 @@ def former_collapse(save_dir: Path) -> dict[str, Any] | None:
     """
     if (save_dir / _PLAN).exists():
         _carry_out(save_dir)
-    file = save_dir / RECORD
-    if not file.exists():
-        return None
-    record = read_json(file)
-    if not isinstance(record, dict) or not record.keys() >= _KEYS:
-        raise XlplError(
-            "not the record of a collapse",
-            file=file,
-            expected=f"an object with {', '.join(sorted(_KEYS))}",
-            remedy="remove the file; the training then goes on from checkpoint_last.pt",
-        )
-    return record
+    file = save_dir / COLLAPSE_FILE
+    return Collapse.read(file) if file.exists() else None
 
 
 def _good_update(save_dir: Path, update: int, reason: str) -> int:
@@ -139,13 +121,13 @@ def _saved_at(file: Path) -> int:
 def _carry_out(save_dir: Path) -> None:
     """Do what the plan says; each step can be done twice, and by two processes at once."""
     try:
-        plan = read_json(save_dir / _PLAN)
+        plan = RollBack.read(save_dir / _PLAN)
     except XlplError:
         if (save_dir / _PLAN).exists():
             raise
         return  # the other was quicker
     copy_file(save_dir / GOOD, save_dir / LAST)
-    for name in plan["remove"]:
+    for name in plan.remove:
         (save_dir / Path(name).name).unlink(missing_ok=True)
-    write_json(save_dir / RECORD, plan["record"])
+    plan.record.write(save_dir / COLLAPSE_FILE)
     (save_dir / _PLAN).unlink(missing_ok=True)

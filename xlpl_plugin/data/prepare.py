@@ -21,7 +21,7 @@ from xlpl_plugin.data.summary import Dropped, PrepareReport, part_report
 from xlpl_plugin.data.transcriber import Labels, Transcriber, dictionary, make_transcriber
 from xlpl_plugin.data.units import write_units
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import must_exist, new_output, write_json
+from xlpl_plugin.files import must_exist, new_output
 
 # full scale = 0 dB; below this a recording holds nothing but the noise of the converter
 SILENCE_DB = -60.0
@@ -241,8 +241,8 @@ def _report(
         speller=options.speller,
         seed=options.seed,
         items=items,
-        parts=[part_report(name, manifest) for name, manifest in parts.items()],
-        dropped=sorted(dropped, key=lambda drop: (drop.reason, drop.id)),
+        parts=tuple(part_report(name, manifest) for name, manifest in parts.items()),
+        dropped=tuple(sorted(dropped, key=lambda drop: (drop.reason, drop.id))),
         dropped_characters=dict(transcriber.normalizer.dropped.most_common()),
         removed_notes=dict(transcriber.normalizer.removed.most_common()),
     )
@@ -252,7 +252,7 @@ def _write(folder: Path, parts: Mapping[str, Manifest], units: Sequence[str], re
     for part, manifest in parts.items():
         write_manifest(folder, part, manifest)
     write_units(folder, units)
-    write_json(folder / REPORT, report)
+    report.write(folder / REPORT)
 
 
 def _without_labels(manifest: Manifest) -> Manifest:

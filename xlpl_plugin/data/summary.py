@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xlpl_plugin.data.manifest import Manifest
+from xlpl_plugin.json_record import JsonRecord
 
 
 @dataclass(frozen=True)
@@ -25,18 +26,21 @@ class PartReport:
 
 
 @dataclass(frozen=True)
-class PrepareReport:
-    """The content of prepare.json. It holds no transcript, only the notes taken out of them."""
+class PrepareReport(JsonRecord):
+    """``prepare.json``. It holds no transcript, only the notes taken out of them."""
 
     language: str
     speller: str
     seed: int
     items: int
-    parts: list[PartReport]
-    dropped: list[Dropped]
+    parts: tuple[PartReport, ...]
+    dropped: tuple[Dropped, ...]
     dropped_characters: dict[str, int]
     # notes in brackets and addresses that the normaliser took out whole
     removed_notes: dict[str, int]
+
+    holds = "the summary of a prepared folder"
+    written_by = "`xlpl prepare`"
 
 
 def part_report(part: str, manifest: Manifest) -> PartReport:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from xlpl_plugin.data.manifest import Manifest, Utterance, manifest_digest, read_manifest
 from xlpl_plugin.emissions.source import Emission, EmissionSource, Window
-from xlpl_plugin.emissions.stored import SUFFIX, Emissions, write_shard
+from xlpl_plugin.emissions.stored import SUFFIX, EmissionFacts, Emissions, write_shard
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import sha256
 from xlpl_plugin.schema import check_options, option
@@ -125,12 +125,13 @@ def emit(config: EmitConfig, *, force: bool = False) -> Emissions:
     check_options(config)
     manifest = read_manifest(config.data, config.split, labels=False)
     shards = divide(manifest.utterances, config.shard_size)
-    about = {"am": config.am, "data": config.data}
     settings = _settings(config, manifest)
-    store = ShardStore.open(config.out, settings, len(shards), suffix=SUFFIX, about=about, force=force)
+    store = ShardStore.open(
+        config.out, settings, len(shards), EmissionFacts(config.am, config.data), suffix=SUFFIX, force=force
+    )
     missing = store.missing()
     store.sweep()
-    if missing or "units" not in store.provenance:
+    if missing or store.facts.units is None:
         _compute(config, store, manifest, {number: shards[number] for number in missing})
     return Emissions(config.out)
 
@@ -148,12 +149,12 @@ def _settings(config: EmitConfig, manifest: Manifest) -> dict[str, Any]:
 
 
 def _compute(
-    config: EmitConfig, store: ShardStore, manifest: Manifest, shards: Mapping[int, Sequence[Utterance]]
+    config: EmitConfig, store: ShardStore[EmissionFacts], manifest: Manifest, shards: Mapping[int, Sequence[Utterance]]
 ) -> None:
     source = _open_model(config, manifest)
     if source.am_sha256 != store.settings["am"]:
         raise XlplError("was replaced while it was in use", file=config.am, remedy="run the same command again")
-    store.note(units=list(source.units))
+    store.note(units=tuple(source.units))
     total = sum(map(len, shards.values()))
     with closing(source.stream_shards(manifest.root, shards.values())) as stream:
         emissions = iter(tqdm(stream, total=total, desc="emissions", unit="utt", smoothing=0))
@@ -173,5 +174,5 @@ def _open_model(config: EmitConfig | InputConfig, manifest: Manifest) -> ModelEm
 def _is_finished(folder: str | Path) -> bool:
     if not (Path(folder) / PROVENANCE_FILE).exists():
         return False
-    store = ShardStore.existing(folder, suffix=SUFFIX)
-    return "units" in store.provenance and all(map(store.done, range(store.shards)))
+    store = ShardStore.existing(folder, EmissionFacts, suffix=SUFFIX)
+    return store.facts.units is not None and all(map(store.done, range(store.shards)))

@@ -7,6 +7,7 @@ done marker whose they are; ``provenance.json`` names the units, which are the c
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,15 @@ from xlpl_plugin.shards.store import ShardStore, Sink
 
 SUFFIX = "f32"
 _FLOAT = np.dtype("<f4")
+
+
+@dataclass(frozen=True)
+class EmissionFacts:
+    """What provenance.json tells of log-probs: checkpoint and prepared folder that they are of, and the columns."""
+
+    am: str = ""
+    data: str = ""
+    units: tuple[str, ...] | None = None
 
 
 class Emissions:
@@ -40,7 +50,7 @@ class Emissions:
             XlplError: the folder is missing, unfinished or not one of emissions.
         """
         self.folder = must_exist(folder, "a folder of emissions")
-        self._store = ShardStore.existing(folder, suffix=SUFFIX)
+        self._store = ShardStore.existing(folder, EmissionFacts, suffix=SUFFIX)
         if missing := sum(not self._store.done(number) for number in range(self._store.shards)):
             raise XlplError(
                 f"unfinished: {missing} of {self._store.shards} shards are missing",
@@ -50,7 +60,7 @@ class Emissions:
             )
         try:
             self.am_sha256: str = self._store.settings["am"]
-            self.units: tuple[str, ...] = tuple(self._store.provenance["units"])
+            self.units: tuple[str, ...] = tuple(self._store.facts.units or ())
             self._index = _Index([self._store.marker(number) for number in range(self._store.shards)])
         except (KeyError, TypeError, ValueError) as error:
             raise XlplError(
@@ -137,7 +147,7 @@ class _Index:
         return (Window(int(self.frames[row]), 0.0, int(self.samples[row]) / SAMPLE_RATE),)
 
 
-def write_shard(store: ShardStore, number: int, emissions: Iterable[Emission], count: int) -> None:
+def write_shard(store: ShardStore[EmissionFacts], number: int, emissions: Iterable[Emission], count: int) -> None:
     """Write ``count`` emissions as they come; in memory is one at a time."""
     index: dict[str, Any] = {"ids": [], "samples": [], "frames": [], "windows": {}, "errors": {}}
 

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.evaluation.calibration import Bin, Calibration, Curve, Reliability
+from xlpl_plugin.evaluation.reliability import Bin, Calibration, Curve, Reliability
 from xlpl_plugin.files import atomic_open
 
 if TYPE_CHECKING:

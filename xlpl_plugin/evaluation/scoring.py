@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.evaluation.counting import EditCounts, Rates, bootstrap_rates, count_characters, count_words
+from xlpl_plugin.evaluation.reliability import Reliability
 from xlpl_plugin.evaluation.texts import References, Script, System
-
-if TYPE_CHECKING:
-    from xlpl_plugin.evaluation.calibration import Reliability
+from xlpl_plugin.json_record import JsonRecord
 
 _IDS_SHOWN = 5
 
@@ -55,6 +53,16 @@ class Score:
     cer: Interval
     difference: Difference | None = None
     reliability: Reliability | None = None
+
+
+@dataclass(frozen=True)
+class ScoreTable(JsonRecord):
+    """``score.json``: the rows of the table of ``xlpl score``."""
+
+    rows: tuple[Score, ...]
+
+    holds = "a table of scores"
+    written_by = "`xlpl score --json`"
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import Literal, NamedTuple
 from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.data.units import words_of_units
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import iter_lines, must_exist, read_json
+from xlpl_plugin.files import must_exist
+from xlpl_plugin.labelling.provenance import decoded_with
+from xlpl_plugin.labelling.records import LABELS_FILE, iter_labels
 
 Script = Literal["native", "romanised"]
 
@@ -101,7 +102,7 @@ def read_systems(path: str | Path, name: str | None = None, *, romanised: bool =
     name = name or (path.name if path.is_dir() else f"{path.parent.name}/{path.name}")
     if path.suffix == ".wrd":
         return [_read_words(path, name)]
-    file = must_exist(path / "labels.jsonl" if path.is_dir() else path, "the labels of 'xlpl label'")
+    file = must_exist(path / LABELS_FILE if path.is_dir() else path, "the labels of 'xlpl label'")
     labels = _read_labels(file)
     lexicon, lm = _decoder(file)
     spelt = {key: label.spelt for key, label in labels.items()}
@@ -118,12 +119,8 @@ def read_systems(path: str | Path, name: str | None = None, *, romanised: bool =
 
 def _decoder(labels: Path) -> tuple[bool, bool]:
     """Whether lexicon and LM were used, by the provenance beside the labels; without one they are taken for granted."""
-    provenance = labels.with_name("provenance.json")
-    if not provenance.exists():
-        return True, True
-    found = read_json(provenance)
-    decoder = (found.get("settings") or found["config"])["decoder"]
-    return bool(decoder["lexicon"]), bool(decoder.get("lm"))
+    decoder = decoded_with(labels.parent)
+    return (True, True) if decoder is None else (bool(decoder["lexicon"]), bool(decoder["lm"]))
 
 
 def _read_words(path: Path, name: str) -> System:
@@ -134,40 +131,18 @@ def _read_words(path: Path, name: str) -> System:
 
 def _read_labels(file: Path) -> dict[str, _Label]:
     labels: dict[str, _Label] = {}
-    for number, line in enumerate(iter_lines(file), start=1):
-        try:
-            record = json.loads(line)
-            key = record["id"]
-            missing = {"words", "units", "greedy"} - record.keys()
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise _bad_record(file, number, f"not a label record ({error})") from error
-        if missing:
-            raise _bad_record(file, number, f"the record lacks {', '.join(sorted(missing))}")
-        if key in labels:
-            raise _bad_record(file, number, f"id {key!r} stands twice")
-        labels[key] = _Label(
-            words=_joined(record["words"]),
-            spelt=_spelt(record["units"]),
-            greedy=_spelt(record["greedy"]),
-            confidences=tuple(record.get("word_confidences", ())),
-            alternatives=tuple(text for text, _ in record.get("alternatives", ())),
+    for number, record in enumerate(iter_labels(file), start=1):
+        if record.id in labels:
+            raise XlplError(f"id {record.id!r} stands twice", file=file, line=number, expected="every id once")
+        labels[record.id] = _Label(
+            words=record.text,
+            spelt=_spelt(record.units),
+            greedy=_spelt(record.greedy),
+            confidences=record.word_confidences,
+            alternatives=tuple(text for text, _ in record.alternatives),
         )
     return labels
 
 
-def _bad_record(file: Path, line: int, problem: str) -> XlplError:
-    return XlplError(
-        problem,
-        file=file,
-        line=line,
-        expected="one JSON object a line with id, words, units and greedy, every id once",
-        remedy="label the split again with 'xlpl label'",
-    )
-
-
-def _joined(words: str | list[str]) -> str:
-    return words if isinstance(words, str) else " ".join(words)
-
-
-def _spelt(units: str | list[str]) -> str:
-    return " ".join(words_of_units(units.split() if isinstance(units, str) else units))
+def _spelt(units: str) -> str:
+    return " ".join(words_of_units(units.split()))

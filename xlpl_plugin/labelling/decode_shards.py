@@ -14,14 +14,15 @@ from xlpl_plugin.data.manifest import Utterance
 from xlpl_plugin.decoding.pool import Decoded, DecoderPool, Task
 from xlpl_plugin.emissions.source import Emission, EmissionSource
 from xlpl_plugin.labelling.join_windows import join
+from xlpl_plugin.labelling.provenance import LabelStore
 from xlpl_plugin.labelling.records import LabelRecord, make_record, record_line
-from xlpl_plugin.shards.store import Part, ShardStore
+from xlpl_plugin.shards.store import Part
 
 
 class ShardsUnderWay:
     """Collects the records of shards that are being decoded and writes each shard as soon as it is whole."""
 
-    def __init__(self, store: ShardStore, part: Part, check: Callable[[], None]) -> None:
+    def __init__(self, store: LabelStore, part: Part, check: Callable[[], None]) -> None:
         """``check`` is called before a shard is written; if it raises, the shard is not written."""
         self._store, self._part, self._check = store, part, check
         self._ids: dict[int, list[str]] = {}

@@ -14,12 +14,13 @@ from xlpl_plugin.data.manifest import manifest_digest, read_manifest
 from xlpl_plugin.decoding import DecoderConfig
 from xlpl_plugin.decoding.pool import DecoderPool
 from xlpl_plugin.emissions.compute import InputConfig, open_source
-from xlpl_plugin.emissions.stored import SUFFIX, Emissions
+from xlpl_plugin.emissions.stored import SUFFIX, EmissionFacts, Emissions
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import write_lines
 from xlpl_plugin.labelling.decode_shards import ShardsUnderWay, decode_shards
 from xlpl_plugin.labelling.filters import FilterConfig
-from xlpl_plugin.labelling.write_manifests import LabelSummary, finish, finished, remove_results
+from xlpl_plugin.labelling.provenance import LabelFacts, LabelSummary
+from xlpl_plugin.labelling.write_manifests import finish, finished, remove_results
 from xlpl_plugin.schema import check_options, option
 from xlpl_plugin.shards.input_files import InputFiles
 from xlpl_plugin.shards.store import PROVENANCE_FILE, WHOLE, Part, ShardStore, divide
@@ -77,7 +78,7 @@ def label(config: LabelConfig, *, force: bool = False) -> LabelSummary:
         logger.info("%s: all labels are there, with these filters", config.out)
         return done
     job.decode(WHOLE)
-    return finish(job.store, job.manifest, config.split, config.filter, {"config": asdict(job.config)})
+    return finish(job.store, job.manifest, config.split, config.filter, config=asdict(job.config))
 
 
 def label_part(config: LabelConfig, part: Part) -> PartSummary:
@@ -107,7 +108,7 @@ class _LabelRun:
         files = {"am": config.am, "decoder.lexicon": config.decoder.lexicon, "decoder.lm": config.decoder.lm}
         self.files = InputFiles({name: path for name, path in files.items() if path})
         self.store = ShardStore.open(
-            config.out, self._settings(), len(self.shards), about={"config": asdict(config)}, force=force
+            config.out, self._settings(), len(self.shards), LabelFacts(asdict(config)), force=force
         )
         if force:
             remove_results(self.store.folder, config.split)
@@ -129,12 +130,12 @@ class _LabelRun:
         """Make the shards of ``part`` that are missing; return how many were there."""
         missing = self.store.missing(part)
         self.store.sweep(part)
-        if missing or "units" not in self.store.provenance:
+        if missing or self.store.facts.units is None:
             source = open_source(self.config)
             if source.am_sha256 != self.store.settings["am"]:
                 raise XlplError("was replaced while it was read", file=self.config.am, remedy="run the command again")
             with DecoderPool(self.config.decoder, source.units, self.config.workers) as pool:
-                self.store.note(units=list(source.units), words_left_out=len(pool.dropped))
+                self.store.note(units=tuple(source.units), words_left_out=len(pool.dropped))
                 (self.store.folder / LEFT_OUT_FILE).unlink(missing_ok=True)  # of an earlier run, with --force
                 if pool.dropped:
                     write_lines(self.store.folder / LEFT_OUT_FILE, pool.dropped)
@@ -149,6 +150,6 @@ def _of_log_probs(config: LabelConfig, am_sha256: str | None) -> dict[str, Any]:
     config.require_source()
     stored = Path(config.emissions) / PROVENANCE_FILE
     if config.emissions and (stored.exists() or not am_sha256):
-        made = ShardStore.existing(config.emissions, suffix=SUFFIX).settings
+        made = ShardStore.existing(config.emissions, EmissionFacts, suffix=SUFFIX).settings
         return {"am": am_sha256 or made["am"], "window_seconds": made["window_seconds"]}
     return {"am": am_sha256, "window_seconds": config.window_seconds}

@@ -15,7 +15,8 @@ from xlpl_plugin.data.manifest import Manifest, manifest_digest, read_manifest
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.labelling.filters import FilterConfig
 from xlpl_plugin.labelling.label_split import LEFT_OUT_FILE, LabelConfig
-from xlpl_plugin.labelling.write_manifests import LabelSummary, finish, finished, remove_results
+from xlpl_plugin.labelling.provenance import LabelFacts, LabelStore, LabelSummary
+from xlpl_plugin.labelling.write_manifests import finish, finished, remove_results
 from xlpl_plugin.shards.store import Part, ShardStore, flat_settings, refuse_other_settings
 
 
@@ -47,18 +48,20 @@ def merge(
         XlplError: shards are missing or damaged (with the command that makes them), differ between two folders, or were
             made with other settings; another manifest than that of the labels.
     """
-    stores = [ShardStore.existing(folder) for folder in folders]
+    stores = [ShardStore.existing(folder, LabelFacts) for folder in folders]
     first = stores[0]
     for store in stores[1:]:
         refuse_other_settings(store.folder, store.settings, first.settings, f"those of {first.folder}")
     homes = _homes(stores)
-    config = first.provenance["config"]
+    config = first.facts.config
     filters = _filters(config["filter"], overrides)
     manifest = _manifest(first, data)
     if force and any(Path(out).resolve() == store.folder.resolve() for store in stores):
         raise XlplError("--force would throw away a part", file=out, remedy="leave out --force, or name another --out")
-    about = {"config": {**config, "out": str(out), "filter": asdict(filters)}, "units": first.provenance["units"]}
-    final = ShardStore.open(out, first.settings, first.shards, about=about, force=force)
+    facts = LabelFacts(
+        {**config, "out": str(out), "filter": asdict(filters)}, first.facts.units, first.facts.words_left_out
+    )
+    final = ShardStore.open(out, first.settings, first.shards, facts, force=force)
     split = str(first.settings["split"])
     if force:
         remove_results(final.folder, split)
@@ -69,12 +72,17 @@ def merge(
     left_out = first.folder / LEFT_OUT_FILE
     if left_out.exists() and not (final.folder / LEFT_OUT_FILE).exists():
         shutil.copyfile(left_out, final.folder / LEFT_OUT_FILE)
-    return finish(final, manifest, split, filters, {**about, "words_left_out": first.provenance["words_left_out"]})
+    return finish(final, manifest, split, filters, **_known(facts))
 
 
-def _homes(stores: Sequence[ShardStore]) -> dict[int, ShardStore]:
+def _known(facts: LabelFacts) -> dict[str, Any]:
+    """Return what the parts tell of the whole, labels apart."""
+    return {"config": facts.config, "units": facts.units, "words_left_out": facts.words_left_out}
+
+
+def _homes(stores: Sequence[LabelStore]) -> dict[int, LabelStore]:
     """Return for each shard a store that has it."""
-    homes: dict[int, ShardStore] = {}
+    homes: dict[int, LabelStore] = {}
     for store in stores:
         for number in sorted(set(range(store.shards)) - set(store.missing())):
             other = homes.setdefault(number, store)
@@ -91,12 +99,12 @@ def _homes(stores: Sequence[ShardStore]) -> dict[int, ShardStore]:
     return homes
 
 
-def _gap(store: ShardStore, homes: Mapping[int, ShardStore], missing: Sequence[int]) -> XlplError:
+def _gap(store: LabelStore, homes: Mapping[int, LabelStore], missing: Sequence[int]) -> XlplError:
     """Return the error that names the missing shards and the commands that make them."""
     parts = [Part.parse(home.marker(number)["part"]) for number, home in homes.items()]
     of = max((part.of for part in parts), default=1)
     wanted = sorted({number % of + 1 for number in missing})
-    command = _command(store.provenance["config"])
+    command = _command(store.facts.config)
     shown = ", ".join(map(str, missing[:20])) + (", ..." if len(missing) > 20 else "")
     return XlplError(
         f"{len(missing)} of {store.shards} shards are missing: {shown}",
@@ -124,8 +132,8 @@ def _filters(stored: Mapping[str, Any], overrides: Sequence[str]) -> FilterConfi
     return load_config(_Overrides, None, [*given, *overrides]).filter
 
 
-def _manifest(store: ShardStore, data: str) -> Manifest:
-    folder = data or store.provenance["config"]["data"]
+def _manifest(store: LabelStore, data: str) -> Manifest:
+    folder = data or store.facts.config["data"]
     manifest = read_manifest(folder, store.settings["split"], labels=False)
     if manifest_digest(manifest) != store.settings["manifest"]:
         raise XlplError(

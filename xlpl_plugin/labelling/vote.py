@@ -15,8 +15,9 @@ from omegaconf import MISSING
 from xlpl_plugin.data.manifest import Manifest, manifest_digest, read_manifest
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.labelling.filters import FilterConfig
+from xlpl_plugin.labelling.provenance import LabelFacts, LabelStore, LabelSummary, Tally
 from xlpl_plugin.labelling.records import LabelRecord, agreement, record_line
-from xlpl_plugin.labelling.write_manifests import LabelSummary, StoredRecords, finish, finished, remove_results
+from xlpl_plugin.labelling.write_manifests import StoredRecords, finish, finished, remove_results
 from xlpl_plugin.schema import check_options, option
 from xlpl_plugin.shards.store import ShardStore, Sink, divide
 
@@ -51,7 +52,7 @@ def vote(config: VoteConfig, *, force: bool = False) -> LabelSummary:
     voters = _open_voters(config, manifest)
     shards = divide(manifest.utterances, config.shard_size)
     store = ShardStore.open(
-        config.out, _settings(config, manifest, voters), len(shards), about={"config": asdict(config)}, force=force
+        config.out, _settings(config, manifest, voters), len(shards), LabelFacts(asdict(config)), force=force
     )
     if force:
         remove_results(store.folder, config.split)
@@ -59,16 +60,16 @@ def vote(config: VoteConfig, *, force: bool = False) -> LabelSummary:
         return done
     trust = [_mean_confidence(voter, manifest) for voter in voters]
     missing = set(store.missing())
-    if missing or "units" not in store.provenance:
+    if missing or store.facts.units is None:
         store.sweep()
-        store.note(units=voters[0].provenance["units"])
+        store.note(units=voters[0].facts.units)
         ballots = _ballots(voters, manifest)
         for number, shard in enumerate(shards):
             block = list(islice(ballots, len(shard)))
             if number in missing:
                 _write(store, number, block, trust)
-    about = {"config": asdict(config), "voters": _turnout(store, config.voters, trust)}
-    return finish(store, manifest, config.split, config.filter, about)
+    tallies = _count(store, config.voters, trust)
+    return finish(store, manifest, config.split, config.filter, config=asdict(config), voters=tallies)
 
 
 def elect(records: Sequence[LabelRecord], trust: Sequence[float]) -> int:
@@ -91,11 +92,11 @@ def elect(records: Sequence[LabelRecord], trust: Sequence[float]) -> int:
     return max(candidates, key=lambda number: (support(number), counts[number]))
 
 
-def _open_voters(config: VoteConfig, manifest: Manifest) -> list[ShardStore]:
+def _open_voters(config: VoteConfig, manifest: Manifest) -> list[LabelStore]:
     if len(config.voters) < 2 or len(set(config.voters)) < len(config.voters):
         raise XlplError(f"voters={config.voters}", expected="the folders of two labellings or more, each named once")
-    stores = [ShardStore.existing(folder) for folder in config.voters]
-    digest, first = manifest_digest(manifest), stores[0].provenance
+    stores = [ShardStore.existing(folder, LabelFacts) for folder in config.voters]
+    digest, first = manifest_digest(manifest), stores[0].facts
     for store in stores:
         if (store.settings.get("split"), store.settings.get("manifest")) != (config.split, digest):
             raise XlplError(
@@ -104,11 +105,11 @@ def _open_voters(config: VoteConfig, manifest: Manifest) -> list[ShardStore]:
                 expected=f"labels of the split {config.split!r} of {config.data}",
                 remedy="label that split with each acoustic model: xlpl label",
             )
-        if store.missing() or "units" not in store.provenance:
+        if store.missing() or store.facts.units is None:
             raise XlplError(
                 "labels that are not finished", file=store.folder, remedy="give the command that makes them once more"
             )
-        if store.provenance["units"] != first["units"]:
+        if store.facts.units != first.units:
             raise XlplError(
                 "labels in other units",
                 file=store.folder,
@@ -118,7 +119,7 @@ def _open_voters(config: VoteConfig, manifest: Manifest) -> list[ShardStore]:
     return stores
 
 
-def _settings(config: VoteConfig, manifest: Manifest, voters: Sequence[ShardStore]) -> dict[str, Any]:
+def _settings(config: VoteConfig, manifest: Manifest, voters: Sequence[LabelStore]) -> dict[str, Any]:
     """Return all that decides who is chosen; where the voters' labels lie does not."""
     return {
         "xlpl": version("xlpl"),
@@ -129,33 +130,33 @@ def _settings(config: VoteConfig, manifest: Manifest, voters: Sequence[ShardStor
     }
 
 
-def _identity(voter: ShardStore) -> dict[str, Any]:
+def _identity(voter: LabelStore) -> dict[str, Any]:
     digest = hashlib.sha256()
     for number in range(voter.shards):
         digest.update(voter.marker(number)["sha256"].encode())
     return {"settings": voter.settings, "labels": digest.hexdigest()}
 
 
-def _ballots(voters: Sequence[ShardStore], manifest: Manifest) -> Iterator[tuple[LabelRecord, ...]]:
+def _ballots(voters: Sequence[LabelStore], manifest: Manifest) -> Iterator[tuple[LabelRecord, ...]]:
     """Yield each utterance's records, in the order of shards, which is the same whatever the shards' size."""
     return zip(*(iter(StoredRecords(voter, manifest)) for voter in voters), strict=True)
 
 
-def _mean_confidence(voter: ShardStore, manifest: Manifest) -> float:
+def _mean_confidence(voter: LabelStore, manifest: Manifest) -> float:
     """Return the mean over all utterances; those without words have none."""
     total = sum(record.confidence for record in StoredRecords(voter, manifest))
     return round(total / max(1, len(manifest.utterances)), 6)
 
 
-def _turnout(store: ShardStore, voters: Sequence[str], trust: Sequence[float]) -> dict[str, dict[str, float]]:
+def _count(store: LabelStore, voters: Sequence[str], trust: Sequence[float]) -> dict[str, Tally]:
     """Return for each voter how often it was chosen, and what its labels counted."""
     won: Counter[int] = Counter()
     for number in range(store.shards):
         won.update({int(voter): count for voter, count in store.marker(number)["won"].items()})
-    return {path: {"won": won[voter], "trust": trust[voter]} for voter, path in enumerate(voters)}
+    return {path: Tally(won[voter], trust[voter]) for voter, path in enumerate(voters)}
 
 
-def _write(store: ShardStore, number: int, block: Sequence[Sequence[LabelRecord]], trust: Sequence[float]) -> None:
+def _write(store: LabelStore, number: int, block: Sequence[Sequence[LabelRecord]], trust: Sequence[float]) -> None:
     won = [elect(records, trust) for records in block]
 
     def payload(sink: Sink) -> None:

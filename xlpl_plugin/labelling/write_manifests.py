@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,9 +16,10 @@ from xlpl_plugin.data.manifest import Manifest, open_manifest
 from xlpl_plugin.data.units import SPECIAL_SYMBOLS, write_units
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import atomic_open, sha256
-from xlpl_plugin.labelling.filters import Choice, FilterConfig, FilterRow, choose, gather
+from xlpl_plugin.labelling.filters import Choice, FilterConfig, choose, gather
+from xlpl_plugin.labelling.provenance import LabelStore, LabelSummary, Times
 from xlpl_plugin.labelling.records import LABELS_FILE, LabelRecord, parse_record, record_line
-from xlpl_plugin.shards.store import ShardStore, shard_order
+from xlpl_plugin.shards.store import shard_order
 
 logger = logging.getLogger(__name__)
 
@@ -28,25 +29,10 @@ _TIMES = ("seconds", "search_seconds")
 _OPEN_FILES = 128
 
 
-@dataclass(frozen=True)
-class LabelSummary:
-    """What ``label`` did: utterances, those kept, and what each filter removed."""
-
-    utterances: int
-    kept: int
-    seconds: float
-    kept_seconds: float
-    words: int
-    filters: tuple[FilterRow, ...]
-
-
-def finished(store: ShardStore, split: str, config: FilterConfig) -> LabelSummary | None:
+def finished(store: LabelStore, split: str, config: FilterConfig) -> LabelSummary | None:
     """Return what ``finish`` returned, if these filters were applied to the store and the results are there."""
-    summary: dict[str, Any] | None = store.provenance.get("summary")
     there = all((store.folder / name).exists() for name in (LABELS_FILE, f"{split}.tsv"))
-    if not summary or not there or store.provenance.get("filter") != _applied(config):
-        return None
-    return LabelSummary(**{**summary, "filters": tuple(FilterRow(**row) for row in summary["filters"])})
+    return store.facts.summary if there and store.facts.filter == _applied(config) else None
 
 
 def _applied(config: FilterConfig) -> dict[str, Any]:
@@ -61,12 +47,10 @@ def remove_results(folder: Path, split: str) -> None:
     (folder / LABELS_FILE).unlink(missing_ok=True)
 
 
-def finish(
-    store: ShardStore, manifest: Manifest, split: str, config: FilterConfig, about: Mapping[str, Any]
-) -> LabelSummary:
+def finish(store: LabelStore, manifest: Manifest, split: str, filters: FilterConfig, **facts: Any) -> LabelSummary:
     """Filter the labels of a store without gaps and write labels.jsonl, {split}.tsv/.wrd/.ltr and dict.ltr.txt.
 
-    Needs some numbers for each utterance in memory. ``about`` goes into provenance.json.
+    Needs some numbers for each utterance in memory. ``facts`` are further ones for provenance.json.
 
     Raises:
         XlplError: a record too many or too few, or files of filters that cannot be used.
@@ -74,18 +58,18 @@ def finish(
     store.note(summary=None, filter=None)
     remove_results(store.folder, split)
     records = StoredRecords(store, manifest)
-    choice = choose(gather(iter(records), config), config)
-    write_units(store.folder, store.provenance["units"][len(SPECIAL_SYMBOLS) :])
+    choice = choose(gather(iter(records), filters), filters)
+    write_units(store.folder, (store.facts.units or ())[len(SPECIAL_SYMBOLS) :])
     summary = _write(store.folder, split, manifest, records, choice)
     if not summary.kept:
         logger.warning("none of the %d labels of %s is kept: nothing to learn from", summary.utterances, store.folder)
     markers = [store.marker(number) for number in range(store.shards)]
     store.note(
-        **about,
+        **facts,
         reasons=dict(sorted(Counter(reason.partition(":")[0] for reason in choice.reasons.values()).items())),
-        times={key: round(sum(marker.get(key, 0.0) for marker in markers), 1) for key in _TIMES},
-        filter=_applied(config),
-        summary=asdict(summary),
+        times=Times(*(round(sum(marker.get(key, 0.0) for marker in markers), 1) for key in _TIMES)),
+        filter=_applied(filters),
+        summary=summary,
     )
     return summary
 
@@ -119,7 +103,7 @@ class StoredRecords:
     ``in_order`` reads them in the order of the manifest.
     """
 
-    def __init__(self, store: ShardStore, manifest: Manifest) -> None:
+    def __init__(self, store: LabelStore, manifest: Manifest) -> None:
         self._store, self._manifest = store, manifest
         self._size: int = store.settings["shard_size"]
         # position among the shards -> row of the manifest, and byte in its shard

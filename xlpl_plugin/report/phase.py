@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from xlpl_plugin.continuous.guard import RECORD
+from xlpl_plugin.continuous.collapse import COLLAPSE_FILE as RECORD
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.report.contents import Collapse, Continuous
 from xlpl_plugin.report.reading import read_optional

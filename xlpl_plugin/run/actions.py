@@ -13,8 +13,8 @@ from tqdm import tqdm
 from xlpl_plugin.emissions.compute import EmitConfig, emit
 from xlpl_plugin.executors.launchers import LauncherConfig
 from xlpl_plugin.labelling.label_split import LabelConfig, label
+from xlpl_plugin.labelling.provenance import LabelSummary
 from xlpl_plugin.labelling.vote import vote
-from xlpl_plugin.labelling.write_manifests import LabelSummary
 from xlpl_plugin.monitoring.alarms import alarms
 from xlpl_plugin.monitoring.measure import measure
 from xlpl_plugin.monitoring.signal_table import signal_table

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import read_json, write_json
+from xlpl_plugin.json_record import JsonRecord
 from xlpl_plugin.run.plan.steps import Step
 from xlpl_plugin.stage import Stage
 
@@ -24,25 +23,30 @@ class Progress:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True)
+class StateFile(JsonRecord):
+    """``state.json``.
+
+    Attributes:
+        steps: by their names.
+        redo_from: folder of the stage from which steps were to be done again, until the run has come to its end.
+    """
+
+    steps: Mapping[str, Progress]
+    redo_from: str | None = None
+
+    holds = "the state of a run"
+    written_by = "`xlpl iterate`"
+
+
 class RunState:
     """The steps begun and done so far; every change is on disk when the call returns."""
 
     def __init__(self, file: str | Path) -> None:
         self.file = Path(file)
-        self._steps: dict[str, Progress] = {}
-        self._redo_from: str | None = None
-        if self.file.exists():
-            try:
-                stored = read_json(self.file)
-                self._steps = {name: Progress(**entry) for name, entry in stored["steps"].items()}
-                self._redo_from = stored.get("redo_from")
-            except (KeyError, TypeError, AttributeError) as error:
-                raise XlplError(
-                    f"not the state of a run ({error})",
-                    file=self.file,
-                    expected="what 'xlpl iterate' wrote",
-                    remedy="choose another run directory, or delete this one",
-                ) from error
+        stored = StateFile.read_if_there(self.file)
+        self._steps: dict[str, Progress] = dict(stored.steps) if stored else {}
+        self._redo_from = stored.redo_from if stored else None
 
     def __getitem__(self, name: str) -> Progress | None:
         return self._steps.get(name)
@@ -87,5 +91,4 @@ class RunState:
         self._write()
 
     def _write(self) -> None:
-        steps = {key: asdict(value) for key, value in self._steps.items()}
-        write_json(self.file, {"steps": steps, "redo_from": self._redo_from})
+        StateFile(self._steps, self._redo_from).write(self.file)

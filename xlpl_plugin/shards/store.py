@@ -11,12 +11,14 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from xlpl_plugin.data.manifest import Utterance
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import PART, atomic_open, new_output, read_json, sha256, write_json
+from xlpl_plugin.json_record import convert
 
 logger = logging.getLogger(__name__)
 
@@ -78,12 +80,21 @@ def divide(utterances: Sequence[Utterance], size: int) -> list[tuple[Utterance, 
     return [tuple(ordered[start : start + size]) for start in range(0, len(ordered), size)]
 
 
-class ShardStore:
-    """A folder of shards; make one with ``open`` or ``existing``."""
+# a dataclass: what provenance.json tells beside the settings; None stands for what is not known yet
+Facts = TypeVar("Facts")
 
-    def __init__(self, folder: Path, provenance: dict[str, Any], suffix: str) -> None:
+
+class ShardStore(Generic[Facts]):
+    """A folder of shards; make one with ``open`` or ``existing``.
+
+    Attributes:
+        settings: what decides what the shards hold, as it is compared.
+        facts: what else provenance.json tells; it is not compared.
+    """
+
+    def __init__(self, folder: Path, settings: dict[str, Any], facts: Facts, suffix: str) -> None:
         self.folder, self.suffix = folder, suffix
-        self.provenance = provenance
+        self.settings, self.facts = settings, facts
         self._digest = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()
 
     @classmethod
@@ -92,17 +103,17 @@ class ShardStore:
         folder: str | Path,
         settings: Mapping[str, Any],
         shards: int,
+        facts: Facts,
         *,
         suffix: str = "jsonl",
-        about: Mapping[str, Any] | None = None,
         force: bool = False,
-    ) -> ShardStore:
+    ) -> ShardStore[Facts]:
         """Go on with the store of ``shards`` shards that is there, or begin one, which the first ``write`` creates.
 
         Args:
             settings: all that decides what the shards hold, as JSON; nested objects are compared key by key.
+            facts: those of a new store; one that is there has its own.
             suffix: file name extension of the shards.
-            about: facts to record in provenance.json of a new store, which are not compared.
             force: throw away the shards that are there.
 
         Raises:
@@ -113,51 +124,41 @@ class ShardStore:
         if force:
             _remove(folder, suffix)
         if (folder / PROVENANCE_FILE).exists():
-            store = cls.existing(folder, suffix=suffix)
+            store = cls.existing(folder, type(facts), suffix=suffix)
             refuse_other_settings(folder, store.settings, wanted)
             return store
         new_output(folder, force=force)
-        return cls(folder, {"settings": wanted, **(about or {})}, suffix)
+        return cls(folder, wanted, facts, suffix)
 
     @classmethod
-    def existing(cls, folder: str | Path, *, suffix: str = "jsonl") -> ShardStore:
+    def existing(cls, folder: str | Path, facts: type[Facts], *, suffix: str = "jsonl") -> ShardStore[Facts]:
         """Open the store that is in ``folder``.
 
-        Raises:
-            XlplError: there is none.
-        """
-        file = Path(folder) / PROVENANCE_FILE
-        provenance = read_json(file)
-        if not isinstance(provenance, dict) or not isinstance(provenance.get("settings", {}).get("shards"), int):
-            raise XlplError(
-                "not the provenance of a store of shards",
-                file=file,
-                expected="an object with the settings that made the shards",
-                remedy="choose another folder, or add --force to overwrite this one",
-            )
-        return cls(Path(folder), provenance, suffix)
+        Args:
+            facts: the class of its facts.
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The settings that decide what the shards hold, as they are compared."""
-        settings: dict[str, Any] = self.provenance["settings"]
-        return settings
+        Raises:
+            XlplError: there is none, or one of something else.
+        """
+        settings, told = _read_provenance(Path(folder) / PROVENANCE_FILE, facts)
+        return cls(Path(folder), settings, told, suffix)
 
     @property
     def shards(self) -> int:
         return int(self.settings["shards"])
 
     def note(self, **facts: Any) -> None:
-        """Put ``facts`` beside the settings into provenance.json; None takes one away.
+        """Replace some facts, and write provenance.json.
 
         Raises:
             XlplError: another machine began this store with other settings meanwhile.
         """
         if (self.folder / PROVENANCE_FILE).exists():
-            refuse_other_settings(self.folder, ShardStore.existing(self.folder).settings, self.settings)
-        added = {key: value for key, value in facts.items() if value is not None}
-        self.provenance = {key: value for key, value in self.provenance.items() if key not in facts} | added
-        write_json(self.folder / PROVENANCE_FILE, self.provenance)
+            settings, _ = _read_provenance(self.folder / PROVENANCE_FILE, type(self.facts))
+            refuse_other_settings(self.folder, settings, self.settings)
+        self.facts = replace(self.facts, **facts)  # type: ignore[type-var]
+        known = {key: value for key, value in vars(self.facts).items() if value is not None}
+        write_json(self.folder / PROVENANCE_FILE, {"settings": self.settings, **known})
 
     def file(self, number: int) -> Path:
         return self.folder / _SHARDS / f"{number:05d}.{self.suffix}"
@@ -222,7 +223,7 @@ class ShardStore:
         fingerprint = (count, sink.digest.hexdigest(), self._digest, str(Part(*part)))
         write_json(marker, {**dict(zip(_FINGERPRINT, fingerprint, strict=True)), **(summary or {})}, sync=False)
 
-    def adopt(self, number: int, other: ShardStore) -> None:
+    def adopt(self, number: int, other: ShardStore[Any]) -> None:
         """Copy a finished shard and its marker from another store of the same settings."""
         marker = other.marker(number)
         summary = {key: value for key, value in marker.items() if key not in _FINGERPRINT}
@@ -257,6 +258,20 @@ class ShardStore:
             logger.warning("%s: damaged (it does not fit its marker); it is made again", file)
             return False
         return True
+
+
+def _read_provenance(file: Path, facts: type[Facts]) -> tuple[dict[str, Any], Facts]:
+    """Return the settings, and the rest as facts."""
+    told = read_json(file)
+    settings = told.pop("settings", None) if isinstance(told, dict) else None
+    if not isinstance(settings, dict) or not isinstance(settings.get("shards"), int):
+        raise XlplError(
+            "not the provenance of a store of shards",
+            file=file,
+            expected="an object with the settings that made the shards",
+            remedy="choose another folder, or add --force to overwrite this one",
+        )
+    return settings, convert(told, facts, file, holds="the provenance of such shards", written_by="xlpl")
 
 
 class _HashingSink:

@@ -321,7 +321,7 @@ class ContinuousTask(AsrTask):
 
     def _end_if_collapsed(self) -> None:
         if record := former_collapse(Path(self.cfg.save_dir)):
-            self._end(record["update"], record["reason"])
+            self._end(record.update, record.reason)
 
     def _end(self, update: int, reason: str) -> NoReturn:
         """End the process: not an error, since a good checkpoint is there."""

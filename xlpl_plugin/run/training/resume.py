@@ -36,7 +36,7 @@ def collapse_of(checkpoints: Path) -> str:
     from xlpl_plugin.continuous.rollback import former_collapse  # imports torch, for this rare case alone
 
     record = former_collapse(checkpoints)
-    return str(record["reason"]) if record else ""
+    return record.reason if record else ""
 
 
 def is_finished(record: Path, checkpoints: Path, max_update: int | None) -> bool:

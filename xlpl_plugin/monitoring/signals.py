@@ -46,7 +46,8 @@ class Signals:
         agreement, confidence: means of the labels' own.
         change: word error rate of these labels against those of the round before, over the utterances that both
             rounds labelled; None in round 0.
-        label_free: a criterion of tuning applied to all the labels (lower is better); None without an LM.
+        label_free: the criterion of tuning applied to all the labels (lower is better); None without an LM. They are
+            compared with the greedy output that they store; the tuning score compares with a longer one (``Sample``).
         held_out: the same for the labels of the valid split, which no student has trained on.
         lm_perplexity: of the labels under an LM, a token (word or unit, and the ends of sentences).
         perplexity_lm: the configuration's key of that LM: signals.lm, tuning.search.judge or decoder.lm; '' for none.

@@ -178,7 +178,9 @@ def draw_tunings(tunings: Sequence[TuningReport]) -> list[Picture]:
 
 def _tuning(tuning: TuningReport) -> Picture:
     best = tuning.best
-    figure = trials_figure(tuning.trials, best, title=tuning.name, scale=tuning.criterion, size=(WIDTH, 3.7))
+    figure = trials_figure(
+        tuning.trials, best, title=tuning.name, scale=f"tuning score, {tuning.criterion}", size=(WIDTH, 3.7)
+    )
     refused = sum(bool(trial.refused) for trial in tuning.trials)
     alt = (
         f"{len(tuning.trials)} trials of {tuning.name}, {refused} of them refused by a guard; chosen: LM weight "

@@ -55,7 +55,8 @@ MEASURES = (
         "0.001",
         "lower",
         "How far the labels are from what the acoustic model hears by itself, and how unlikely the language model "
-        "finds them. It chooses the weights of the decoder.",
+        "finds them. The decoder's weights are chosen by another, the tuning score, which makes the acoustic model say "
+        "more first.",
     ),
     Measure(
         "held_out",

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from click.testing import CliRunner
@@ -19,9 +19,11 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.labelling.label_split import LabelConfig
 from xlpl_plugin.labelling.vote import VoteConfig
 from xlpl_plugin.monitoring.signals import SignalsConfig
-from xlpl_plugin.run.config import DELETIONS, IterateConfig
+from xlpl_plugin.run.config import DELETIONS, IterateConfig, PhaseConfig
+from xlpl_plugin.run.plan.recipes import _TASK_OPTIONS as TASK_OPTIONS
 from xlpl_plugin.run.training.prune import POLICIES
 from xlpl_plugin.schema import Option, check_options, option, options_of
+from xlpl_plugin.tasks.continuous import ContinuousConfig
 from xlpl_plugin.tuning.choose_checkpoint import SelectConfig
 from xlpl_plugin.tuning.rank_sources import RankConfig
 from xlpl_plugin.tuning.tune import TuneConfig
@@ -123,6 +125,15 @@ def test_every_option_has_a_help_that_names_its_choices_and_a_default_in_its_ran
         if not declared.help.startswith("as in student"):
             for name in filter(None, declared.limits.names):
                 assert name in declared.help, declared.key
+
+
+def test_options_of_the_phase_are_those_of_its_task() -> None:
+    phase, task = get_type_hints(PhaseConfig), get_type_hints(ContinuousConfig)
+    values = {item.key: item for item in options_of(PhaseConfig)}
+    for name in TASK_OPTIONS:
+        types = set(get_args(phase[name])) or {phase[name]}
+        assert types - {type(None)} == {task[name]}, name
+        values[name].limits.check(name, getattr(ContinuousConfig(), name))
 
 
 def test_choices_that_stand_in_two_places_are_the_same() -> None:

@@ -144,6 +144,16 @@ def test_gpus_are_asked_for_where_the_partition_has_some(
     ]
 
 
+def test_slurm_without_gpus_tells_every_process_its_place(step: Train) -> None:
+    words = training_command(step, ("trainer",), replace(SLURM, gpus=0))
+    assert "++distributed_training.distributed_rank=${oc.env:SLURM_PROCID}" in words
+    assert "++distributed_training.distributed_no_spawn=true" in words
+    [meeting] = [word for word in words if "distributed_init_method" in word]
+    assert "'tcp://${oc.env:SLURM_LAUNCH_NODE_IPADDR}:" in meeting
+    gpus = training_command(step, ("trainer",), replace(SLURM, gpus=1))
+    assert not [word for word in gpus if "oc.env" in word]  # fairseq reads Slurm's variables itself
+
+
 def test_gpus_are_asked_for_where_slurm_says_nothing(step: Train, path: Path) -> None:
     assert "hydra.launcher.gpus_per_node=8" in training_command(step, ("trainer",), SLURM)  # no sinfo
     path.mkdir()

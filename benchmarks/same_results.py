@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import wave
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,17 +113,22 @@ def _run_yaml(folder: Path, name: str, special: str) -> str:
     return f"out: {folder}/{name}" + (_COMMON + special).format(folder=folder, **trainings)
 
 
-def make_runs(checkout: Path, folder: Path) -> None:
-    """Run the verbs of the code in ``checkout``; ``folder`` gets data, runs and a log."""
-    write_corpus(folder)
+def preparing(folder: Path) -> list[str]:
+    """Return the verbs that make data, lexicon and LM of what ``write_corpus`` wrote."""
     speech = folder / "speech"
-    verbs = [
+    return [
         *(f"prepare manifest {speech}/{name}.tsv --language en --out {folder}/{name}" for name in ("one", "two")),
         f"prepare manifest {speech}/target.tsv --language en --out {folder}/target --unlabelled"
         f" --references {folder}/references --valid 0.2 --test 0.2",
         f"lexicon {folder}/text.txt --out {folder}/lexicon.txt",
         f"lm {folder}/text.txt --order 2 --prune 0 --out {folder}/lm",
     ]
+
+
+def make_runs(checkout: Path, folder: Path) -> None:
+    """Run the verbs of the code in ``checkout``; ``folder`` gets data, runs and a log."""
+    write_corpus(folder)
+    verbs = preparing(folder)
     for run in RUNS:
         verbs += [
             f"iterate {folder}/{run}.yaml",
@@ -131,6 +136,11 @@ def make_runs(checkout: Path, folder: Path) -> None:
             + " ".join(f"{stage}={folder}/{run}/{stage}/labels/test" for stage in ("round-1", "round-2", "continuous"))
             + f" --references {folder}/references --json {folder}/{run}/score.json",
         ]
+    run_verbs(checkout, folder, verbs)
+
+
+def run_verbs(checkout: Path, folder: Path, verbs: Sequence[str]) -> None:
+    """Run verbs of the code in ``checkout``; what they print goes to ``folder``/log."""
     environment = {
         **os.environ,
         "PYTHONPATH": str(checkout),

@@ -1,224 +1,250 @@
-"""What a report reads in a run: finished, stopped, half done, of an earlier version, broken."""
+"""What a report reads in a run: finished, stopped, half done, of another version, broken."""
 
 from __future__ import annotations
 
-import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.label_records import record
 
-from xlpl_plugin.continuous.guard import RECORD
+from xlpl_plugin.continuous.collapse import COLLAPSE_FILE, Collapse
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import write_json
-from xlpl_plugin.monitoring.best_round import Verdict
-from xlpl_plugin.report.contents import Collapse, Continuous
+from xlpl_plugin.evaluation.scoring import ScoreTable
+from xlpl_plugin.labelling.provenance import read_facts
+from xlpl_plugin.monitoring.signals import Measurement
+from xlpl_plugin.report.contents import Phase
 from xlpl_plugin.report.gathering import gather
-from xlpl_plugin.report.stages import CONTINUOUS
+from xlpl_plugin.run.result import Result
+from xlpl_plugin.stage import CONTINUOUS, Stage
+
+pytestmark = pytest.mark.slow
+FIRST, LAST, NEXT = Stage.round(0), Stage.round(1), Stage.round(2)
+MakeCopy = Callable[[Path], Any]
 
 
-def test_a_result_decides_what_is_best(runs: Any, tmp_path: Path) -> None:
-    standing = gather(runs.make(tmp_path, result={"best": 0, "model": "source/model.pt"})).standing
-    assert (standing.outcome, standing.best, standing.model) == ("finished", 0, "source/model.pt")
-    assert (standing.steps_done, standing.steps_planned, standing.rounds_planned) == (5, 5, 1)
-    assert standing.zero_shot == Verdict(True, "the source AM hears the target", "")
+@pytest.fixture
+def run(copy: MakeCopy, tmp_path: Path) -> Any:
+    return copy(tmp_path / "run")
 
 
-def test_a_stopped_run_says_why_whatever_is_left_of_later_rounds(runs: Any, tmp_path: Path) -> None:
-    steps = {**runs.done, "round-2/train": 3, "round-2/measure": -1}
-    result = {"best": 1, "model": "round-1/model.pt", "stopped": "the labels changed by 1 %"}
-    standing = gather(runs.make(tmp_path, steps, result)).standing
-    assert (standing.outcome, standing.best, standing.reason) == ("stopped", 1, "the labels changed by 1 %")
-    assert (standing.rounds_measured, standing.rounds_planned) == (1, 2)
+def test_a_run_is_read_as_it_was_written(tiny: Path) -> None:
+    report = gather(tiny)
+    result = Result.read(tiny / "result.json")
+    status = report.status
+    assert (status.ending, status.best, status.model) == ("finished", result.best_stage, result.model)
+    assert status.steps_done == status.steps_planned == len(report.steps) > 40
+    assert (status.rounds_measured, status.rounds_planned) == (1, 1)
+    assert status.zero_shot == result.verdict
+    assert report.remarks == ()
+    assert [entry.stage for entry in report.stages] == [FIRST, LAST, CONTINUOUS]
+    for entry in report.stages:
+        assert entry.measured == Measurement.read(tiny / entry.stage.folder / "signals.json")
+        assert entry.labels == read_facts(tiny / entry.stage.folder / "labels" / "train")
+        assert entry.summary
+        assert entry.summary.utterances == entry.signal("utterances")
+        assert entry.examples.surest
+    assert [training.name for training in report.trainings] == ["source", "source-2", "round-1", "continuous"]
+    assert all(training.log and training.command for training in report.trainings)
+    assert report.scores == ScoreTable.read(tiny / "score.json").rows
+    assert [(row.stage, row.greedy) for row in report.scores] == [
+        (stage, greedy) for stage in (FIRST, LAST, CONTINUOUS) for greedy in (True, False)
+    ]
 
 
-def test_a_run_under_way_goes_by_its_result_so_far(runs: Any, tmp_path: Path) -> None:
-    steps = {**runs.done, "round-2/train": None, "round-2/measure": -1}
-    result = {"best": 0, "model": "source/model.pt", "finished": False}
-    standing = gather(runs.make(tmp_path, steps, result)).standing
-    assert (standing.outcome, standing.best, standing.next_step) == ("unfinished", 0, "round-2/train")
-    assert (standing.steps_done, standing.steps_planned) == (5, 7)
+def test_voters_of_round_0_have_tunings_and_votes(tiny: Path) -> None:
+    report = gather(tiny)
+    assert set(report.tunings) >= {"round-0/voter-2", "round-1"}
+    labels = report.stages[0].labels
+    assert labels
+    assert labels.voters
+    assert labels.summary
+    assert [tally.won for tally in labels.voters.values()] != [0, 0]
+    assert sum(tally.won for tally in labels.voters.values()) == labels.summary.utterances
+    assert [Path(folder).parts[-3] for folder in labels.voters] == ["voter-1", "voter-2"]
 
 
-def test_a_run_that_was_taken_up_again_is_not_finished(runs: Any, tmp_path: Path) -> None:
-    result = {"best": 0, "model": "source/model.pt"}
-    standing = gather(runs.make(tmp_path, {**runs.done, "round-0/measure": None}, result)).standing
-    assert (standing.outcome, standing.next_step) == ("unfinished", "round-0/measure")
+def test_a_result_decides_what_is_best(run: Any) -> None:
+    run.change_result(best=0, model="source/model.pt")
+    run.change_phase(taken=False)
+    status = gather(run.run).status
+    assert (status.ending, status.best, status.model) == ("finished", FIRST, "source/model.pt")
 
 
-def test_what_was_made_before_its_source_changed_is_out_of_date(runs: Any, tmp_path: Path) -> None:
-    report = gather(runs.make(tmp_path, {**runs.done, "round-0/measure": 9}))
-    assert [step.status for step in report.steps] == ["done", "done", "done", "outdated", "outdated"]
-    assert [entry.outdated for entry in report.rounds] == [False, True]
+def test_a_stopped_run_says_why_whatever_is_left_of_later_rounds(run: Any) -> None:
+    run.plan_more("round-2/train", "round-2/measure")
+    run.change_result(best=1, stopped="the labels changed by 1 %", continuous=None)
+    status = gather(run.run).status
+    assert (status.ending, status.best, status.reason) == ("stopped", LAST, "the labels changed by 1 %")
+    assert (status.rounds_measured, status.rounds_planned) == (1, 2)
+
+
+def test_a_run_under_way_goes_by_its_result_so_far(run: Any) -> None:
+    done = len(run.plan.steps)
+    run.plan_more("round-2/train", "round-2/measure")
+    run.state.begin("round-2/train", "x")
+    run.change_result(best=0, finished=False, continuous=None)
+    status = gather(run.run).status
+    assert (status.ending, status.best, status.next_step) == ("unfinished", FIRST, "round-2/train")
+    assert (status.steps_done, status.steps_planned) == (done, done + 2)
+
+
+def test_a_run_that_was_taken_up_again_is_not_finished(run: Any) -> None:
+    run.state.begin("round-0/measure", "x")
+    status = gather(run.run).status
+    assert (status.ending, status.next_step) == ("unfinished", "round-0/measure")
+
+
+def test_what_was_made_before_its_source_changed_is_out_of_date(run: Any) -> None:
+    run.state.finish("round-1/collect", "x", 1.0)
+    report = gather(run.run)
+    status = {step.step.name: step.status for step in report.steps}
+    assert {status[name] for name in run.names(FIRST)} == {"done"}
+    assert status["round-1/collect"] == "done"
+    assert {status[name] for name in run.names(LAST)[1:]} == {"outdated"}
+    assert [entry.outdated for entry in report.stages[:2]] == [False, True]
     assert "round 1" in report.remarks[0]
 
 
-def test_a_round_that_is_to_be_done_again_is_out_of_date(runs: Any, tmp_path: Path) -> None:
-    report = gather(runs.make(tmp_path, {**runs.done, "round-1/train": -1, "round-1/measure": -1}))
-    assert [entry.outdated for entry in report.rounds] == [False, True]
+def test_a_round_that_is_to_be_done_again_is_out_of_date(run: Any) -> None:
+    run.forget(*run.names(LAST))
+    assert [entry.outdated for entry in gather(run.run).stages[:2]] == [False, True]
 
 
-def test_without_a_result_the_label_free_score_decides(runs: Any, tmp_path: Path) -> None:
-    run = runs.make(tmp_path)
-    runs.write_signals(run, 1, runs.signals(1.2))
-    standing = gather(run).standing
-    assert standing.best == 0
-    assert "report" in standing.note
+def test_without_a_result_the_label_free_score_decides(run: Any) -> None:
+    run.layout.result.unlink()
+    run.change_signals(FIRST, held_out=0.5, label_free=0.5)
+    run.change_signals(LAST, held_out=1.2, label_free=1.2)
+    status = gather(run.run).status
+    assert status.best == FIRST
+    assert "report" in status.note
 
 
-def test_a_former_run_without_plan_or_later_signals_is_read(runs: Any, tmp_path: Path) -> None:
-    run = runs.make(tmp_path)
-    for name in ("plan.json", "state.json", "config.yaml"):
-        (run / name).unlink()
-    file = run / "round-1" / "signals.json"
-    told = json.loads(file.read_text())
-    for later in ("evidence", "perplexity_lm", "valid_uer", "lm_perplexity"):
-        del told["signals"][later]
-    file.write_text(json.dumps(told))
-    (run / "round-0" / "labels" / "speech").rename(run / "round-0" / "labels" / "train")
-    report = gather(run)
-    assert (report.standing.outcome, report.standing.best, report.steps) == ("unknown", 1, ())
-    assert report.rounds[0].filtering is not None  # the split is train where no configuration names another
+def test_a_run_without_plan_configuration_and_result_is_read(run: Any) -> None:
+    for file in (run.layout.plan, run.layout.state, run.layout.config, run.layout.result):
+        file.unlink()
+    report = gather(run.run)
+    assert (report.status.ending, report.steps) == ("unknown", ())
+    assert report.stages[0].summary is not None  # the split is train where no configuration names another
     assert any("plan.json" in remark for remark in report.remarks)
 
 
-def test_a_round_that_has_only_begun_is_shown_as_far_as_it_is(runs: Any, tmp_path: Path) -> None:
-    run = runs.make(tmp_path)
-    (run / "round-2" / "training").mkdir(parents=True)
-    report = gather(run)
-    assert [entry.number for entry in report.rounds] == [0, 1, 2]
-    assert (report.rounds[2].signals, report.rounds[2].filtering) == ({}, None)
-    assert [training.name for training in report.trainings] == ["source", "round-1", "round-2"]
-    assert report.trainings[2].log is None
-    assert report.standing.best == 1
+def test_a_round_that_has_only_begun_is_shown_as_far_as_it_is(run: Any) -> None:
+    best = gather(run.run).status.best
+    (run.run / "round-2" / "training").mkdir(parents=True)
+    report = gather(run.run)
+    assert [entry.stage for entry in report.stages] == [FIRST, LAST, NEXT, CONTINUOUS]
+    assert (report.stages[2].measured, report.stages[2].labels) == (None, None)
+    assert [training.name for training in report.trainings[2:]] == ["round-1", "round-2", "continuous"]
+    assert report.trainings[3].log is None
+    assert report.status.best == best
 
 
-def test_labels_are_ranked_by_confidence_and_by_change(runs: Any, tmp_path: Path) -> None:
-    examples = gather(runs.make(tmp_path)).rounds[1].examples
+def test_labels_are_ranked_by_confidence_and_by_change(run: Any) -> None:
+    run.label_rounds()
+    examples = gather(run.run).stages[1].examples
     assert [example.id for example in examples.surest] == ["d", "b", "a", "c"]
     assert [example.id for example in examples.least_sure] == ["c", "a", "b", "d"]
     assert [(change.id, change.edits) for change in examples.changed] == [("a", 2), ("c", 1)]
     assert examples.changed[0].before == "habari ya asubuhi"
-    assert (examples.since, examples.surest[1].greedy) == (0, "dobroe utro")
+    assert (examples.since, examples.surest[1].greedy) == (FIRST, "dobroe utro")
 
 
-def test_only_utterances_that_both_rounds_labelled_are_compared(runs: Any, tmp_path: Path) -> None:
-    run = runs.make(tmp_path)
-    other = [
-        runs.record("d", "tatu", "t a t u |", 0.5),
-        runs.record("e", "nne", "n n e |", 0.5),
-        runs.record("a", "habari", "", 0.5),
-    ]
-    runs.write_labels(run / "round-0" / "labels" / "speech", other)
-    changed = gather(run).rounds[1].examples.changed
+def test_only_utterances_that_both_rounds_labelled_are_compared(run: Any) -> None:
+    run.label_rounds()
+    other = [record("d", "tatu", "t a t u |"), record("e", "nne", "n n e |"), record("a", "habari", "")]
+    run.label(FIRST, other)
+    changed = gather(run.run).stages[1].examples.changed
     assert [(change.id, change.before, change.edits) for change in changed] == [("a", "habari", 3), ("d", "tatu", 1)]
 
 
-def test_few_examples_of_many_labels_are_the_extreme_ones(runs: Any, tmp_path: Path) -> None:
-    run = runs.make(tmp_path)
-    many = [runs.record(f"u{i}", "neno", "n e n o |", (i * 37 % 100) / 100) for i in range(100)]
-    runs.write_labels(run / "round-0" / "labels" / "speech", many)
-    examples = gather(run).rounds[0].examples
+def test_few_examples_of_many_labels_are_the_extreme_ones(run: Any) -> None:
+    run.label(FIRST, [record(f"u{i}", "neno", "n e n o |", (i * 37 % 100) / 100) for i in range(100)])
+    examples = gather(run.run).stages[0].examples
     assert [example.confidence for example in examples.surest] == [0.99, 0.98, 0.97, 0.96, 0.95, 0.94, 0.93, 0.92]
     assert [example.confidence for example in examples.least_sure] == [0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07]
 
 
-def test_scores_are_found_in_the_run_and_elsewhere(runs: Any, tmp_path: Path) -> None:
-    run = runs.make(tmp_path / "run")
-    assert gather(run).scores == ()
-    elsewhere = runs.write_scores(tmp_path / "mine.json")
-    assert [(row.system, row.round, row.greedy) for row in gather(run, elsewhere).scores[-3:]] == [
-        ("round 1 LM", 1, False),
-        ("topline greedy", None, True),
-        ("topline LM", None, False),
-    ]
-    runs.write_scores(run / "score.json")
-    assert gather(run).scores[1].wer == 0.7
+def test_scores_are_found_in_the_run_and_elsewhere(run: Any, tiny: Path, tmp_path: Path) -> None:
+    assert gather(run.run).scores == ()
+    shutil.copyfile(tiny / "score.json", tmp_path / "mine.json")
+    rows = ScoreTable.read(tiny / "score.json").rows
+    report = gather(run.run, tmp_path / "mine.json")
+    assert (report.scores, report.scores_file) == (rows, "mine.json")
 
 
-def test_voters_of_round_0_have_tunings_and_votes(runs: Any, tmp_path: Path) -> None:
-    run = runs.make(tmp_path)
-    (run / "round-0" / "voter-1").mkdir()
-    (run / "round-0" / "tuning").rename(run / "round-0" / "voter-1" / "tuning")
-    provenance = run / "round-0" / "labels" / "speech" / "provenance.json"
-    provenance.write_text(json.dumps({**json.loads(provenance.read_text()), "won": {"voter-1": 3, "voter-2": 1}}))
-    report = gather(run)
-    assert [tuning.name for tuning in report.tunings] == ["round-0/voter-1", "round-1"]
-    assert report.rounds[0].filtering
-    assert report.rounds[0].filtering.won == {"voter-1": 3, "voter-2": 1}
-
-
-PHASE = {"start": 0, "score": 0.4, "start_score": 0.5, "taken": True, "collapse": ""}
-PHASE_DONE = {"continuous/train": 6, "continuous/measure": 7}
-
-
-def phase_run(runs: Any, folder: Path, **told: Any) -> Path:
-    """A run whose rounds chose round 0, from which the phase went on."""
-    run = runs.make(folder, {**runs.done, **PHASE_DONE}, {"best": 0, "model": "source/model.pt"})
-    result = {"model": "continuous/model.pt", "continuous": {**PHASE, **told}}
-    return Path(runs.add_phase(run, result, runs.signals(0.3, change=0.25)))
-
-
-def test_a_phase_that_was_taken_is_the_best_and_stands_after_the_rounds(runs: Any, tmp_path: Path) -> None:
-    report = gather(phase_run(runs, tmp_path))
-    assert report.continuous == Continuous(start=0, taken=True, score=0.4, start_score=0.5, collapse=None)
-    assert (report.standing.outcome, report.standing.best) == ("finished", CONTINUOUS)
-    assert (report.standing.model, report.standing.rounds_measured) == ("continuous/model.pt", 1)
-    assert [entry.title for entry in report.rounds] == ["round 0", "round 1", "continuous"]
-    assert report.rounds[2].signals["change"] == 0.25
-    assert [training.name for training in report.trainings] == ["source", "round-1", "continuous"]
-    assert [tuning.name for tuning in report.tunings] == ["round-0", "round-1", "continuous"]
+def test_a_phase_that_was_taken_is_the_best_and_stands_after_the_rounds(run: Any) -> None:
+    phase = run.take_phase()
+    report = gather(run.run)
+    assert report.continuous
+    assert (report.continuous.start, report.continuous.result) == (Stage.round(phase.start), phase)
+    assert (report.status.ending, report.status.best) == ("finished", CONTINUOUS)
+    assert (report.status.model, report.status.rounds_measured) == ("continuous/model.pt", 1)
+    assert report.stages[2].signal("change") is not None
     assert report.continuous_log
-    assert report.continuous_log.continuous["loss_labelled"] == ((20, 2.5), (40, 2.0))
+    assert report.continuous_log.continuous["loss_labelled"]
 
 
-def test_labels_of_the_phase_are_compared_with_those_that_it_started_from(runs: Any, tmp_path: Path) -> None:
-    examples = gather(phase_run(runs, tmp_path)).rounds[2].examples
-    assert examples.since == 0
+def test_labels_of_the_phase_are_compared_with_those_that_it_started_from(run: Any) -> None:
+    run.change_phase(start=0)
+    run.label_rounds()
+    run.label(CONTINUOUS, [record("a", "habari za jioni", "h a |")])
+    examples = gather(run.run).stages[2].examples
+    assert examples.since == FIRST
     assert [(change.before, change.after) for change in examples.changed] == [("habari ya asubuhi", "habari za jioni")]
 
 
-def test_a_phase_that_was_not_taken_leaves_the_best_round(runs: Any, tmp_path: Path) -> None:
-    standing = gather(phase_run(runs, tmp_path, taken=False)).standing
-    assert (standing.outcome, standing.best) == ("finished", 0)
+def test_a_phase_that_was_not_taken_leaves_the_best_round(run: Any) -> None:
+    run.change_result(best=1)
+    run.change_phase(taken=False)
+    status = gather(run.run).status
+    assert (status.ending, status.best) == ("finished", LAST)
 
 
-def test_a_phase_under_way_leaves_the_run_unfinished(runs: Any, tmp_path: Path) -> None:
-    steps = {**runs.done, "continuous/train": None, "continuous/measure": -1}
-    run = runs.make(tmp_path, steps, {"best": 1, "model": "round-1/model.pt", "finished": False})
-    report = gather(runs.add_phase(run))
-    assert report.continuous == Continuous(start=1, taken=None, score=None, start_score=None, collapse=None)
-    assert (report.standing.outcome, report.standing.best) == ("unfinished", 1)
-    assert report.standing.next_step == "continuous/train"
+def test_a_phase_under_way_leaves_the_run_unfinished(run: Any) -> None:
+    run.change_result(best=1, finished=False, continuous=None)
+    run.forget(*run.names(CONTINUOUS))
+    run.layout.signals(CONTINUOUS).unlink()
+    (run.layout.training(CONTINUOUS) / "checkpoints" / COLLAPSE_FILE).unlink()
+    run.state.begin(run.names(CONTINUOUS)[0], "x")
+    report = gather(run.run)
+    assert report.continuous == Phase(start=LAST)
+    assert (report.status.ending, report.status.best) == ("unfinished", LAST)
+    assert report.status.next_step == run.names(CONTINUOUS)[0]
     assert report.remarks == ("Not measured, or not yet: the continuous phase. There is no signals.json.",)
 
 
-def test_a_phase_that_is_to_be_done_again_is_out_of_date(runs: Any, tmp_path: Path) -> None:
-    run = phase_run(runs, tmp_path)
-    runs.write_steps(run, {**runs.done, "continuous/train": -1, "continuous/measure": -1, "round-1/measure": -1})
-    report = gather(run)
-    assert [entry.outdated for entry in report.rounds] == [False, True, True]
+def test_a_phase_that_is_to_be_done_again_is_out_of_date(run: Any) -> None:
+    run.forget(*run.names(CONTINUOUS), "round-1/measure")
+    report = gather(run.run)
+    assert [entry.outdated for entry in report.stages] == [False, True, True]
     assert "Out of date: round 1 and the continuous phase." in report.remarks[0]
-    assert report.standing.outcome == "unfinished"
+    assert report.status.ending == "unfinished"
 
 
-def test_a_collapse_is_told_by_its_record_or_else_by_the_result(runs: Any, tmp_path: Path) -> None:
-    run = phase_run(runs, tmp_path, taken=False, collapse="it fell silent")
-    assert gather(run).continuous.collapse == Collapse("it fell silent", None, None)
-    record = run / "continuous" / "training" / "checkpoints" / RECORD
-    write_json(record, {"update": 40, "reason": "silence", "signals": {}, "reference": {}, "rolled_back_to": 20})
-    assert gather(run).continuous.collapse == Collapse("silence", 40, 20)
-    write_json(record, {"update": 40})
-    with pytest.raises(XlplError, match=RECORD):
-        gather(run)
+def test_a_collapse_is_told_by_its_record_or_else_by_the_result(run: Any) -> None:
+    file = run.layout.training(CONTINUOUS) / "checkpoints" / COLLAPSE_FILE
+    written = Collapse.read(file)
+    phase = gather(run.run).continuous
+    assert phase
+    assert phase.collapse == written
+    assert phase.reason == written.reason == run.result.continuous.collapse != ""
+    file.unlink()
+    phase = gather(run.run).continuous
+    assert phase
+    assert (phase.collapse, phase.reason) == (None, written.reason)
+    file.write_text("{}")
+    with pytest.raises(XlplError, match=COLLAPSE_FILE):
+        gather(run.run)
 
 
-def test_a_result_without_all_of_the_phase_is_refused(runs: Any, tmp_path: Path) -> None:
-    run = runs.make(tmp_path, result={"best": 0, "model": "source/model.pt"})
-    runs.add_phase(run, {"continuous": {"start": 0}})
-    with pytest.raises(XlplError, match=r"result\.json"):
-        gather(run)
+def test_a_result_without_all_of_the_phase_is_refused(run: Any) -> None:
+    file = run.layout.result
+    file.write_text(file.read_text().replace('"start_score"', '"first_score"'))
+    with pytest.raises(XlplError, match=r"result\.json: .*start_score"):
+        gather(run.run)
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
@@ -233,7 +259,7 @@ def _truncate(file: Path) -> None:
 
 
 def _empty(file: Path) -> None:
-    file.write_text("{}" if file.name != "plan.json" else "[{}]")
+    file.write_text("{}")
 
 
 @pytest.mark.parametrize(
@@ -242,22 +268,21 @@ def _empty(file: Path) -> None:
         ("round-1/signals.json", _truncate),
         ("round-0/signals.json", _empty),
         ("round-1/tuning/tune.json", _empty),
-        ("round-0/labels/speech/labels.jsonl", _truncate),
+        ("round-0/labels/train/labels.jsonl", _truncate),
+        ("round-0/labels/train/provenance.json", _empty),
         ("plan.json", _empty),
         ("state.json", _empty),
         ("score.json", _empty),
         ("result.json", _empty),
     ],
 )
-def test_a_broken_file_is_named(runs: Any, tmp_path: Path, name: str, harm: Callable[[Path], None]) -> None:
-    run = runs.make(tmp_path, result={"best": 1, "model": "round-1/model.pt"})
-    runs.write_scores(run / "score.json")
-    harm(run / name)
+def test_a_broken_file_is_named(run: Any, tiny: Path, name: str, harm: Callable[[Path], None]) -> None:
+    shutil.copyfile(tiny / "score.json", run.run / "score.json")
+    harm(run.run / name)
     with pytest.raises(XlplError, match=name.rpartition("/")[2]):
-        gather(run)
+        gather(run.run)
 
 
-def test_steps_without_a_state_are_all_open(runs: Any, tmp_path: Path) -> None:
-    run = runs.make(tmp_path)
-    runs.write_steps(run, dict.fromkeys(runs.done, -1))
-    assert {step.status for step in gather(run).steps} == {"open"}
+def test_steps_without_a_state_are_all_open(run: Any) -> None:
+    run.layout.state.unlink()
+    assert {step.status for step in gather(run.run).steps} == {"open"}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,20 +14,31 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from support.label_records import record, write_labels, write_scores
 
 from xlpl_plugin.cli import main
-from xlpl_plugin.files import write_json
-from xlpl_plugin.monitoring.signals import Alarm
-from xlpl_plugin.report.axes import places_of
-from xlpl_plugin.report.contents import Change, Continuous
-from xlpl_plugin.report.figures import draw_curves, draw_scores
+from xlpl_plugin.continuous.collapse import COLLAPSE_FILE, Collapse
+from xlpl_plugin.files import write_lines
+from xlpl_plugin.labelling.provenance import LabelSummary, read_facts
+from xlpl_plugin.monitoring.signals import Alarm, DecoderWeights, Measurement
+from xlpl_plugin.report.contents import Change, Phase
+from xlpl_plugin.report.figures.axes import places_of
+from xlpl_plugin.report.figures.runs import draw_curves, draw_scores
 from xlpl_plugin.report.gathering import gather
 from xlpl_plugin.report.page import difference, render_page
 from xlpl_plugin.report.phase_words import told_of_phase
-from xlpl_plugin.report.stages import CONTINUOUS
 from xlpl_plugin.report.writing import write_report
+from xlpl_plugin.run.result import PhaseResult
+from xlpl_plugin.stage import CONTINUOUS, Stage
+
+pytestmark = pytest.mark.slow
 
 HOSTILE = "<script>alert('x')</script>"
+RATES = {"zero-shot": 0.7, "round 1": 0.5, "topline": 0.2}
+# a line as fairseq logs it
+LOG = '[2026-01-01 00:00:00,000][train_inner][INFO] - {{"epoch": 1, "loss": "{loss}", "num_updates": "{update}"}}\n'
+FIRST, LAST = Stage.round(0), Stage.round(1)
+MakeCopy = Callable[[Path], Any]
 _VOID = {"meta", "img", "br", "link"}
 
 
@@ -62,16 +75,20 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def reported(runs: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run with scores, an alarm and a hostile label, and its report."""
-    run = runs.make(tmp_path_factory.mktemp("runs") / "sw & co", result={"best": 1, "model": "round-1/model.pt"})
-    runs.write_scores(run / "score.json")
-    runs.write_signals(run, 0, runs.signals(0.9), [Alarm("few words", f"One word is all {HOSTILE}.", "Mix in.")])
-    labels = [runs.record("a", f"habari {HOSTILE}", "h a |", 0.9), runs.record("b", "доброе утро", "d o |", 0.1)]
-    runs.write_labels(run / "round-1" / "labels" / "speech", labels)
-    runs.write_log(run / "round-1" / "training", losses=("2.0", "nan"))
-    write_report(run)
-    return run
+def reported(copy: MakeCopy, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of rounds with scores, an alarm and a hostile label, and its report."""
+    made = copy(tmp_path_factory.mktemp("runs") / "sw & co")
+    made.without_phase()
+    made.change_result(best=1, model="round-1/model.pt", finished=True, stopped="")
+    write_scores(made.run / "score.json", RATES)
+    alarm = Alarm("few words", f"One word is all {HOSTILE}.", "Mix in.")
+    made.change_signals(FIRST, [alarm], label_free=0.9)
+    made.change_signals(LAST, label_free=0.5)
+    made.label(LAST, [record("a", f"habari {HOSTILE}", "h a |", 0.9), record("b", "доброе утро", "d o |", 0.1)])
+    log = made.layout.training(LAST) / "train.log"
+    log.write_text(LOG.format(update=20, loss="2.0") + LOG.format(update=40, loss="nan"))
+    write_report(made.run)
+    return Path(made.run)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +113,7 @@ def test_the_page_needs_nothing_else(page: Page) -> None:
 def test_what_labels_say_is_text_never_markup(page: Page) -> None:
     assert HOSTILE not in page.html
     assert page.text.count(HOSTILE) >= 3
-    assert "fairseq-hydra-train --config-name train task.data=<here>" in page.text
+    assert "fairseq-hydra-train --config-dir" in page.text
     assert "Run sw & co" in page.text
 
 
@@ -104,7 +121,10 @@ def test_every_picture_says_what_it_shows(page: Page) -> None:
     alts = [attributes["alt"] or "" for attributes in page.all("img")]
     assert "label-free score by round: 0: 0.900, 1: 0.500" in alts
     assert "word error rate by round: LM 70.0, 50.0; topline LM 20.0; greedy 80.0, 60.0; topline greedy 30.0" in alts
-    assert "Time in minutes: source 1.0, round-0 2.0, round-1 2.0" in alts
+    assert any(
+        re.fullmatch(r"Time in minutes: source [\d.]+, source-2 [\d.]+, round-0 [\d.]+, round-1 [\d.]+", alt)
+        for alt in alts
+    )
     assert all(alts)
 
 
@@ -112,21 +132,35 @@ def test_scripts_of_the_target_are_kept(page: Page) -> None:
     assert "доброе утро" in page.text
 
 
-def test_verdict_alarm_and_table_say_what_the_run_says(page: Page) -> None:
+def test_verdict_alarm_and_table_say_what_the_run_says(page: Page, reported: Path) -> None:
     assert "Finished after 1 round: round 1 is the best" in page.text
     assert "WER of the best round 50.0 % round 0: 70.0 %; the lowest of all rounds" in page.text
     assert f"Round 0: few words. One word is all {HOSTILE}. Mix in." in page.text
     assert "No round raised an alarm" not in page.text
     assert "measure round 0 round 1 best Against references WER, LM, % 70.0 50.0" in page.text
     assert "label-free score 0.900 0.500" in page.text
-    assert "word score −0.50 −0.50" in page.text
-    assert "labelled 4 2 empty 1 0 kept 3 2" in page.text
+    weights, kept = ([read(reported / f"round-{number}") for number in (0, 1)] for read in (_weights, _kept))
+    assert f"LM weight {' '.join(f'{each.lm_weight:.2f}' for each in weights)}" in page.text
+    assert f"kept {' '.join(str(each.kept) for each in kept)}" in page.text
+    assert f"labelled {' '.join(str(each.utterances) for each in kept)}" in page.text
+    assert re.search(r"Round 0 took its labels by vote: \d+ of voter-1, \d+ of voter-2\.", page.text)
+
+
+def _weights(folder: Path) -> DecoderWeights:
+    return Measurement.read(folder / "signals.json").weights
+
+
+def _kept(folder: Path) -> LabelSummary:
+    facts = read_facts(folder / "labels" / "train")
+    assert facts
+    assert facts.summary
+    return facts.summary
 
 
 def test_report_and_pictures_lie_beside_the_page(reported: Path) -> None:
     told = json.loads((reported / "report" / "report.json").read_text(), parse_constant=pytest.fail)
-    assert told["standing"]["best"] == 1
-    assert told["trainings"][1]["log"]["train"] == [[20, 2.0], [40, None]]  # JSON has no nan
+    assert told["status"]["best"] == "round-1"
+    assert told["trainings"][-1]["log"]["train"] == [[20, 2.0], [40, None]]  # JSON has no nan
     pictures = {file.name for file in (reported / "report").glob("*.png")}
     assert {"wer.png", "label_free.png", "training-round-1.png", "tuning-round-0.png", "time.png"} <= pictures
     assert all((reported / "report" / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
@@ -149,11 +183,8 @@ def _digests(folder: Path) -> dict[Path, str]:
     return {file: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.rglob("*") if file.is_file()}
 
 
-def test_pictures_follow_the_theme_and_use_the_systems_letters(runs: Any, tmp_path: Path) -> None:
-    report = gather(runs.make(tmp_path))
-    rounds = tuple(replace(entry, signals={"label_free": entry.signals["label_free"]}) for entry in report.rounds)
-    [picture] = draw_curves(replace(report, rounds=rounds))
-    svg = picture.svg
+def test_pictures_follow_the_theme_and_use_the_systems_letters(reported: Path) -> None:
+    svg = next(picture for picture in draw_curves(gather(reported)) if picture.name == "label_free").svg
     root = ElementTree.fromstring(svg)
     style = root.find("{http://www.w3.org/2000/svg}style")
     assert style is not None
@@ -163,8 +194,11 @@ def test_pictures_follow_the_theme_and_use_the_systems_letters(runs: Any, tmp_pa
     assert {"label-free score", "round", "0.900", "0.500"} <= set(words)
 
 
-def test_error_rates_appear_only_with_scores(runs: Any, tmp_path: Path) -> None:
-    report = gather(runs.make(tmp_path))
+def test_error_rates_appear_only_with_scores(copy: MakeCopy, tmp_path: Path) -> None:
+    made = copy(tmp_path / "run")
+    for stage in (FIRST, LAST, CONTINUOUS):
+        made.change_signals(stage)
+    report = gather(made.run)
     assert draw_scores(report) == []
     page = Page(
         render_page(report, dict.fromkeys(("scores", "curves", "continuous", "trainings", "tunings", "costs"), ()))
@@ -174,8 +208,8 @@ def test_error_rates_appear_only_with_scores(runs: Any, tmp_path: Path) -> None:
     assert "No round raised an alarm" in page.text
 
 
-def test_a_run_with_nothing_but_labels_of_round_0(runs: Any, tmp_path: Path) -> None:
-    runs.write_labels(tmp_path / "round-0" / "labels" / "train", [runs.record("a", "moja", "m o j a |", 0.5)])
+def test_a_run_with_nothing_but_labels_of_round_0(tmp_path: Path) -> None:
+    write_labels(tmp_path / "round-0" / "labels" / "train", [record("a", "moja", "m o j a |")])
     write_report(tmp_path)
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert not page.unclosed
@@ -184,20 +218,23 @@ def test_a_run_with_nothing_but_labels_of_round_0(runs: Any, tmp_path: Path) -> 
 
 
 @pytest.fixture(scope="module")
-def phased(runs: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run whose continuous phase collapsed and was taken all the same."""
-    steps = {**runs.done, "continuous/train": 6, "continuous/measure": 7}
-    result = {"best": 1, "model": "round-1/model.pt", "stopped": "the labels changed by 1 %"}
-    run = runs.make(tmp_path_factory.mktemp("phased") / "sw", steps, result)
-    phase = {"start": 1, "score": 0.4, "start_score": 0.5, "taken": True, "collapse": f"silence {HOSTILE}"}
-    runs.add_phase(run, {"model": "continuous/model.pt", "continuous": phase}, runs.signals(0.3, change=0.25))
-    record = {"update": 40, "reason": phase["collapse"], "rolled_back_to": 20}
-    write_json(run / "continuous" / "training" / "checkpoints" / "collapse.json", record)
-    runs.write_scores(
-        run / "score.json", (("zero-shot", 0.7), ("round 1", 0.5), ("continuous", 0.375), ("topline", 0.2))
-    )
-    write_report(run)
-    return run
+def phased(copy: MakeCopy, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was stopped, and whose continuous phase collapsed and was taken all the same."""
+    made = copy(tmp_path_factory.mktemp("phased") / "sw")
+    made.change_result(best=1, stopped="the labels changed by 1 %")
+    made.take_phase()
+    made.change_phase(start=1)
+    for stage, score in ((FIRST, 0.9), (LAST, 0.5), (CONTINUOUS, 0.3)):
+        made.change_signals(stage, label_free=score)
+    file = made.layout.training(CONTINUOUS) / "checkpoints" / COLLAPSE_FILE
+    replace(Collapse.read(file), update=40, rolled_back_to=20, reason=f"silence {HOSTILE}").write(file)
+    kind = '{"num_updates": "%s", "loss": "2.0", "loss_labelled": "%s", "loss_unlabelled": "3.0", "replaced": "4", '
+    kind += '"pl_length": "%s", "pl_churn": "nan"}'
+    logged = [kind % told for told in ((20, "2.5", "9.5"), (40, "2.0", "8.0"))]
+    write_lines(made.layout.training(CONTINUOUS) / "train.log", [f"[train_inner][INFO] - {line}" for line in logged])
+    write_scores(made.run / "score.json", {**RATES, "continuous": 0.375})
+    write_report(made.run)
+    return Path(made.run)
 
 
 def test_the_phase_has_its_words_its_column_and_its_curves(phased: Path) -> None:
@@ -224,22 +261,25 @@ def test_the_phase_has_its_words_its_column_and_its_curves(phased: Path) -> None
     ]  # the churn was never a number
 
 
+JUDGED = PhaseResult(start=2, score=0.5, start_score=0.49, taken=False, collapse="")
+
+
 @pytest.mark.parametrize(
-    ("told", "said"),
+    ("result", "said"),
     [
-        ({"taken": None}, "It has not been judged yet."),
-        ({"taken": False}, "not taken, since without references it is no better than round 2"),
-        ({"taken": False, "score": None}, "not taken, since without an LM nothing tells"),
+        (None, "It has not been judged yet."),
+        (JUDGED, "not taken, since without references it is no better than round 2"),
+        (replace(JUDGED, score=None), "not taken, since without an LM nothing tells"),
     ],
 )
-def test_the_judgement_on_a_phase_says_why(runs: Any, tmp_path: Path, told: dict[str, Any], said: str) -> None:
-    phase = replace(Continuous(start=2, taken=True, score=0.5, start_score=0.49, collapse=None), **told)
-    report = replace(gather(runs.make(tmp_path)), continuous=phase)
+def test_the_judgement_on_a_phase_says_why(reported: Path, result: PhaseResult | None, said: str) -> None:
+    report = replace(gather(reported), continuous=Phase(Stage.round(2), result))
     assert said in " ".join(told_of_phase(report))
 
 
 def test_rounds_and_phase_share_an_axis() -> None:
-    assert places_of([0, 3, CONTINUOUS]) == {0: 0, 3: 3, CONTINUOUS: 4}
+    third = Stage.round(3)
+    assert places_of([FIRST, third, CONTINUOUS]) == {FIRST: 0, third: 3, CONTINUOUS: 4}
     assert places_of([CONTINUOUS]) == {CONTINUOUS: 0}
 
 

@@ -30,6 +30,7 @@ from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.driver import iterate
 from xlpl_plugin.run.dry_run.preview import describe
 from xlpl_plugin.run.plan.parts import Start
+from xlpl_plugin.run.plan.plan_file import PlanFile
 from xlpl_plugin.run.plan.planner import make_plan
 from xlpl_plugin.run.plan.steps import Continue, Extract
 from xlpl_plugin.run.training.command import max_update, training_command
@@ -82,7 +83,7 @@ def test_goes_on_from_the_best_round(configure: Configure, project: Path, fake_r
     for split in ("train", "valid"):
         mine = (run / f"continuous/data/{split}.ltr").read_text()
         assert mine == (run / f"round-1/labels/{split}/{split}.ltr").read_text()
-    assert [step["name"] for step in json.loads((run / "plan.json").read_text())[-11:]] == done[-11:]
+    assert [step.name for step in PlanFile.read(run / "plan.json").steps[-11:]] == done[-11:]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Labels as `xlpl label` writes them, made of their words."""
+"""Labels as `xlpl label` writes them, made of their words, and scores as `xlpl score` does, made of rates."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from xlpl_plugin.evaluation.scoring import Interval, Score, ScoreTable
 from xlpl_plugin.files import write_lines
 from xlpl_plugin.labelling.records import LABELS_FILE, LabelRecord, record_line
 
@@ -32,3 +33,14 @@ def record(key: str, words: str, greedy: str, confidence: float = 0.5, **more: A
 def write_labels(folder: Path, records: Iterable[LabelRecord]) -> Path:
     write_lines(folder / LABELS_FILE, map(record_line, records))
     return folder
+
+
+def write_scores(file: Path, rates: dict[str, float]) -> Path:
+    """Write a table of scores: name of a system -> WER and CER of its words; those of greedy are 0.1 higher."""
+    rows = []
+    for name, rate in rates.items():
+        for kind, script, more in (("greedy", "romanised", 0.1), ("LM", "native", 0.0)):
+            interval = Interval(rate + more, rate + more - 0.05, rate + more + 0.05)
+            rows.append(Score(f"{name} {kind}", script, 4, 8, 1, 1, 1, interval, interval))  # type: ignore[arg-type]
+    ScoreTable(tuple(rows)).write(file)
+    return file

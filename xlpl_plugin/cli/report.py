@@ -36,7 +36,7 @@ def command(run: Path, scores: Path | None) -> None:
     click.echo(headline(report))
     if collapse := told_of_collapse(report):
         click.echo(f"continuous: {collapse}")
-    for entry in report.rounds:
+    for entry in report.stages:
         for alarm in entry.alarms:
-            click.echo(f"{entry.title}: ALARM, {alarm.name}. {alarm.message}\n  to do: {alarm.advice}")
+            click.echo(f"{entry.stage}: ALARM, {alarm.name}. {alarm.message}\n  to do: {alarm.advice}")
     click.echo(f"report: {run / PAGE_FILE}")

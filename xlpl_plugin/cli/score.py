@@ -11,14 +11,11 @@ import click
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.evaluation.nbest import nbest_oracle
 from xlpl_plugin.evaluation.score_tables import render_reliability, render_scores
-from xlpl_plugin.evaluation.scoring import Score, ScoreOptions, ScoreTable, score
+from xlpl_plugin.evaluation.scoring import FIRST, Score, ScoreOptions, ScoreTable, name_of, score
 from xlpl_plugin.evaluation.texts import References, System, read_references, read_systems
 from xlpl_plugin.files import new_output
 from xlpl_plugin.run.layout import labelled_stages
-from xlpl_plugin.stage import Stage
 from xlpl_plugin.text_table import Form
-
-FIRST = Stage.round(0)
 
 
 @click.command("score")
@@ -80,11 +77,11 @@ def command(
     systems: list[System] = []
     stages = labelled_stages(run, split) if run is not None else {}
     for stage, folder in stages.items():
-        systems += read_systems(folder, str(stage) if stage != FIRST else "zero-shot", romanised=romanised)
+        systems += read_systems(folder, name_of(stage), romanised=romanised)
     for item in labels:
         systems += _read(item, romanised)
     if baseline is None and FIRST in stages:
-        baseline = f"zero-shot={stages[FIRST]}"
+        baseline = f"{name_of(FIRST)}={stages[FIRST]}"
     truth = read_references(references, split)
     if nbest:
         systems = _with_oracles(systems, truth)

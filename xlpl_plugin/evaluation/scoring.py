@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
@@ -12,8 +13,16 @@ from xlpl_plugin.evaluation.counting import EditCounts, Rates, bootstrap_rates, 
 from xlpl_plugin.evaluation.reliability import Reliability
 from xlpl_plugin.evaluation.texts import References, Script, System
 from xlpl_plugin.json_record import JsonRecord
+from xlpl_plugin.stage import CONTINUOUS, Stage
 
 _IDS_SHOWN = 5
+FIRST = Stage.round(0)
+_STAGE = re.compile(rf"round \d+|{CONTINUOUS}")
+
+
+def name_of(stage: Stage) -> str:
+    """Return what the labels of a stage are called in a table of scores."""
+    return "zero-shot" if stage == FIRST else str(stage)
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,20 @@ class Score:
     cer: Interval
     difference: Difference | None = None
     reliability: Reliability | None = None
+
+    @property
+    def stage(self) -> Stage | None:
+        """The stage of a run that it scores, by the name that ``name_of`` gave it; None for other systems."""
+        name = self.system.removesuffix(" greedy").removesuffix(" LM")
+        if name == self.system:
+            return None
+        if name == name_of(FIRST):
+            return FIRST
+        return Stage.parse(name) if _STAGE.fullmatch(name) else None
+
+    @property
+    def greedy(self) -> bool:
+        return self.system.endswith(" greedy")
 
 
 @dataclass(frozen=True)

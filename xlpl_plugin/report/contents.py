@@ -1,4 +1,7 @@
-"""What a report says, as plain data: ``report.json`` is these classes, and the page is drawn from them."""
+"""What a report says, as plain data: ``report.json`` is these classes, and the page is drawn from them.
+
+What a file of the run holds is here as the class that wrote it; None stands for a file that is not there.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from xlpl_plugin.decoding import Weights
-from xlpl_plugin.labelling.filters import FilterRow
+from xlpl_plugin.continuous.collapse import Collapse
+from xlpl_plugin.evaluation.scoring import Score
+from xlpl_plugin.labelling.provenance import LabelFacts, LabelSummary
 from xlpl_plugin.monitoring.best_round import Verdict
-from xlpl_plugin.monitoring.signals import Alarm
+from xlpl_plugin.monitoring.signals import Alarm, Measurement
 from xlpl_plugin.monitoring.training_log import TrainingLog
-from xlpl_plugin.report.stages import CONTINUOUS, title
+from xlpl_plugin.run.plan.plan_file import PlannedStep
+from xlpl_plugin.run.result import PhaseResult
+from xlpl_plugin.run.state import Progress
+from xlpl_plugin.stage import CONTINUOUS, Stage
+from xlpl_plugin.tuning.tune import Tuning
 
 # outdated: done, but a step that it reads was done again, or begun again, after it
-Status = Literal["done", "outdated", "begun", "open"]
-Outcome = Literal["finished", "stopped", "unfinished", "unknown"]
+StepStatus = Literal["done", "outdated", "begun", "open"]
+Ending = Literal["finished", "stopped", "unfinished", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -44,53 +52,44 @@ class Example:
 
 @dataclass(frozen=True)
 class LabelExamples:
-    """Labels of one round: by confidence, most telling first, and those that changed most since ``since``."""
+    """Labels of one stage: by confidence, most telling first, and those that changed most since ``since``."""
 
     surest: tuple[Example, ...] = ()
     least_sure: tuple[Example, ...] = ()
     changed: tuple[Change, ...] = ()
-    since: int | None = None
+    since: Stage | None = None
 
 
 @dataclass(frozen=True)
-class Filtering:
-    """What the filters of one round did.
+class StageReport:
+    """One round, or the continuous phase after them.
 
     Attributes:
-        reasons: the labels left out, counted by the first word of the reason.
-        won: where several acoustic models were put to the vote: whose label was taken how often.
-    """
-
-    utterances: int
-    kept: int
-    seconds: float
-    kept_seconds: float
-    rows: tuple[FilterRow, ...]
-    reasons: Mapping[str, int]
-    won: Mapping[str, int]
-
-
-@dataclass(frozen=True)
-class RoundReport:
-    """One round, or the continuous phase after them; what the run has no file of is empty or None.
-
-    Attributes:
-        title: what people call it: "round 3", "continuous".
-        signals: the numbers of signals.json.
-        perplexity_lm: the configuration's key of the LM whose perplexity is among them.
-        weights: of the decoder.
+        labels: of the split that students learn from.
         outdated: it was measured, but some step of it is to be done again.
     """
 
-    number: int
-    title: str
-    signals: Mapping[str, float | None]
-    perplexity_lm: str
-    weights: Mapping[str, float]
-    alarms: tuple[Alarm, ...]
-    filtering: Filtering | None
+    stage: Stage
+    measured: Measurement | None
+    labels: LabelFacts | None
     examples: LabelExamples
     outdated: bool
+
+    @property
+    def summary(self) -> LabelSummary | None:
+        """What the filters did; None where the labels are not finished."""
+        return self.labels.summary if self.labels else None
+
+    @property
+    def alarms(self) -> tuple[Alarm, ...]:
+        return self.measured.alarms if self.measured else ()
+
+    def signal(self, key: str) -> float | None:
+        """Return a signal, or a weight of the decoder, by the name of its field."""
+        if self.measured is None:
+            return None
+        known: dict[str, float | None] = {**vars(self.measured.signals), **vars(self.measured.weights)}
+        return known[key]
 
 
 @dataclass(frozen=True)
@@ -103,88 +102,40 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Point:
-    """A trial of tuning: the lower the value of the criterion the better; ``refused`` says which guard objects."""
+class StepReport:
+    """One step of the plan; its seconds are of the call that finished it."""
 
-    weights: Weights
-    value: float
-    refused: str
-
-
-@dataclass(frozen=True)
-class TuningReport:
-    """How one round's decoder weights were chosen, without a label; ``trusted`` is false where guards refused all."""
-
-    name: str
-    best: Weights
-    beam: int | None
-    criterion: str
-    trusted: bool
-    trials: tuple[Point, ...]
+    step: PlannedStep
+    progress: Progress
+    status: StepStatus
 
 
 @dataclass(frozen=True)
-class StepTime:
-    """One step of the plan; ``seconds`` are of the call that finished it."""
-
-    name: str
-    stage: str
-    kind: str
-    status: Status
-    seconds: float
-    finished: str
-
-
-@dataclass(frozen=True)
-class ErrorRate:
-    """A row of ``xlpl score``: fractions with their 95 % intervals (low, high).
-
-    ``round`` is None for other systems than rounds and the continuous phase.
-    """
-
-    system: str
-    round: int | None
-    greedy: bool
-    script: str
-    wer: float
-    wer_interval: tuple[float, float]
-    cer: float
-    cer_interval: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Collapse:
-    """Why a training on its own labels ended early; of a run that keeps only the reason, the updates are None."""
-
-    reason: str
-    update: int | None
-    rolled_back_to: int | None
-
-
-@dataclass(frozen=True)
-class Continuous:
+class Phase:
     """What the continuous phase came to; its signals, labels and curves stand beside those of the rounds.
 
     Attributes:
-        start: number of the round that it started from; None where that is not known.
-        taken: whether its model is the one to use; None before that was judged.
-        score: the label-free score of its labels on held-out audio, and of the start's; None where not measured.
+        start: the round that it started from; None where that is not known.
+        result: None before it was judged.
+        collapse: its record, which goes with the checkpoints; the reason stands in the result as well.
     """
 
-    start: int | None
-    taken: bool | None
-    score: float | None
-    start_score: float | None
-    collapse: Collapse | None
+    start: Stage | None
+    result: PhaseResult | None = None
+    collapse: Collapse | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why its training ended early; empty where it did not."""
+        return self.collapse.reason if self.collapse else self.result.collapse if self.result else ""
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How the run stands.
+class RunStatus:
+    """How far the run is, and which stage is its best.
 
     Attributes:
-        best: number of the round, or continuous phase, to use, chosen without references; None where nothing was
-            measured.
+        best: the stage to use, chosen without references; None where nothing was measured.
         model: its weights, inside the run; empty where unknown.
         reason: why the run ended before its last round; empty if it did not.
         note: who chose, and among what, where that is not the finished run.
@@ -192,8 +143,8 @@ class Standing:
         zero_shot: whether round 0 says that the source AM is any good; None where nothing is known.
     """
 
-    outcome: Outcome
-    best: int | None
+    ending: Ending
+    best: Stage | None
     model: str
     reason: str
     note: str
@@ -207,23 +158,27 @@ class Standing:
 
 @dataclass(frozen=True)
 class Report:
-    """All that is known of a run."""
+    """All that is known of a run.
+
+    Attributes:
+        stages: the rounds, and the continuous phase after them, where there is one.
+        tunings: by the folders in which they were made.
+        remarks: what a reader should know about the run's files themselves.
+    """
 
     run: str
-    standing: Standing
-    # the continuous phase, where there is one, is the last of them
-    rounds: tuple[RoundReport, ...]
-    continuous: Continuous | None
+    status: RunStatus
+    stages: tuple[StageReport, ...]
+    continuous: Phase | None
     trainings: tuple[Training, ...]
-    tunings: tuple[TuningReport, ...]
-    steps: tuple[StepTime, ...]
-    scores: tuple[ErrorRate, ...]
+    tunings: Mapping[str, Tuning]
+    steps: tuple[StepReport, ...]
+    scores: tuple[Score, ...]
     scores_file: str
     config: str
-    # what a reader should know about the run's files themselves
     remarks: tuple[str, ...]
 
     @property
     def continuous_log(self) -> TrainingLog | None:
         """The log of the continuous phase's training."""
-        return next((training.log for training in self.trainings if training.name == title(CONTINUOUS)), None)
+        return next((training.log for training in self.trainings if training.name == CONTINUOUS.folder), None)

@@ -14,6 +14,7 @@ from rapidfuzz.distance import Levenshtein
 from xlpl_plugin.data.units import words_of_units
 from xlpl_plugin.labelling.records import LabelRecord, iter_labels
 from xlpl_plugin.report.contents import Change, Example, LabelExamples
+from xlpl_plugin.stage import Stage
 
 # of each kind
 _SHOWN = 8
@@ -41,7 +42,7 @@ class _Highest(Generic[T]):
 
 
 def find_examples(
-    labels: Path, previous: Path | None = None, since: int | None = None, count: int = _SHOWN
+    labels: Path, previous: Path | None = None, since: Stage | None = None, count: int = _SHOWN
 ) -> LabelExamples:
     """Return the labels that are most and least sure of themselves, and those that changed most.
 

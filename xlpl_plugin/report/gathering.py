@@ -1,36 +1,29 @@
-"""Everything that a run directory tells, also of a run that is unfinished, stopped, or of an earlier version."""
+"""Everything that a run directory tells, also of a run that is unfinished or stopped."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.evaluation.scoring import ScoreTable
 from xlpl_plugin.files import must_exist
+from xlpl_plugin.labelling.provenance import read_facts
 from xlpl_plugin.labelling.records import LABELS_FILE
-from xlpl_plugin.report.contents import LabelExamples, Report, RoundReport, StepTime
+from xlpl_plugin.monitoring.signals import Measurement
+from xlpl_plugin.report.contents import LabelExamples, Phase, Report, StageReport, StepReport
 from xlpl_plugin.report.examples import find_examples
-from xlpl_plugin.report.phase import read_continuous
-from xlpl_plugin.report.progress import read_steps
-from xlpl_plugin.report.reading import (
-    Measured,
-    read_filtering,
-    read_measured,
-    read_optional,
-    read_trainings,
-    read_tunings,
-)
-from xlpl_plugin.report.scores import read_scores
-from xlpl_plugin.report.stages import CONTINUOUS, stage_of, title
-from xlpl_plugin.report.standing import stand
+from xlpl_plugin.report.reading import read_phase, read_trainings, read_tunings
+from xlpl_plugin.report.status import run_status
+from xlpl_plugin.report.steps import read_steps
 from xlpl_plugin.run.layout import RunLayout
+from xlpl_plugin.run.result import Result
+from xlpl_plugin.stage import CONTINUOUS, Stage
 
 SCORES_FILE = "score.json"
-_ROUND = re.compile(r"round-(\d+)")
 
 
 def gather(run: str | Path, scores: str | Path | None = None) -> Report:
@@ -40,11 +33,10 @@ def gather(run: str | Path, scores: str | Path | None = None) -> Report:
         scores: file of ``xlpl score --json``; without it RUN/score.json is taken, if there is one.
 
     Raises:
-        XlplError: no run there, or a file that is broken.
+        XlplError: no run there, or a file that is broken, or of an earlier version.
     """
     layout = RunLayout(must_exist(run, "the run directory of 'xlpl iterate'"))
-    numbers = sorted(int(found[1]) for folder in layout.run.iterdir() if (found := _ROUND.fullmatch(folder.name)))
-    if not numbers:
+    if not layout.rounds():
         raise XlplError(
             "no run of 'xlpl iterate': it holds no round",
             file=run,
@@ -52,64 +44,50 @@ def gather(run: str | Path, scores: str | Path | None = None) -> Report:
             remedy="give the folder that is named by out: in the run's configuration",
         )
     scores_file = Path(scores) if scores else layout.run / SCORES_FILE
-    rates = read_scores(scores_file) if scores or scores_file.exists() else ()
+    rows = ScoreTable.read(scores_file).rows if scores or scores_file.exists() else ()
     steps = read_steps(layout)
-    result = read_optional(layout.result)
-    continuous = read_continuous(layout, result)
-    columns = [*numbers, CONTINUOUS] if continuous else numbers
-    measured = {number: read_measured(layout.signals(stage_of(number))) for number in columns}
-    rounds = _rounds(layout, measured, steps, continuous.start if continuous else None)
+    result = Result.read_if_there(layout.result)
+    phase = read_phase(layout, result)
+    stages = _stages(layout, phase, steps)
     return Report(
         run=layout.run.resolve().name,
-        standing=stand(result, steps, rounds, layout.result),
-        rounds=rounds,
-        continuous=continuous,
+        status=run_status(result, steps, stages),
+        stages=stages,
+        continuous=phase,
         trainings=read_trainings(layout),
         tunings=read_tunings(layout),
         steps=steps,
-        scores=rates,
-        scores_file=scores_file.name if rates else "",
+        scores=rows,
+        scores_file=scores_file.name if rows else "",
         config=layout.config.read_text(encoding="utf-8") if layout.config.exists() else "",
-        remarks=tuple(_remarks(layout, rounds, steps)),
+        remarks=tuple(_remarks(stages, steps)),
     )
 
 
-def _rounds(
-    layout: RunLayout, measured: Mapping[int, Measured], steps: Sequence[StepTime], start: int | None
-) -> tuple[RoundReport, ...]:
+def _stages(layout: RunLayout, phase: Phase | None, steps: Sequence[StepReport]) -> tuple[StageReport, ...]:
     """Put together rounds and continuous phase; that changed the labels of the round that it started from."""
     split = _train_split(layout)
-    undone = {step.stage for step in steps if step.status != "done"}
+    undone = {step.step.stage for step in steps if step.status != "done"}
     found = []
-    before: int | None = None
-    for number, told in measured.items():
-        labels = layout.labels(stage_of(number), split)
-        since = start if number == CONTINUOUS else before
+    before: Stage | None = None
+    for stage in (*layout.rounds(), *([CONTINUOUS] if phase else [])):
+        labels = layout.labels(stage, split)
+        since = phase.start if phase and stage == CONTINUOUS else before
         examples = LabelExamples()
         if (labels / LABELS_FILE).exists():
             examples = find_examples(labels / LABELS_FILE, _previous(layout, since, split), since)
-            before = number
-        found.append(
-            RoundReport(
-                number=number,
-                title=title(number),
-                signals=told.signals,
-                perplexity_lm=told.perplexity_lm,
-                weights=told.weights,
-                alarms=told.alarms,
-                filtering=read_filtering(labels / "provenance.json"),
-                examples=examples,
-                outdated=bool(told.signals) and layout.stage(stage_of(number)).name in undone,
-            )
-        )
+            before = stage
+        measured = Measurement.read_if_there(layout.signals(stage))
+        outdated = measured is not None and stage.folder in undone
+        found.append(StageReport(stage, measured, read_facts(labels), examples, outdated))
     return tuple(found)
 
 
-def _previous(layout: RunLayout, number: int | None, split: str) -> Path | None:
+def _previous(layout: RunLayout, stage: Stage | None, split: str) -> Path | None:
     """Return the labels of the round that another is compared with, None where there are none."""
-    if number is None:
+    if stage is None:
         return None
-    file = layout.labels(stage_of(number), split) / LABELS_FILE
+    file = layout.labels(stage, split) / LABELS_FILE
     return file if file.exists() else None
 
 
@@ -128,9 +106,9 @@ def _train_split(layout: RunLayout) -> str:
     return str(split or "train")
 
 
-def _remarks(layout: RunLayout, rounds: Sequence[RoundReport], steps: Sequence[StepTime]) -> list[str]:
+def _remarks(stages: Sequence[StageReport], steps: Sequence[StepReport]) -> list[str]:
     remarks = []
-    old = _enumerated([entry.number for entry in rounds if entry.outdated])
+    old = _enumerated([entry.stage for entry in stages if entry.outdated])
     if old:
         remarks.append(
             f"Out of date: {old}. It is to be done again, or something that went into it was. "
@@ -138,13 +116,13 @@ def _remarks(layout: RunLayout, rounds: Sequence[RoundReport], steps: Sequence[S
         )
     if not steps:
         remarks.append("The run holds no plan.json: which steps are missing, and how long they took, is not known.")
-    unmeasured = _enumerated([entry.number for entry in rounds if not entry.signals])
+    unmeasured = _enumerated([entry.stage for entry in stages if entry.measured is None])
     if unmeasured:
         remarks.append(f"Not measured, or not yet: {unmeasured}. There is no signals.json.")
     return remarks
 
 
-def _enumerated(numbers: Sequence[int]) -> str:
-    rounds = ", ".join(str(number) for number in numbers if number != CONTINUOUS)
-    phase = "the continuous phase" if CONTINUOUS in numbers else ""
+def _enumerated(stages: Sequence[Stage]) -> str:
+    rounds = ", ".join(str(stage.number) for stage in stages if stage.is_round)
+    phase = "the continuous phase" if CONTINUOUS in stages else ""
     return " and ".join(filter(None, (rounds and f"round {rounds}", phase)))

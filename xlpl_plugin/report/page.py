@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from rapidfuzz.distance import Levenshtein
 
-from xlpl_plugin.report.contents import Change, Report, RoundReport
-from xlpl_plugin.report.drawing import THEME, Picture
+from xlpl_plugin.report.contents import Change, Report, StageReport
+from xlpl_plugin.report.figures.drawing import THEME, Picture
 from xlpl_plugin.report.phase_words import facts_of_phase, told_of_collapse, told_of_phase
 from xlpl_plugin.report.summary import duration, facts, headline, sentence
-from xlpl_plugin.report.tables import idle_filters, table_of_filters, table_of_rounds
+from xlpl_plugin.report.tables import idle_filters, table_of_filters, table_of_stages, votes
+from xlpl_plugin.stage import Stage
 
 Pictures = Mapping[str, Sequence[Picture]]
 
@@ -39,8 +40,8 @@ def render_page(report: Report, pictures: Pictures) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(duration=duration, percent=lambda share: f"{100 * share:.1f}", sentence=sentence)
-    labelled = [entry for entry in reversed(report.rounds) if entry.examples.surest]
-    groups, filters = table_of_rounds(report), table_of_filters(report)
+    labelled = [entry for entry in reversed(report.stages) if entry.examples.surest]
+    groups, filters = table_of_stages(report), table_of_filters(report)
     commands = [training for training in report.trainings if training.command]
     sections = {
         "rounds": ("Rounds", groups),
@@ -62,23 +63,24 @@ def render_page(report: Report, pictures: Pictures) -> str:
         facts=facts(report),
         phase={"sentences": told_of_phase(report), "facts": facts_of_phase(report)},
         collapse=told_of_collapse(report),
-        alarms=[(entry.title, alarm) for entry in report.rounds for alarm in entry.alarms],
+        alarms=[(str(entry.stage), alarm) for entry in report.stages for alarm in entry.alarms],
         groups=groups,
         labelled=labelled,
         opened=_opened(report, labelled),
         filters=filters,
         idle_filters=idle_filters(report),
+        votes=votes(report),
         commands=commands,
         difference=difference,
-        total=sum(step.seconds for step in report.steps),
+        total=sum(step.progress.seconds for step in report.steps),
         theme=THEME,
     )
 
 
-def _opened(report: Report, labelled: Sequence[RoundReport]) -> int | None:
-    """Return the round whose labels are seen at once: the best one, or the newest."""
-    numbers = [entry.number for entry in labelled]
-    return report.standing.best if report.standing.best in numbers else next(iter(numbers), None)
+def _opened(report: Report, labelled: Sequence[StageReport]) -> Stage | None:
+    """Return the stage whose labels are seen at once: the best one, or the newest."""
+    stages = [entry.stage for entry in labelled]
+    return report.status.best if report.status.best in stages else next(iter(stages), None)
 
 
 def difference(change: Change) -> tuple[list[Piece], list[Piece]]:

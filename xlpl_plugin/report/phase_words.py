@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xlpl_plugin.monitoring.training_log import TrainingLog
-from xlpl_plugin.report.contents import Collapse, Continuous, Report
-from xlpl_plugin.report.summary import Fact, called, sentence
+from xlpl_plugin.report.contents import Phase, Report
+from xlpl_plugin.report.summary import FIRST, Fact, called, sentence
+from xlpl_plugin.stage import Stage
 
 # figures of which the first and the last value are told: key of the log -> title and unit
 _COURSES = {
@@ -22,20 +23,21 @@ def told_of_phase(report: Report) -> list[str]:
     return [*_start(phase), _judgement(phase)] if phase else []
 
 
-def _start(phase: Continuous) -> Iterator[str]:
+def _start(phase: Phase) -> Iterator[str]:
     if phase.start is not None:
-        source = ", the source model" if phase.start == 0 else ""
+        source = ", the source model" if phase.start == FIRST else ""
         yield f"It started from the model of {called(phase.start)}{source}, and labelled batches as it trained."
 
 
-def _judgement(phase: Continuous) -> str:
-    if phase.taken is None:
+def _judgement(phase: Phase) -> str:
+    result = phase.result
+    if result is None:
         return "It has not been judged yet."
-    start = called(phase.start or 0)
-    if phase.score is None or phase.start_score is None:
+    start = called(Stage.round(result.start))
+    if result.score is None or result.start_score is None:
         return f"Its model was not taken, since without an LM nothing tells whether it is better than {start}."
-    scores = f"{phase.score:.3f} against {phase.start_score:.3f} of {start}"
-    if phase.taken:
+    scores = f"{result.score:.3f} against {result.start_score:.3f} of {start}"
+    if result.taken:
         return f"Its model is the one to use: the label-free score of held-out audio, which should be low, is {scores}."
     return (
         f"Its model was not taken, since without references it is no better than {start}: the label-free score of "
@@ -45,19 +47,16 @@ def _judgement(phase: Continuous) -> str:
 
 def told_of_collapse(report: Report) -> str:
     """Return why the continuous phase ended early, and what became of it; nothing where it did not."""
-    collapse = report.continuous.collapse if report.continuous else None
-    return f"{_when(collapse)} {sentence(collapse.reason)} {_back(collapse)}" if collapse else ""
-
-
-def _when(collapse: Collapse) -> str:
-    return "It collapsed" + ("." if collapse.update is None else f" at update {collapse.update}.")
-
-
-def _back(collapse: Collapse) -> str:
-    checkpoint = "its last good checkpoint"
-    if collapse.rolled_back_to is not None:
-        checkpoint += f", of update {collapse.rolled_back_to}"
-    return f"The training ended there and went back to {checkpoint}; that is the model that was measured."
+    phase = report.continuous
+    if phase is None or not phase.reason:
+        return ""
+    record = phase.collapse
+    when = f" at update {record.update}" if record else ""
+    of = f", of update {record.rolled_back_to}" if record else ""
+    return (
+        f"It collapsed{when}. {sentence(phase.reason)} The training ended there and went back to its last good "
+        f"checkpoint{of}; that is the model that was measured."
+    )
 
 
 def facts_of_phase(report: Report) -> list[Fact]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from xlpl_plugin.monitoring.signals import SIGNALS
 from xlpl_plugin.report.contents import Report
-from xlpl_plugin.report.measures import MEASURES
-from xlpl_plugin.report.stages import CONTINUOUS, title
+from xlpl_plugin.stage import CONTINUOUS, Stage
+
+FIRST = Stage.round(0)
+# kinds of step that train
+TRAININGS = ("Train", "Continue")
 
 
 @dataclass(frozen=True)
@@ -21,27 +25,27 @@ class Fact:
 
 def headline(report: Report) -> str:
     """Return one sentence: the best round, and whether it may still be beaten."""
-    standing = report.standing
-    last = standing.rounds_measured
-    if standing.best is None:
+    status = report.status
+    last = status.rounds_measured
+    if status.best is None:
         return "No round has been measured yet"
-    best = called(standing.best) if standing.best else "the source model, round 0,"
-    phase = called(CONTINUOUS) if report.continuous and standing.best != CONTINUOUS else ""
-    if standing.outcome == "finished":
+    best = "the source model, round 0," if status.best == FIRST else called(status.best)
+    phase = called(CONTINUOUS) if report.continuous and status.best != CONTINUOUS else ""
+    if status.ending == "finished":
         rounds = f"{last} {'round' if last == 1 else 'rounds'}"
         return f"Finished after {rounds}{phase and f' and {phase}'}: {best} is the best"
-    if standing.outcome == "stopped":
+    if status.ending == "stopped":
         return f"Stopped after round {last}{phase and f', then {phase}'}: {best} is the best"
-    return f"{'Unfinished' if standing.outcome == 'unfinished' else 'As far as it is known'}: {best} is the best so far"
+    return f"{'Unfinished' if status.ending == 'unfinished' else 'As far as it is known'}: {best} is the best so far"
 
 
-def called(number: int) -> str:
+def called(stage: Stage) -> str:
     """Return what a round, or the continuous phase, is called within a sentence.
 
-    >>> called(3), called(CONTINUOUS)
+    >>> called(Stage.round(3)), called(CONTINUOUS)
     ('round 3', 'the continuous phase')
     """
-    return "the continuous phase" if number == CONTINUOUS else title(number)
+    return "the continuous phase" if stage == CONTINUOUS else str(stage)
 
 
 def duration(seconds: float) -> str:
@@ -74,55 +78,61 @@ def facts(report: Report) -> list[Fact]:
 
 
 def _error_rate(report: Report) -> Iterator[Fact]:
-    rounds = {row.round: row for row in report.scores if row.round is not None and not row.greedy}
-    if report.standing.best not in rounds:
+    rows = {row.stage: row for row in report.scores if row.stage is not None and not row.greedy}
+    if report.status.best not in rows:
         return
-    chosen = rounds[report.standing.best]
-    lowest = min(rounds.values(), key=lambda row: row.wer)
-    before = {0: rounds.get(0)}
-    if report.continuous and report.continuous.taken and report.continuous.start is not None:
-        before[report.continuous.start] = rounds.get(report.continuous.start)
-    more = [f"{title(number)}: {100 * row.wer:.1f} %" for number, row in before.items() if row and row is not chosen]
-    if lowest.wer < chosen.wer:
-        more.append(f"lowest: {called(lowest.round or 0)}, {100 * lowest.wer:.1f} %")
-    elif len(rounds) > 1:
+    chosen = rows[report.status.best]
+    lowest = min(rows.values(), key=lambda row: row.wer.value)
+    before = [FIRST]
+    phase = report.continuous
+    if phase and phase.result and phase.result.taken:
+        before.append(Stage.round(phase.result.start))
+    more = [
+        f"{stage}: {100 * rows[stage].wer.value:.1f} %"
+        for stage in dict.fromkeys(before)
+        if stage in rows and rows[stage] is not chosen
+    ]
+    if lowest.wer.value < chosen.wer.value:
+        more.append(f"lowest: {called(lowest.stage or FIRST)}, {100 * lowest.wer.value:.1f} %")
+    elif len(rows) > 1:
         more.append("the lowest of all rounds")
-    of_what = called(CONTINUOUS) if chosen.round == CONTINUOUS else "the best round"
-    yield Fact(f"WER of {of_what}", f"{100 * chosen.wer:.1f} %", "; ".join(more))
+    of_what = called(CONTINUOUS) if chosen.stage == CONTINUOUS else "the best round"
+    yield Fact(f"WER of {of_what}", f"{100 * chosen.wer.value:.1f} %", "; ".join(more))
 
 
 def _label_free(report: Report) -> Iterator[Fact]:
-    measure = next(measure for measure in MEASURES if measure.key == "label_free")
-    chosen = next((entry for entry in report.rounds if entry.number == report.standing.best), None)
-    value = chosen.signals.get(measure.key) if chosen else None
+    display = next(display for display in SIGNALS if display.key == "label_free")
+    best = report.status.best
+    value = next((entry.signal(display.key) for entry in report.stages if entry.stage == best), None)
     if value is None:
         return
-    first = report.rounds[0].signals.get(measure.key)
-    more = f"round 0: {measure.text(first)}; lower is better" if first is not None and report.standing.best else ""
-    yield Fact("label-free score", measure.text(value), more or "lower is better")
+    first = report.stages[0].signal(display.key)
+    more = f"round 0: {display.text(first)}; lower is better" if first is not None and best != FIRST else ""
+    yield Fact("label-free score", display.text(value), more or "lower is better")
 
 
 def _changed(report: Report) -> Iterator[Fact]:
-    last = next((entry for entry in reversed(report.rounds) if entry.signals.get("change") is not None), None)
-    if last is not None:
-        yield Fact("words that changed", f"{100 * (last.signals['change'] or 0):.1f} %", f"in {called(last.number)}")
+    for entry in reversed(report.stages):
+        if (change := entry.signal("change")) is not None:
+            yield Fact("words that changed", f"{100 * change:.1f} %", f"in {called(entry.stage)}")
+            return
 
 
 def _audio(report: Report) -> Iterator[Fact]:
-    filtering = next((entry.filtering for entry in report.rounds if entry.filtering), None)
-    if filtering:
-        yield Fact("audio labelled", duration(filtering.seconds), f"{filtering.utterances} utterances")
+    summary = next((entry.summary for entry in report.stages if entry.summary), None)
+    if summary:
+        yield Fact("audio labelled", duration(summary.seconds), f"{summary.utterances} utterances")
 
 
 def _steps(report: Report) -> Iterator[Fact]:
-    standing = report.standing
-    if standing.steps_planned:
-        more = f"next: {standing.next_step}" if standing.outcome == "unfinished" else ""
-        yield Fact("steps done", f"{standing.steps_done} of {standing.steps_planned}", more)
+    status = report.status
+    if status.steps_planned:
+        more = f"next: {status.next_step}" if status.ending == "unfinished" else ""
+        yield Fact("steps done", f"{status.steps_done} of {status.steps_planned}", more)
 
 
 def _time(report: Report) -> Iterator[Fact]:
-    total = sum(step.seconds for step in report.steps)
+    total = sum(step.progress.seconds for step in report.steps)
     if total:
-        training = sum(step.seconds for step in report.steps if step.kind == "train")
+        training = sum(step.progress.seconds for step in report.steps if step.step.kind in TRAININGS)
         yield Fact("time", duration(total), f"{100 * training / total:.0f} % of it training")

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
+from pathlib import PurePath
 
-from xlpl_plugin.report.contents import ErrorRate, Report
-from xlpl_plugin.report.measures import Measure, measures_of
+from xlpl_plugin.evaluation.scoring import Score
+from xlpl_plugin.monitoring.display import Display
+from xlpl_plugin.monitoring.signals import SIGNALS, WEIGHTS
+from xlpl_plugin.report.contents import Report
 
 _REFERENCES = "Against references"
-_WEIGHTS = (
-    Measure("lm_weight", "LM weight", "Decoder", "0.01", "", "How much the language model counts."),
-    Measure("word_score", "word score", "Decoder", "0.01", "", "Added for each word: the higher, the more words."),
-    Measure("blank_penalty", "blank penalty", "Decoder", "0.01", "", "The higher, the fewer blanks and more letters."),
-    Measure("beam", "beam", "Decoder", "count", "", "Hypotheses that the search keeps."),
-)
 
 
 @dataclass(frozen=True)
@@ -35,64 +31,49 @@ class Group:
     rows: tuple[Row, ...]
 
 
-def table_of_rounds(report: Report) -> list[Group]:
-    """Return error rates where there are scores, the label-free measures, and the decoder's weights."""
+def table_of_stages(report: Report) -> list[Group]:
+    """Return error rates where there are scores, the label-free signals, and the decoder's weights."""
     scores = _score_rows(report)
-    measured = {key for entry in report.rounds for key, value in entry.signals.items() if value is not None}
-    measures = _grouped(_with_judge(measures_of(measured), report), [entry.signals for entry in report.rounds])
-    weighed = {key for entry in report.rounds for key in entry.weights}
-    weights = _grouped(
-        [weight for weight in _WEIGHTS if weight.key in weighed], [entry.weights for entry in report.rounds]
-    )
-    return [*([Group(_REFERENCES, scores)] if scores else []), *measures, *weights]
-
-
-def _with_judge(measures: Sequence[Measure], report: Report) -> list[Measure]:
-    """Name the LM whose perplexity is shown."""
-    judges = ", ".join(sorted({entry.perplexity_lm for entry in report.rounds} - {""}))
-    return [
-        replace(measure, title=f"{measure.title}, {judges}") if judges and measure.key == "lm_perplexity" else measure
-        for measure in measures
+    known = [
+        display
+        for display in (*SIGNALS, *WEIGHTS)
+        if any(entry.signal(display.key) is not None for entry in report.stages)
     ]
-
-
-def _grouped(measures: Sequence[Measure], values: Sequence[Mapping[str, float | None]]) -> list[Group]:
-    return [
-        Group(
-            title,
-            tuple(
-                Row(
-                    f"{measure.title}, %" if measure.unit else measure.title,
-                    measure.explained,
-                    tuple(measure.text(found.get(measure.key)) for found in values),
-                )
-                for measure in members
-            ),
-        )
-        for title, members in groupby(measures, key=lambda measure: measure.group)
+    groups = [
+        Group(title, tuple(_row(display, report) for display in members))
+        for title, members in groupby(known, key=lambda display: display.group)
     ]
+    return [*([Group(_REFERENCES, scores)] if scores else []), *groups]
+
+
+def _row(display: Display, report: Report) -> Row:
+    title = f"{display.title}, %" if display.unit else display.title
+    if display.key == "lm_perplexity":  # name the LM
+        measured = [entry.measured for entry in report.stages if entry.measured]
+        title = ", ".join([title, *sorted({entry.signals.perplexity_lm for entry in measured} - {""})])
+    return Row(title, display.explained, tuple(display.text(entry.signal(display.key)) for entry in report.stages))
 
 
 def _score_rows(report: Report) -> tuple[Row, ...]:
     rows = []
     for greedy, key in ((False, "wer"), (False, "cer"), (True, "wer"), (True, "cer")):
-        found = {row.round: row for row in report.scores if row.greedy == greedy and row.round is not None}
+        found = {row.stage: row for row in report.scores if row.greedy == greedy and row.stage is not None}
         if found:
             title = f"{key.upper()}, {'greedy' if greedy else 'LM'}, %"
-            rows.append(Row(title, "", tuple(_rate(found.get(entry.number), key) for entry in report.rounds)))
+            rows.append(Row(title, "", tuple(_rate(found.get(entry.stage), key) for entry in report.stages)))
     return tuple(rows)
 
 
-def _rate(row: ErrorRate | None, key: str) -> str:
-    return "–" if row is None else f"{100 * getattr(row, key):.1f}"
+def _rate(row: Score | None, key: str) -> str:
+    return "–" if row is None else f"{100 * getattr(row, key).value:.1f}"
 
 
 def table_of_filters(report: Report) -> list[Group]:
     """Return what was labelled, what each filter removed, and what was kept; nothing where no labels are finished."""
-    filtered = [entry.filtering for entry in report.rounds]
+    filtered = [entry.summary for entry in report.stages]
     if not any(filtered):
         return []
-    removed = [{row.name: row.removed for row in found.rows} if found else {} for found in filtered]
+    removed = [{row.name: row.removed for row in found.filters} if found else {} for found in filtered]
     rows = [Row("labelled", "", tuple(str(found.utterances) if found else "–" for found in filtered))]
     for name in active_filters(report):
         rows.append(Row(_name(name), "", tuple(str(counts.get(name, "–")) for counts in removed)))
@@ -115,11 +96,25 @@ def idle_filters(report: Report) -> list[str]:
 
 def _removed(report: Report) -> dict[str, int]:
     counts: dict[str, int] = {}
-    for entry in report.rounds:
-        for row in entry.filtering.rows if entry.filtering else ():
+    for entry in report.stages:
+        for row in entry.summary.filters if entry.summary else ():
             counts[row.name] = counts.get(row.name, 0) + row.removed
     return counts
 
 
 def _name(filter_name: str) -> str:
     return filter_name.replace("_", " ")
+
+
+def votes(report: Report) -> dict[str, str]:
+    """Return for each stage that took its labels by vote how often each voter's was taken, in words."""
+    return {
+        str(entry.stage): ", ".join(f"{tally.won} of {_voter(path)}" for path, tally in entry.labels.voters.items())
+        for entry in report.stages
+        if entry.labels and entry.labels.voters
+    }
+
+
+def _voter(path: str) -> str:
+    """Return a voter's name, where its labels lie in a run as RUN/round-0/voter-2/labels/SPLIT, else the path."""
+    return next((part for part in PurePath(path).parts if part.startswith("voter-")), path)

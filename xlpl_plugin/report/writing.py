@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from xlpl_plugin.files import atomic_open, write_json, write_text
 from xlpl_plugin.report.contents import Report
-from xlpl_plugin.report.figures import draw_costs, draw_curves, draw_scores, draw_trainings, draw_tunings
+from xlpl_plugin.report.figures.phase import draw_phase
+from xlpl_plugin.report.figures.runs import draw_costs, draw_curves, draw_scores, draw_trainings, draw_tunings
 from xlpl_plugin.report.gathering import gather
 from xlpl_plugin.report.page import render_page
-from xlpl_plugin.report.phase_figures import draw_phase
+from xlpl_plugin.stage import Stage
 
 PAGE_FILE = "report.html"
 FOLDER = "report"
@@ -45,7 +47,7 @@ def write_report(run: str | Path, scores: str | Path | None = None) -> Report:
     for name, picture in drawn.items():
         with atomic_open(folder / name, "wb") as stream:
             stream.write(picture.png)
-    write_json(folder / JSON_FILE, _storable(asdict(report)))
+    write_json(folder / JSON_FILE, _storable(report))
     for old in set(folder.glob("*.png")) - {folder / name for name in drawn}:
         old.unlink()
     write_text(Path(run) / PAGE_FILE, render_page(report, pictures))
@@ -53,8 +55,12 @@ def write_report(run: str | Path, scores: str | Path | None = None) -> Report:
 
 
 def _storable(value: Any) -> Any:
-    """Return the same with null for what JSON has no number for: a loss may be nan."""
-    if isinstance(value, dict):
+    """Return what JSON can hold: null for what it has no number for (a loss may be nan), a stage by its folder."""
+    if isinstance(value, Stage):
+        return value.folder
+    if is_dataclass(value):
+        return {field.name: _storable(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
         return {key: _storable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_storable(item) for item in value]

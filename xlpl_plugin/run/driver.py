@@ -6,14 +6,14 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 from tqdm import tqdm
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import PART, sha256, write_json, write_text
+from xlpl_plugin.files import PART, sha256, write_text
 from xlpl_plugin.run.actions import ACTIONS, Action, Resources
 from xlpl_plugin.run.checks import check
 from xlpl_plugin.run.config import IterateConfig
@@ -21,6 +21,7 @@ from xlpl_plugin.run.frozen_config import frozen_yaml, refuse_changes, refuse_st
 from xlpl_plugin.run.layout import RunLayout
 from xlpl_plugin.run.lock import locked
 from xlpl_plugin.run.plan.parts import Start
+from xlpl_plugin.run.plan.plan_file import PlanFile
 from xlpl_plugin.run.plan.planner import make_plan
 from xlpl_plugin.run.plan.steps import Measure, Step, fingerprints
 from xlpl_plugin.run.result import (
@@ -112,7 +113,7 @@ class _Run:
             self.set_plan(make_plan(self.config, Start(outcome.best, outcome.weights)))
         refuse_changes(self.config, self.layout, self.plan, self.marks, self.state, self.force)
         write_text(self.layout.config, frozen_yaml(self.config))
-        write_json(self.layout.plan, [{"kind": type(step).__name__, **asdict(step)} for step in self.plan])
+        PlanFile.of(self.plan).write(self.layout.plan)
 
     def rounds(self, until_stage: Stage | None) -> Result | None:
         """Run what is not done of the rounds; return how the run stands after the last one that was measured."""

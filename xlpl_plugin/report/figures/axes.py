@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
-from xlpl_plugin.report.stages import CONTINUOUS, title
+from xlpl_plugin.stage import CONTINUOUS, Stage
 
 # an axis spans at least this share of what it shows, so that a steady number looks steady
 _LEAST_SPAN = 0.25
@@ -16,21 +16,21 @@ _LEAST_SPAN = 0.25
 _MOST_TICKS = 8
 
 
-def places_of(numbers: Iterable[int]) -> dict[int, int]:
-    """Return where each round stands on an axis: at its number; the continuous phase right after the last round."""
-    rounds = sorted(set(numbers))
-    last = max((number for number in rounds if number != CONTINUOUS), default=-1)
-    return {number: last + 1 if number == CONTINUOUS else number for number in rounds}
+def places_of(stages: Iterable[Stage]) -> dict[Stage, int]:
+    """Return where each stage stands on an axis: a round at its number; the continuous phase after the last round."""
+    ordered = sorted(set(stages))
+    last = max((stage.number for stage in ordered if stage.is_round), default=-1)
+    return {stage: stage.number if stage.is_round else last + 1 for stage in ordered}
 
 
-def axes_over_rounds(figure: Any, heading: str, places: Mapping[int, int]) -> Any:
+def axes_over_rounds(figure: Any, heading: str, places: Mapping[Stage, int]) -> Any:
     """Return axes with the rounds of ``places`` along them."""
     axes = figure.add_subplot()
     axes.set(title=heading, xlabel="round")
     if CONTINUOUS in places:
         rounds = range(places[CONTINUOUS])
         shown = rounds[:: math.ceil(len(rounds) / _MOST_TICKS) or 1]
-        axes.set_xticks([*shown, places[CONTINUOUS]], [*map(str, shown), title(CONTINUOUS)])
+        axes.set_xticks([*shown, places[CONTINUOUS]], [*map(str, shown), str(CONTINUOUS)])
     else:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=_MOST_TICKS))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4))

@@ -9,10 +9,11 @@ from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
+from xlpl_plugin.continuous.collapse import Collapse
 from xlpl_plugin.monitoring.training_log import Points
-from xlpl_plugin.report.axes import finite, legend_above, span
-from xlpl_plugin.report.contents import Collapse, Report
-from xlpl_plugin.report.drawing import BLUE, RED, SOFT, Picture, new_figure, picture, style
+from xlpl_plugin.report.contents import Report
+from xlpl_plugin.report.figures.axes import finite, legend_above, span
+from xlpl_plugin.report.figures.drawing import BLUE, RED, SOFT, Picture, new_figure, picture, style
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def _draw(drawn: _Drawn, curves: Mapping[str, Points], collapse: Collapse | None
     axes.set_ylim(span([value for points in curves.values() for value in _known(points)], drawn.share))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
     axes.tick_params(length=0)
-    if collapse and collapse.update is not None:
+    if collapse:
         told.append(f"collapsed at update {collapse.update}")
         _mark(axes, collapse)
     if any(drawn.lines.values()):
@@ -112,5 +113,4 @@ def _draw(drawn: _Drawn, curves: Mapping[str, Points], collapse: Collapse | None
 def _mark(axes: Any, collapse: Collapse) -> None:
     """Draw where the training collapsed, and where it went back to."""
     axes.axvline(collapse.update, color=RED, linewidth=1.2, linestyle="--")
-    if collapse.rolled_back_to is not None:
-        axes.axvline(collapse.rolled_back_to, color=SOFT, linewidth=1.2, linestyle=":")
+    axes.axvline(collapse.rolled_back_to, color=SOFT, linewidth=1.2, linestyle=":")

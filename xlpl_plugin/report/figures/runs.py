@@ -6,9 +6,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from xlpl_plugin.report.axes import annotate, axes_over_rounds, finite, legend_above, places_of, span
-from xlpl_plugin.report.contents import ErrorRate, Report, RoundReport, StepTime, Training, TuningReport
-from xlpl_plugin.report.drawing import (
+from xlpl_plugin.evaluation.scoring import Interval, Score
+from xlpl_plugin.monitoring.display import Display
+from xlpl_plugin.monitoring.signals import SIGNALS
+from xlpl_plugin.report.contents import Report, StepReport, Training
+from xlpl_plugin.report.figures.axes import annotate, axes_over_rounds, finite, legend_above, places_of, span
+from xlpl_plugin.report.figures.drawing import (
     AMBER,
     BLUE,
     GREEN,
@@ -21,16 +24,17 @@ from xlpl_plugin.report.drawing import (
     picture,
     style,
 )
-from xlpl_plugin.report.measures import Measure, measures_of
-from xlpl_plugin.report.stages import CONTINUOUS, title
+from xlpl_plugin.report.summary import TRAININGS
+from xlpl_plugin.stage import CONTINUOUS, Stage
 from xlpl_plugin.tuning.heatmap import trials_figure
+from xlpl_plugin.tuning.tune import Tuning
 
 # kinds of step -> what they are called together, and their colour; others are "other"
 _COSTS = {
-    "train": ("training", BLUE),
-    "emit": ("log-probs", AMBER),
-    "tune": ("tuning", GREEN),
-    "label": ("labels", RED),
+    **dict.fromkeys(TRAININGS, ("training", BLUE)),
+    "Emit": ("log-probs", AMBER),
+    "Tune": ("tuning", GREEN),
+    **dict.fromkeys(("Label", "Vote"), ("labels", RED)),
 }
 _OTHER = ("other", PURPLE)
 _NO_CURVE = {"utterances", "evidence_error"}
@@ -39,53 +43,58 @@ _HOURS_FROM = 7200.0
 
 
 def draw_curves(report: Report) -> list[Picture]:
-    """Return one picture for each label-free measure that at least two rounds have."""
-    keys = {key for entry in report.rounds for key, value in entry.signals.items() if value is not None}
+    """Return one picture for each signal that at least two stages have."""
     pictures = []
     with style():
-        for measure in measures_of(keys - _NO_CURVE):
-            known = [entry for entry in report.rounds if entry.signals.get(measure.key) is not None]
-            if len(known) > 1:
-                pictures.append(_curve(measure, known, report))
+        for display in SIGNALS:
+            values = {entry.stage: entry.signal(display.key) for entry in report.stages}
+            known = {stage: value for stage, value in values.items() if value is not None}
+            if len(known) > 1 and display.key not in _NO_CURVE:
+                pictures.append(_curve(display, known, report))
     return pictures
 
 
-def _curve(measure: Measure, known: Sequence[RoundReport], report: Report) -> Picture:
-    places = places_of(entry.number for entry in report.rounds)
-    values = {entry.number: measure.value(entry.signals[measure.key] or 0.0) for entry in known}
+def _curve(display: Display, known: Mapping[Stage, float], report: Report) -> Picture:
+    places = places_of(entry.stage for entry in report.stages)
+    values = {stage: display.value(number) for stage, number in known.items()}
     figure = new_figure(2.1)
-    axes = axes_over_rounds(figure, f"{measure.title}{', %' if measure.unit else ''}", places)
+    axes = axes_over_rounds(figure, f"{display.title}{', %' if display.unit else ''}", places)
     _rounds_and_phase(axes, values, places, _start(report), color=BLUE, marker="o")
-    best = report.standing.best
+    best = report.status.best
     if best in values:
         axes.plot([places[best]], [values[best]], marker="o", markersize=11, fillstyle="none", color=RED)
-    for entry in (known[0], known[-1]):
-        text = measure.text(entry.signals[measure.key])
-        annotate(axes, text, (places[entry.number], values[entry.number]), 8, ha="center")
+    for stage in (min(known), max(known)):
+        annotate(axes, display.text(known[stage]), (places[stage], values[stage]), 8, ha="center")
     axes.set_xmargin(0.08)
-    axes.set_ylim(span(list(values.values()), share=bool(measure.unit)))
-    told = ", ".join(f"{_short(entry.number)}: {measure.text(entry.signals[measure.key])}" for entry in known)
-    return picture(figure, measure.key, f"{measure.title} by round: {told}", measure.explained)
+    axes.set_ylim(span(list(values.values()), share=bool(display.unit)))
+    told = ", ".join(f"{_short(stage)}: {display.text(number)}" for stage, number in known.items())
+    return picture(figure, display.key, f"{display.title} by round: {told}", display.explained)
 
 
-def _start(report: Report) -> int | None:
+def _start(report: Report) -> Stage | None:
     return report.continuous.start if report.continuous else None
 
 
-def _short(number: int) -> str:
+def _short(stage: Stage) -> str:
     """Write a round as its number alone."""
-    return title(number).removeprefix("round ")
+    return str(stage).removeprefix("round ")
 
 
 def _rounds_and_phase(
-    axes: Any, values: Mapping[int, float], places: Mapping[int, int], start: int | None, label: str = "", **look: Any
+    axes: Any,
+    values: Mapping[Stage, float],
+    places: Mapping[Stage, int],
+    start: Stage | None,
+    label: str = "",
+    **look: Any,
 ) -> None:
     """Draw a line through the rounds, and a dotted one from the round that the continuous phase began with to it."""
-    rounds = [number for number in values if number != CONTINUOUS]
-    axes.plot(rounds, [values[number] for number in rounds], **look, **({"label": label} if label else {}))
+    rounds = [stage for stage in values if stage.is_round]
+    line = [places[stage] for stage in rounds], [values[stage] for stage in rounds]
+    axes.plot(*line, **look, **({"label": label} if label else {}))
     if CONTINUOUS in values:
         ends = [CONTINUOUS] if start is None or start not in values else [start, CONTINUOUS]
-        across, up = [places[number] for number in ends], [values[number] for number in ends]
+        across, up = [places[stage] for stage in ends], [values[stage] for stage in ends]
         axes.plot(across, up, **{**look, "linestyle": ":", "marker": ""})
         axes.plot(across[-1:], up[-1:], **{**look, "marker": "D"})
 
@@ -93,7 +102,7 @@ def _rounds_and_phase(
 def draw_scores(report: Report) -> list[Picture]:
     """Return WER and CER over the rounds, with other systems as lines across; none without scores of rounds."""
     scores, start = report.scores, _start(report)
-    if not any(row.round is not None for row in scores):
+    if not any(row.stage is not None for row in scores):
         return []
     with style():
         return [
@@ -102,22 +111,22 @@ def draw_scores(report: Report) -> list[Picture]:
         ]
 
 
-def _error_curve(scores: Sequence[ErrorRate], start: int | None, key: str, name_of_rate: str) -> Picture:
+def _error_curve(scores: Sequence[Score], start: Stage | None, key: str, name_of_rate: str) -> Picture:
     figure = new_figure(2.8)
-    places = places_of(row.round for row in scores if row.round is not None)
+    places = places_of(row.stage for row in scores if row.stage is not None)
     axes = axes_over_rounds(figure, f"{key.upper()}, %", places)
     told = []
     for name, colour, marker, line in (("LM", BLUE, "o", "-"), ("greedy", RED, "s", "--")):
         alike = [row for row in scores if row.greedy == (name == "greedy")]
-        rows = {row.round: row for row in sorted(alike, key=_round) if row.round is not None}
+        rows = {stage: row for stage in places for row in alike if row.stage == stage}
         if rows:
-            values = {number: 100 * getattr(row, key) for number, row in rows.items()}
-            _intervals(axes, rows, places, key, colour)
+            values = {stage: 100 * _rate(row, key).value for stage, row in rows.items()}
+            _intervals(axes, {stage: _rate(row, key) for stage, row in rows.items()}, places, colour)
             _rounds_and_phase(axes, values, places, start, label=name, color=colour, marker=marker, linestyle=line)
             told.append(f"{name} {', '.join(f'{value:.1f}' for value in values.values())}")
         for row in alike:
-            if row.round is None:
-                value = 100 * getattr(row, key)
+            if row.stage is None:
+                value = 100 * _rate(row, key).value
                 axes.axhline(value, color=colour, linestyle=":", linewidth=1.2)
                 annotate(axes, row.system, (min(places.values()), value), 3, ha="left", color=SOFT)
                 told.append(f"{row.system} {value:.1f}")
@@ -127,18 +136,18 @@ def _error_curve(scores: Sequence[ErrorRate], start: int | None, key: str, name_
     return picture(figure, key, alt, f"The {name_of_rate}. Bands are 95 % intervals.")
 
 
-def _intervals(axes: Any, rows: Mapping[int, ErrorRate], places: Mapping[int, int], key: str, colour: str) -> None:
+def _rate(row: Score, key: str) -> Interval:
+    return row.wer if key == "wer" else row.cer
+
+
+def _intervals(axes: Any, rates: Mapping[Stage, Interval], places: Mapping[Stage, int], colour: str) -> None:
     """Draw the intervals: a band along the rounds, a bar for the continuous phase."""
-    ends = {number: [100 * end for end in getattr(row, f"{key}_interval")] for number, row in rows.items()}
-    rounds = [number for number in ends if number != CONTINUOUS]
-    low, high = ([ends[number][side] for number in rounds] for side in (0, 1))
-    axes.fill_between(rounds, low, high, color=colour, alpha=0.15, linewidth=0)
+    ends = {stage: (100 * rate.low, 100 * rate.high) for stage, rate in rates.items()}
+    rounds = [stage for stage in ends if stage.is_round]
+    low, high = ([ends[stage][side] for stage in rounds] for side in (0, 1))
+    axes.fill_between([places[stage] for stage in rounds], low, high, color=colour, alpha=0.15, linewidth=0)
     if CONTINUOUS in ends:
         axes.vlines(places[CONTINUOUS], *ends[CONTINUOUS], color=colour, alpha=0.3, linewidth=5)
-
-
-def _round(row: ErrorRate) -> int:
-    return row.round or 0
 
 
 def draw_trainings(trainings: Sequence[Training]) -> list[Picture]:
@@ -170,32 +179,32 @@ def _training(training: Training) -> Picture:
     return picture(figure, f"training-{training.name}", f"Loss of {training.name} by update; at the end: {told}")
 
 
-def draw_tunings(tunings: Sequence[TuningReport]) -> list[Picture]:
+def draw_tunings(tunings: Mapping[str, Tuning]) -> list[Picture]:
     """Return a heat map for each tuning."""
     with style():
-        return [_tuning(tuning) for tuning in tunings if tuning.trials]
+        return [_tuning(name, tuning) for name, tuning in tunings.items()]
 
 
-def _tuning(tuning: TuningReport) -> Picture:
+def _tuning(name: str, tuning: Tuning) -> Picture:
     best = tuning.best
     figure = trials_figure(
-        tuning.trials, best, title=tuning.name, scale=f"tuning score, {tuning.criterion}", size=(WIDTH, 3.7)
+        tuning.trials, best, title=name, scale=f"tuning score, {tuning.criterion}", size=(WIDTH, 3.7)
     )
     refused = sum(bool(trial.refused) for trial in tuning.trials)
     alt = (
-        f"{len(tuning.trials)} trials of {tuning.name}, {refused} of them refused by a guard; chosen: LM weight "
+        f"{len(tuning.trials)} trials of {name}, {refused} of them refused by a guard; chosen: LM weight "
         f"{best.lm_weight:g}, word score {best.word_score:g}, blank penalty {best.blank_penalty:g}"
     )
     careful = "" if tuning.trusted else "The guards refused every trial; this is the least bad one."
-    return picture(figure, f"tuning-{tuning.name.replace('/', '-')}", alt, careful)
+    return picture(figure, f"tuning-{name.replace('/', '-')}", alt, careful)
 
 
-def draw_costs(steps: Sequence[StepTime]) -> list[Picture]:
+def draw_costs(steps: Sequence[StepReport]) -> list[Picture]:
     """Return bars of the time that each stage took, by kind of step; none where no time is known."""
     seconds: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for step in steps:
-        if step.seconds:
-            seconds[step.stage][_COSTS.get(step.kind, _OTHER)[0]] += step.seconds
+        if step.progress.seconds:
+            seconds[step.step.folder][_COSTS.get(step.step.kind, _OTHER)[0]] += step.progress.seconds
     if not seconds:
         return []
     longest = max(sum(parts.values()) for parts in seconds.values())
@@ -212,7 +221,7 @@ def _bars(axes: Any, seconds: Mapping[str, Mapping[str, float]], factor: float) 
     """Draw a bar for each stage, its kinds of step end to end, and return how long the bars are."""
     stages = list(seconds)
     ends = [0.0] * len(stages)
-    for kind, colour in (*_COSTS.values(), _OTHER):
+    for kind, colour in dict.fromkeys((*_COSTS.values(), _OTHER)):
         widths = [seconds[stage].get(kind, 0.0) / factor for stage in stages]
         if any(widths):
             axes.barh(stages, widths, left=ends, color=colour, height=0.66, label=kind)

@@ -1,0 +1,52 @@
+"""A real run, small enough for a test: tones as speech, two source AMs that vote, filters, a phase that collapses."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+ROOT = Path(__file__).parent.parent.parent
+# of the phase: labels are judged often, and so strictly that nearly any change is a collapse
+_COLLAPSE = (
+    '"optimization.lr=[0.05]"',
+    "common.log_interval=1",
+    "task.guard_window=2",
+    "task.guard_least_units=1",
+    "task.guard_churn=0.001",
+    "checkpoint.save_interval_updates=1",
+)
+
+
+def _recipe() -> ModuleType:
+    """Return benchmarks/same_results.py, which writes such speech and runs the verbs."""
+    spec = importlib.util.spec_from_file_location("same_results", ROOT / "benchmarks" / "same_results.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def make_tiny_run(folder: Path) -> Path:
+    """Run `xlpl iterate` and `xlpl score --run`; return the run, with score.json in it.
+
+    Round 0 is a vote of two source AMs, round 1 a student of it, the continuous phase goes on from the better one.
+    """
+    recipe = _recipe()
+    recipe.write_corpus(folder)
+    file = folder / "votes.yaml"
+    file.write_text(file.read_text().replace("max_update: 160", "max_update: 120"))
+    changes = (
+        "rounds=1 changes=[] student.max_update=30 student.checkpoint=last",
+        "continuous.max_update=40 continuous.cache_size=2 continuous.replace_prob=1",
+        f"continuous.overrides=[{','.join(_COLLAPSE)}]",
+    )
+    run = folder / "votes"
+    verbs = [
+        *recipe.preparing(folder),
+        f"iterate {file} {' '.join(changes)}",
+        f"score --run {run} --references {folder}/references --json {run}/score.json",
+    ]
+    recipe.run_verbs(ROOT, folder, verbs)
+    return run

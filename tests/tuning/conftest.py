@@ -11,7 +11,7 @@ import pytest
 from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
 from xlpl_plugin.decoding import DecoderConfig, Hypothesis
 from xlpl_plugin.emissions.compute import Emission, Window
-from xlpl_plugin.emissions.stored import SUFFIX, write_shard
+from xlpl_plugin.emissions.stored import SUFFIX, EmissionFacts, write_shard
 from xlpl_plugin.shards.store import ShardStore
 from xlpl_plugin.tuning.tune import TuneConfig
 from xlpl_plugin.tuning.weight_search import SearchConfig
@@ -82,7 +82,7 @@ def config(tmp_path: Path) -> TuneConfig:
         spelled = " ".join(_heard(" ".join(words)).units)
         utterances.append(Utterance(f"u{number:02}.flac", 640 * len(array), " ".join(words), spelled))
         emissions.append(Emission(utterances[-1], log_probs, (Window(len(array), 0.0, utterances[-1].seconds),)))
-    store = ShardStore.open(tmp_path / "em", {"am": "x"}, 1, suffix=SUFFIX, about={"units": UNITS})
+    store = ShardStore.open(tmp_path / "em", {"am": "x"}, 1, EmissionFacts(units=UNITS), suffix=SUFFIX)
     write_shard(store, 0, emissions, len(emissions))
     (tmp_path / "references").mkdir()
     write_manifest(tmp_path / "references", "train", Manifest(tmp_path, tuple(utterances)))

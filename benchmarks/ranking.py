@@ -21,7 +21,7 @@ from xlpl_plugin.evaluation.scoring import ScoreOptions, score
 from xlpl_plugin.evaluation.texts import read_references, read_systems
 from xlpl_plugin.labelling.label_split import LabelConfig, label
 from xlpl_plugin.text_table import render
-from xlpl_plugin.tuning.criteria import CRITERIA, Outcome
+from xlpl_plugin.tuning.criteria import CRITERIA, SampleCounts
 from xlpl_plugin.tuning.evidence import Evidence, babbles, hears
 from xlpl_plugin.tuning.tune import TUNE_FILE, read_tuning
 
@@ -35,7 +35,7 @@ class Case:
     target: str
     model: str
     evidence: Evidence
-    outcome: Outcome
+    outcome: SampleCounts
     wer: float
     cer: float
     greedy_cer: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -69,3 +70,10 @@ def test_memory_over_time(tmp_path: Path, run: Run) -> None:
     assert [row["process"] for row in found["processes"]] == ["coordinator", "trie builder", "worker 1"]
     assert found["samples"][-1]["done"] == 1500
     assert (tmp_path / "memory.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("script", sorted(file.name for file in (ROOT / "benchmarks").glob("*.py")))
+def test_every_benchmark_fits_the_package(script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its imports, at least: the benchmarks themselves take hours."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    runpy.run_path(str(ROOT / "benchmarks" / script), run_name="imported")

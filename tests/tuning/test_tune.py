@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -16,18 +16,24 @@ from omegaconf import OmegaConf
 from xlpl_plugin.cli.describe_tuning import describe_tuning
 from xlpl_plugin.cli.tune import command
 from xlpl_plugin.decoding import Hypothesis, Weights
+from xlpl_plugin.decoding.greedy import GreedyDecoder
+from xlpl_plugin.decoding.pool import DecoderPool
+from xlpl_plugin.emissions.compute import Emissions
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import write_json
+from xlpl_plugin.files import write_json, write_lines
+from xlpl_plugin.labelling.records import LABELS_FILE, make_record, record_line
+from xlpl_plugin.monitoring.measure import label_free_score
 from xlpl_plugin.tuning.beam_size import BeamTrial, smallest_beam
 from xlpl_plugin.tuning.criteria import (
     CRITERIA,
     ChannelTable,
     JudgingLM,
     SampleCounts,
+    edits_and_lm,
     letters_per_word,
     measure_outcome,
 )
-from xlpl_plugin.tuning.tune import TuneConfig, judge_trial, read_tuning, tune
+from xlpl_plugin.tuning.tune import Ground, TuneConfig, judge_trial, read_tuning, tune
 from xlpl_plugin.tuning.weight_search import SearchConfig, Trial, steady_choice
 
 UNITS_ARPA = """\\data\\
@@ -131,6 +137,28 @@ def test_later_trials_lie_where_the_best_do(config: TuneConfig) -> None:
     assert np.mean([trial.value for trial in later]) < np.median([trial.value for trial in before.trials])
     spread = [np.std([trial.weights.lm_weight for trial in trials]) for trials in (before.trials, later)]
     assert spread[1] < 0.7 * spread[0]
+
+
+def test_tuning_score_and_label_free_score_differ_in_the_greedy_output(config: TuneConfig, tmp_path: Path) -> None:
+    """One criterion, two names: tuning compares with greedy output that was made longer, signals with the plain one."""
+    config.search.units_per_second = 25.0
+    best = tune(config).trials[0]
+    ground, emissions = Ground(config), Emissions(config.emissions)
+    plain = [GreedyDecoder(emissions.units).decode(emissions[name])[0] for name in ground.sample.ids]
+    with DecoderPool(replace(config.decoder, beam=config.search.beam, nbest=1), emissions.units, 1) as pool:
+        [decoding] = ground.sample.decode(pool, [best.weights])
+    found = zip(ground.sample.ids, decoding.hypotheses, plain, strict=True)
+    records = [make_record(name, 1.0, 1, hypothesis, path) for name, hypothesis, path in found]
+    write_lines(tmp_path / "labels" / LABELS_FILE, map(record_line, records))
+
+    def score(greedy: Sequence[Hypothesis]) -> float:
+        return edits_and_lm(measure_outcome(decoding.hypotheses, greedy, ground.lm))
+
+    assert best.value == pytest.approx(score(ground.sample.greedy))
+    assert label_free_score(tmp_path / "labels", config.decoder, config.search) == pytest.approx(score(plain))
+    letters = [sum(len(path.units) for path in greedy) for greedy in (ground.sample.greedy, plain)]
+    assert letters[0] > 1.1 * letters[1]
+    assert ground.sample.greedy_penalty > 0
 
 
 def test_without_lexicon_no_word_score_is_searched(config: TuneConfig) -> None:

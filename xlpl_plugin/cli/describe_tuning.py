@@ -17,7 +17,7 @@ from xlpl_plugin.tuning.weight_search import Trial
 def describe_tuning(tuning: Tuning, show: int) -> str:
     """Tell the ``show`` best trials, the beams and, on the last line, the choice as overrides for ``xlpl label``."""
     parts = [
-        "trials, the best first; no reference was read",
+        "trials by their tuning score, the best first; no reference was read",
         render([_row(trial, tuning.criterion, f"{trial.value:.4f}") for trial in tuning.trials[:show]]),
     ]
     if tuning.beams:
@@ -52,7 +52,7 @@ _VERDICTS: Mapping[bool | None, str] = {True: "go", None: "doubtful", False: "no
 
 def _ranked_row(row: Ranked) -> dict[str, str]:
     cells = {"model": row.name, "good for a start": _VERDICTS[row.hears]}
-    titles = ("evidence", "criterion", "UER", "LM nats/letter", "confidence", "top word %", "units/s")
+    titles = ("evidence", "tuning score", "UER", "LM nats/letter", "confidence", "top word %", "units/s")
     if row.evidence is None:
         return {**cells, **dict.fromkeys(titles, ""), "careful": "says nothing but blanks"}
     heard = row.evidence.heard
@@ -96,7 +96,7 @@ def _readings(evidence: Evidence) -> str:
     rows = [
         {
             "audio": name,
-            "criterion": f"{reading.value:.4f}",
+            "tuning score": f"{reading.value:.4f}",
             "UER": f"{reading.edits:.3f}",
             "LM nats/letter": f"{reading.nats_per_letter:.3f}",
             "letters/greedy": f"{reading.letters_ratio:.2f}",

@@ -32,7 +32,8 @@ def command(overrides: tuple[str, ...], config: Path | None, show: int, oracle: 
 
     A sample of the split is decoded with many weights (a small beam suffices): trials spread over the ranges, then
     some where the best of these lie. Each is judged by how far its text is from the acoustic model's greedy output
-    (UER) and by how likely a language model finds it:
+    (UER) and by how likely a language model finds it. That greedy output is first made as long as the model expects,
+    by a penalty of the blank, so this tuning score is not the label-free score of a round in `xlpl iterate`:
 
     \b
     edits_and_lm   UER + LM nats a letter / 4 (default; nearest to the oracle on average)

@@ -168,7 +168,7 @@ class _Counts:
 
 
 class _Opinion:
-    """What language models think of the labels: tuning's criterion, and a perplexity."""
+    """What language models think of the labels: the label-free score, and a perplexity."""
 
     def __init__(self, config: SignalsConfig, decoder: DecoderConfig, search: SearchConfig) -> None:
         judge, level = judging_lm(search, decoder)

@@ -45,8 +45,8 @@ class Signals:
         _VERDICT,
         "0.001",
         "lower",
-        "How far the labels are from what the acoustic model hears by itself, and how unlikely the "
-        "language model finds them. It chooses the weights of the decoder.",
+        "How far the labels are from the greedy output that they store, and how unlikely the language model finds "
+        "them. The tuning score, which chooses the decoder's weights, compares with a longer greedy output.",
         default=None,
     )
     held_out: float | None = shown(

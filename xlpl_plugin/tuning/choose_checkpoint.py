@@ -59,7 +59,7 @@ class Candidate:
     Attributes:
         checkpoint: its path.
         updates: after how many it was saved.
-        value: of the criterion; lower is better. None where nothing was heard.
+        value: the tuning score; lower is better. None where nothing was heard.
         heard: utterances of the sample in which the greedy decoder finds a letter.
         refused: which guard objects; empty where none does.
     """

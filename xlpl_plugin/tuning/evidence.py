@@ -47,7 +47,7 @@ class Reading:
     """A sample decoded, as it is or spliced.
 
     Attributes:
-        value: the criterion of tuning; lower is better.
+        value: the tuning score; lower is better.
         edits: units edited for each unit of the greedy output.
         nats_per_letter: -ln probability under the judging LM, a letter.
         letters_ratio: letters for each greedy letter.

@@ -1,6 +1,6 @@
 """Which of several acoustic models hears a target best? Each is tuned on it without a label; evidence ranks them.
 
-Not the criterion of tuning: it compares weights of one model, and a model that babbles can do better by it than one
+Not the tuning score: it compares weights of one model, and a model that babbles can do better by it than one
 that hears (``evidence``).
 """
 

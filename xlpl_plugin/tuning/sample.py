@@ -37,7 +37,9 @@ class Sample:
     Attributes:
         ids: of the utterances, sorted.
         units: of the acoustic model.
-        greedy: their greedy output, made as long as was asked for.
+        greedy: their greedy output, made as long as was asked for by a penalty of the blank: what the tuning score
+            compares with. The label-free score of a round takes the greedy output without it (``Signals``).
+        greedy_penalty: that penalty.
         units_per_second: what the acoustic model expects without a penalty.
     """
 
@@ -68,8 +70,8 @@ class Sample:
         seconds = Manifest(part.root, tuple(utterance for utterance, _ in emissions)).seconds
         self.units_per_second = round(sum(map(expected_units, self._log_probs)) / max(seconds, 1e-9), 3)
         wanted = (units_per_second or self.units_per_second) * seconds
-        self._penalty = penalty_for_length(self._greedy_length, wanted, *blank_penalty)
-        paths = self._greedy(self._penalty)
+        self.greedy_penalty = penalty_for_length(self._greedy_length, wanted, *blank_penalty)
+        paths = self._greedy(self.greedy_penalty)
         # silence says nothing about weights
         heard = [index for index, path in enumerate(paths) if path.units]
         self.ids = tuple(emissions[index][0].id for index in heard)
@@ -89,7 +91,7 @@ class Sample:
         """Return as many utterances, spliced at random from these (``splicing``), and the greedy output of that."""
         other = copy(self)
         other._log_probs = splice(self._log_probs, self.greedy, seed)
-        other.greedy = other._greedy(self._penalty)
+        other.greedy = other._greedy(self.greedy_penalty)
         return other
 
     def _greedy(self, blank_penalty: float) -> list[Hypothesis]:

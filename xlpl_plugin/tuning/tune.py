@@ -152,7 +152,13 @@ def tune(config: TuneConfig, *, force: bool = False) -> Tuning:
     if not tuning.trusted:
         logger.warning("the guards refused every trial; the least bad one is taken (%s)", trials[0].refused)
     tuning.write(file)
-    draw_trials(out / PICTURE_FILE, trials, best, title="Weights chosen without labels", scale=search.criterion)
+    draw_trials(
+        out / PICTURE_FILE,
+        trials,
+        best,
+        title="Weights chosen without labels",
+        scale=f"tuning score, {search.criterion}",
+    )
     return tuning
 
 

@@ -104,7 +104,7 @@ def judging_lm(search: SearchConfig, decoder: DecoderConfig) -> tuple[str, Level
 class Trial:
     """Weights, and how the sample looks when decoded with them; ``refused`` says which guard objects.
 
-    A lower ``value`` is better.
+    ``value`` is the tuning score, the lower the better: the criterion against the greedy output of ``Sample``.
     """
 
     weights: Weights

@@ -187,8 +187,9 @@ def draw_tunings(tunings: Mapping[str, Tuning]) -> list[Picture]:
 
 def _tuning(name: str, tuning: Tuning) -> Picture:
     best = tuning.best
-    scale = f"tuning score, {tuning.criterion}"
-    figure = trials_figure(tuning.trials, best, title=name, scale=scale, size=(WIDTH, 3.7))
+    figure = trials_figure(
+        tuning.trials, best, title=name, scale=f"tuning score, {tuning.criterion}", size=(WIDTH, 3.7)
+    )
     refused = sum(bool(trial.refused) for trial in tuning.trials)
     alt = (
         f"{len(tuning.trials)} trials of {name}, {refused} of them refused by a guard; chosen: LM weight "

@@ -23,6 +23,9 @@ from typing import Any
 
 import click
 
+from xlpl_plugin.run.layout import RunLayout
+from xlpl_plugin.run.state import StateFile
+
 # logs and times of a run; hydra writes a folder for each start
 _OWN = re.compile(r"(^|/)(state\.json|run\.lock|train\.log|hydra/.*|checkpoints/.*|.*\.png)$")
 _TIMES = {"seconds", "search_seconds", "times", "finished", "train_seconds"}
@@ -51,9 +54,9 @@ def _start(config: Path, out: Path, log: Path) -> subprocess.Popen[bytes]:
 
 
 def _step_under_way(run: Path) -> str:
-    state = run / "state.json"
-    steps = json.loads(state.read_text())["steps"] if state.exists() else {}
-    return next((name for name, entry in steps.items() if not entry["done"]), "between two steps")
+    state = StateFile.read_if_there(RunLayout(run).state)
+    steps = state.steps if state else {}
+    return next((name for name, progress in steps.items() if not progress.done), "between two steps")
 
 
 @click.command()

@@ -41,6 +41,9 @@ _VARYING = {
     "settings",
     "am",
     "checkpoint",
+    # of a measurement: its place tells
+    "round",
+    "stage",
 } | {
     "round",
     "stage",

@@ -122,21 +122,24 @@ def test_greedy_labels_have_no_row_for_an_lm(tmp_path: Path) -> None:
         assert [system.name for system in read_systems(tmp_path, "mine")] == names
 
 
-def decoded(folder: Path, lexicon: str, lm: str) -> None:
-    """Write the provenance of labels."""
+def decoded(folder: Path, lexicon: str, lm: str, *, voted: bool = False) -> None:
+    """Write the provenance of labels, of one acoustic model's or of two that voted."""
     (folder / "provenance.json").unlink(missing_ok=True)
-    settings = {"decoder": {"lexicon": lexicon, "lm": lm}}
+    settings: dict[str, Any] = {"decoder": {"lexicon": lexicon, "lm": lm}}
+    if voted:
+        settings = {"voters": {name: {"settings": settings, "labels": name} for name in ("1", "2")}}
     ShardStore.open(folder, settings, 1, LabelFacts({}), force=True).note()
 
 
-def test_provenance_says_what_the_labels_are(tmp_path: Path) -> None:
+@pytest.mark.parametrize("voted", [False, True])
+def test_provenance_says_what_the_labels_are(tmp_path: Path, voted: bool) -> None:
     folder = labels(tmp_path / "l", ["uno"], ["un"], word_confidences=[[0.5]])
     for lexicon, lm, rows in (
         ("", "", [("romanised", {"u0": "uno"}, {"u0": (0.5,)})]),
         ("", "lm.bin", [("romanised", {"u0": "un"}, {}), ("romanised", {"u0": "uno"}, {"u0": (0.5,)})]),
         ("lexicon", "lm.bin", [("romanised", {"u0": "un"}, {}), ("native", {"u0": "uno"}, {"u0": (0.5,)})]),
     ):
-        decoded(folder, lexicon, lm)
+        decoded(folder, lexicon, lm, voted=voted)
         assert [(system.script, system.texts, system.confidences) for system in read_systems(folder, "l")] == rows
 
 

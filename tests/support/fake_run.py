@@ -6,7 +6,6 @@ Every file that a fake step writes is a function of what it read, so two runs ca
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 import zipfile
 from collections.abc import Callable
@@ -16,8 +15,11 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from xlpl_plugin.data.manifest import read_manifest
+from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
 from xlpl_plugin.data.units import LETTERS, write_units
+from xlpl_plugin.decoding import Hypothesis
+from xlpl_plugin.files import write_lines
+from xlpl_plugin.labelling.records import LABELS_FILE, make_record, record_line
 from xlpl_plugin.monitoring.signals import DecoderWeights, Measurement, Signals
 from xlpl_plugin.run.actions import ACTIONS, Resources
 from xlpl_plugin.run.config import IterateConfig
@@ -65,16 +67,17 @@ def tune(step: Tune, resources: Resources) -> None:
 def label(step: Label, resources: Resources) -> None:
     manifest = read_manifest(step.config.data, step.config.split, labels=False)
     seed = digest(Path(step.config.emissions) / "emissions.txt", *sorted(Path(step.config.tuning).glob("*.txt")))
-    folder = Path(step.out)
-    words = [("no " * (1 + int(seed[i % 60], 16))).strip() for i, _ in enumerate(manifest.ids)]
-    units = [" ".join(f"{' '.join(word)} |" for word in line.split()) for line in words]
-    records = zip(manifest.ids, words, units, strict=True)
-    write(folder / "labels.jsonl", "".join(f"{json.dumps({'id': i, 'words': w, 'units': u})}\n" for i, w, u in records))
-    rows = "".join(f"{u.path}\t{u.num_samples}\n" for u in manifest.utterances)
-    write(folder / f"{step.config.split}.wrd", "".join(f"{line}\n" for line in words))
-    write(folder / f"{step.config.split}.ltr", "".join(f"{line}\n" for line in units))
-    write_units(folder, LETTERS)
-    write(folder / f"{step.config.split}.tsv", f"{manifest.root}\n{rows}")
+    rows = []
+    for number, utterance in enumerate(manifest.utterances):
+        words = ["no"] * (1 + int(seed[number % 60], 16))
+        rows.append(replace(utterance, words=" ".join(words), units=" ".join(["n o |"] * len(words))))
+    heard = {
+        row.id: Hypothesis(tuple(row.words.split()), tuple(row.units.split()), -1.0, -1.0, -2.0, ()) for row in rows
+    }
+    records = (make_record(row.id, row.seconds, 1000, heard[row.id], heard[row.id]) for row in rows)
+    write_lines(Path(step.out) / LABELS_FILE, map(record_line, records))
+    write_manifest(step.out, step.config.split, Manifest(manifest.root, tuple(rows)))
+    write_units(Path(step.out), LETTERS)
 
 
 def measure(step: Measure, resources: Resources) -> None:

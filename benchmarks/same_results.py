@@ -44,10 +44,7 @@ _VARYING = {
     # of a measurement: its place tells
     "round",
     "stage",
-} | {
-    "round",
-    "stage",
-}
+} | {"round", "stage"}
 
 
 def write_corpus(folder: Path) -> None:

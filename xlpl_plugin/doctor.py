@@ -309,10 +309,7 @@ CHECKS: tuple[Check, ...] = (
     Check("decoder bindings", _decoder, "flashlight"),
     Check("kenlm reader", _kenlm, "kenlm", remedy="needs a C++ compiler and Python.h; then: pip install kenlm"),
     Check(
-        "lmplz, build_binary",
-        _lmplz,
-        required=False,
-        remedy="run scripts/build_kenlm.sh; until then kaldingram serves",
+        "lmplz, build_binary", _lmplz, required=False, remedy="run scripts/build_kenlm.sh; until then kaldingram serves"
     ),
     Check("kaldingram", _kaldingram, "kaldingram", required=False),
     Check("sentencepiece", _sentencepiece, "sentencepiece"),
@@ -326,11 +323,6 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "espeak-ng", _espeak, "espeakng_loader", required=False, remedy="made speech only: pip install espeakng-loader"
     ),
-    Check(
-        "Debian packages",
-        _debian_tools,
-        required=False,
-        remedy="pass the files: xlpl prepare asterisk --from",
-    ),
+    Check("Debian packages", _debian_tools, required=False, remedy="pass the files: xlpl prepare asterisk --from"),
     Check("GPU", _gpu, required=False, remedy="if there is one: check that its driver serves the CUDA of torch"),
 )

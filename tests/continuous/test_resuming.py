@@ -130,11 +130,7 @@ def test_resumed_from_a_checkpoint_it_ends_with_the_same_bits(
 def language_model(folder: Path) -> list[str]:
     (folder / "lexicon.txt").write_text("".join(f"{word}\t{' '.join(word)} |\n" for word in sorted(WORDS)))
     (folder / "lm.arpa").write_text(BIGRAMS)
-    return [
-        f"task.dec_lexicon={folder / 'lexicon.txt'}",
-        f"task.dec_lm={folder / 'lm.arpa'}",
-        "task.dec_word_score=6",
-    ]
+    return [f"task.dec_lexicon={folder / 'lexicon.txt'}", f"task.dec_lm={folder / 'lm.arpa'}", "task.dec_word_score=6"]
 
 
 def labels_of(checkpoint: Path) -> list[list[str]]:

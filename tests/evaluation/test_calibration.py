@@ -26,9 +26,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 def judged(confidence: list[float] | np.ndarray, right: list[int] | np.ndarray, words: int = 5) -> JudgedWords:
     """Utterances of ``words`` words each."""
     return JudgedWords(
-        np.asarray(confidence, dtype=np.float64),
-        np.asarray(right, dtype=bool),
-        np.arange(len(confidence)) // words,
+        np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=bool), np.arange(len(confidence)) // words
     )
 
 

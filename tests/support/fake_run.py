@@ -43,10 +43,7 @@ def extract(step: Extract, resources: Resources) -> None:
 
 def select(step: Select, resources: Resources) -> None:
     weights = [Path(step.config.tuning) / "weights.txt"] if step.config.tuning else []
-    write_model(
-        Path(step.out),
-        digest(Path(step.checkpoints) / "checkpoint_last.pt", *weights),
-    )
+    write_model(Path(step.out), digest(Path(step.checkpoints) / "checkpoint_last.pt", *weights))
 
 
 def write_model(path: Path, weights: str) -> None:

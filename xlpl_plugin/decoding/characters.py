@@ -10,13 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from flashlight.lib.text.decoder import (
-    LM,
-    CriterionType,
-    DecodeResult,
-    LexiconFreeDecoder,
-    LexiconFreeDecoderOptions,
-)
+from flashlight.lib.text.decoder import LM, CriterionType, DecodeResult, LexiconFreeDecoder, LexiconFreeDecoderOptions
 
 from xlpl_plugin.data.units import BLANK_INDEX, SPECIAL_SYMBOLS, WORD_BOUNDARY, words_of_units
 from xlpl_plugin.decoding.frames import Frames

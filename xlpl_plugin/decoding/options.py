@@ -13,9 +13,7 @@ class DecoderConfig:
     """Options of the decoder. Without lexicon and LM it is greedy, and only ``blank_penalty`` means something."""
 
     lexicon: str = option(
-        "",
-        "word<TAB>units file; empty: greedy decoding, or with an LM a search for the best units",
-        file="a lexicon",
+        "", "word<TAB>units file; empty: greedy decoding, or with an LM a search for the best units", file="a lexicon"
     )
     lm: str = option(
         "",

@@ -24,16 +24,7 @@ from xlpl_plugin.shards.store import PROVENANCE_FILE, ShardStore, divide
 if TYPE_CHECKING:
     from xlpl_plugin.emissions.forward import ModelEmissions
 
-__all__ = [
-    "Emission",
-    "EmissionSource",
-    "Emissions",
-    "EmitConfig",
-    "InputConfig",
-    "Window",
-    "emit",
-    "open_source",
-]
+__all__ = ["Emission", "EmissionSource", "Emissions", "EmitConfig", "InputConfig", "Window", "emit", "open_source"]
 
 
 @dataclass
@@ -44,15 +35,12 @@ class EmitConfig:
     data: str = option(MISSING, "prepared folder")
     split: str = option("train", "split of `data`")
     out: str = option(
-        MISSING,
-        "folder for the log-probs; one that holds unfinished ones of the same options is gone on with",
+        MISSING, "folder for the log-probs; one that holds unfinished ones of the same options is gone on with"
     )
     max_seconds: float = option(120.0, "seconds of audio in a batch, padding counted", above=0)
     device: str = option("auto", "auto (a GPU where there is one), cpu, cuda, cuda:1")
     window_seconds: float = option(
-        30.0,
-        "recordings longer than this are cut into windows where they are quietest",
-        least=1,
+        30.0, "recordings longer than this are cut into windows where they are quietest", least=1
     )
     shard_size: int = option(500, "utterances that are written, and done, together", least=1)
 
@@ -67,8 +55,7 @@ class InputConfig:
         file="a checkpoint of an acoustic model",
     )
     emissions: str = option(
-        "",
-        "folder of log-probs of this split: read if it is there, else computed once and kept; empty: not kept",
+        "", "folder of log-probs of this split: read if it is there, else computed once and kept; empty: not kept"
     )
     data: str = option(MISSING, "prepared folder; its transcripts, if it has any, are not read")
     split: str = option("train", "split of `data`")

@@ -28,20 +28,14 @@ class FilterConfig:
     """
 
     student_frame_seconds: float = option(
-        0.0,
-        "seconds of one output frame of the student; 0: as the labelling model's frames",
-        least=0,
+        0.0, "seconds of one output frame of the student; 0: as the labelling model's frames", least=0
     )
     min_letters: int = option(0, "at least so many letters; 2 removes one-letter output", least=0)
     min_letters_per_second: float = option(
-        0.0,
-        "at least so many letters for each second of audio: few where the search gave up speech",
-        least=0,
+        0.0, "at least so many letters for each second of audio: few where the search gave up speech", least=0
     )
     max_letters_per_second: float = option(
-        0.0,
-        "at most so many letters for each second of audio: many where the search made some up",
-        least=0,
+        0.0, "at most so many letters for each second of audio: many where the search made some up", least=0
     )
     min_words_per_second: float = option(0.0, "at least so many words for each second of audio", least=0)
     max_words_per_second: float = option(0.0, "at most so many words for each second of audio", least=0)
@@ -53,25 +47,16 @@ class FilterConfig:
     )
     min_frame_score: float = option(0.0, "natural log probability a frame of the label's alignment, below 0", most=0)
     max_greedy_gap: float = option(
-        0.0,
-        "nats a unit by which the acoustic model likes its own greedy output better",
-        least=0,
+        0.0, "nats a unit by which the acoustic model likes its own greedy output better", least=0
     )
     min_agreement: float = option(
-        0.0,
-        "at least this agreement (0 to 1) with the acoustic model's greedy output",
-        least=0,
-        below=1,
+        0.0, "at least this agreement (0 to 1) with the acoustic model's greedy output", least=0, below=1
     )
     other: str = option(
-        "",
-        "labels of the same utterances by another acoustic model or round: a folder of labels, or its labels.jsonl",
+        "", "labels of the same utterances by another acoustic model or round: a folder of labels, or its labels.jsonl"
     )
     min_other_agreement: float = option(
-        0.0,
-        "at least this agreement (0 to 1) with the labels of `other`",
-        least=0,
-        below=1,
+        0.0, "at least this agreement (0 to 1) with the labels of `other`", least=0, below=1
     )
     letters_lm: str = option("", "an n-gram model over units (xlpl lm --characters)", file="an n-gram model over units")
     max_letter_nats: float = option(0.0, "at most so many nats a letter under letters_lm", least=0)
@@ -82,34 +67,19 @@ class FilterConfig:
     )
     max_unknown: float = option(0.0, "at most this share (0 to 1) of words outside `vocabulary`", least=0, below=1)
     drop_least_confident: float = option(
-        0.0,
-        "fraction dropped of the labels left: those of the lowest confidence",
-        least=0,
-        below=1,
+        0.0, "fraction dropped of the labels left: those of the lowest confidence", least=0, below=1
     )
     drop_least_agreeing: float = option(
-        0.0,
-        "fraction dropped: those that agree least with the acoustic model's greedy output",
-        least=0,
-        below=1,
+        0.0, "fraction dropped: those that agree least with the acoustic model's greedy output", least=0, below=1
     )
     drop_widest_greedy_gap: float = option(
-        0.0,
-        "fraction dropped: those with the widest gap of max_greedy_gap",
-        least=0,
-        below=1,
+        0.0, "fraction dropped: those with the widest gap of max_greedy_gap", least=0, below=1
     )
     drop_least_agreeing_with_other: float = option(
-        0.0,
-        "fraction dropped: those that agree least with the labels of `other`",
-        least=0,
-        below=1,
+        0.0, "fraction dropped: those that agree least with the labels of `other`", least=0, below=1
     )
     drop_least_plausible: float = option(
-        0.0,
-        "fraction dropped: those with the most nats a letter under letters_lm",
-        least=0,
-        below=1,
+        0.0, "fraction dropped: those with the most nats a letter under letters_lm", least=0, below=1
     )
     weight_by: str = option(
         "confidence",

@@ -42,12 +42,10 @@ class LabelConfig(InputConfig):
         "unfinished labels of the same options is gone on with",
     )
     decoder: DecoderConfig = option(
-        DecoderConfig(),
-        "lexicon, LM, weights and beam; without a lexicon the labels are greedy",
+        DecoderConfig(), "lexicon, LM, weights and beam; without a lexicon the labels are greedy"
     )
     tuning: str = option(
-        "",
-        "folder of a tuning (tune.json), whose weights and beam are taken instead of the decoder's; empty: none",
+        "", "folder of a tuning (tune.json), whose weights and beam are taken instead of the decoder's; empty: none"
     )
     filter: FilterConfig = option(FilterConfig(), "which labels a student learns from")
     shard_size: int = option(500, "utterances that are written, and done, together", least=1)

@@ -30,8 +30,7 @@ class VoteConfig:
     data: str = option(MISSING, "prepared folder that they label; its transcripts, if it has any, are not read")
     split: str = option("train", "split of `data`")
     out: str = option(
-        MISSING,
-        "folder for the same files as those of xlpl label; one that holds an unfinished vote is gone on with",
+        MISSING, "folder for the same files as those of xlpl label; one that holds an unfinished vote is gone on with"
     )
     filter: FilterConfig = option(FilterConfig(), "which labels a student learns from")
     shard_size: int = option(500, "utterances that are written, and done, together", least=1)

@@ -41,9 +41,7 @@ class StopConfig:
         below=1,
     )
     patience: int = option(
-        2,
-        "the run ends after this many rounds in a row that were not better than the best one",
-        least=1,
+        2, "the run ends after this many rounds in a row that were not better than the best one", least=1
     )
     tolerance: float = option(
         0.03,

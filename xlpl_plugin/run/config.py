@@ -37,13 +37,10 @@ class TrainingConfig:
     lr: float = option(0.0, "peak learning rate; 0: the YAML file's or the overrides'", least=0)
     max_update: int = option(0, "length in updates; 0: the YAML file's or the overrides'", least=0)
     mix: list[str] = option(
-        [],
-        "labelled prepared folders whose train split is mixed in (task.mix), usually the sources",
+        [], "labelled prepared folders whose train split is mixed in (task.mix), usually the sources"
     )
     mix_weights: list[float] = option(
-        [],
-        "for each of them the share of it drawn each epoch: 0.5 half of its rows, 2.0 each row twice",
-        above=0,
+        [], "for each of them the share of it drawn each epoch: 0.5 half of its rows, 2.0 each row twice", above=0
     )
     checkpoint: str = option(
         "last",
@@ -78,10 +75,7 @@ class RoundChanges:
     mix_weights: list[float] = option([], "replace the student's; empty: no change", above=0)
     checkpoint: str = option("", "as in student; empty: no change", choices=("", *CHECKPOINTS))
     share: float = option(
-        0.0,
-        "share of the target's train split that this round labels; 0: as in target",
-        least=0,
-        most=1,
+        0.0, "share of the target's train split that this round labels; 0: as in target", least=0, most=1
     )
     tune: bool | None = option(
         None,
@@ -117,21 +111,14 @@ class PhaseConfig(TrainingConfig):
     )
     cache_size: int | None = option(None, "batches in the cache", least=1)
     replace_prob: float | None = option(
-        None,
-        "probability that a batch is replaced after an update on it",
-        least=0,
-        most=1,
+        None, "probability that a batch is replaced after an update on it", least=0, most=1
     )
     labelled_updates: int | None = option(
-        None,
-        "updates on the labelled part that follow each other, before unlabelled_updates follow",
-        least=0,
+        None, "updates on the labelled part that follow each other, before unlabelled_updates follow", least=0
     )
     unlabelled_updates: int | None = option(None, "updates on batches of the cache that follow each other", least=1)
     teacher: str = option(
-        "",
-        "who labels: current (the weights as they are), ema (their moving average)",
-        choices=("", *TEACHERS),
+        "", "who labels: current (the weights as they are), ema (their moving average)", choices=("", *TEACHERS)
     )
     dropout_scale: float | None = option(None, "factor of the model's dropout after the warm-up", least=0, most=1)
     layer_drop_scale: float | None = option(None, "factor of the model's layer drop after the warm-up", least=0, most=1)
@@ -182,13 +169,11 @@ class IterateConfig:
     rounds: int = option(3, "number of students; round 0 is the source AM's labelling", least=0)
     source: SourceConfig = option(SourceConfig(), "the acoustic model that labels first")
     voters: list[SourceConfig] = option(
-        [],
-        "more source AMs: what they and `source` hear in round 0 is put to the vote; students start from `source`",
+        [], "more source AMs: what they and `source` hear in round 0 is put to the vote; students start from `source`"
     )
     target: TargetConfig = option(TargetConfig(), "what is labelled")
     decoder: DecoderConfig = option(
-        DecoderConfig(),
-        "lexicon, LM and beam; the weights here are used where tuning is off",
+        DecoderConfig(), "lexicon, LM and beam; the weights here are used where tuning is off"
     )
     tuning: TuningConfig = option(TuningConfig(), "the decoder's weights, chosen without labels")
     filter: FilterConfig = option(
@@ -208,8 +193,7 @@ class IterateConfig:
         choices=DELETIONS,
     )
     launcher: LauncherConfig = option(
-        LauncherConfig(),
-        "what trainings run on: this machine, several processes, a cluster",
+        LauncherConfig(), "what trainings run on: this machine, several processes, a cluster"
     )
     workers: int = option(1, "decoding processes", least=1)
     max_seconds: float = option(120.0, "seconds of audio the acoustic model takes at a time when it labels", above=0)
@@ -219,6 +203,5 @@ class IterateConfig:
         "configuration says",
     )
     train_command: list[str] = option(
-        [],
-        "how the trainer is started; empty: the fairseq-hydra-train beside this Python",
+        [], "how the trainer is started; empty: the fairseq-hydra-train beside this Python"
     )

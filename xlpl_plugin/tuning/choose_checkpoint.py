@@ -31,8 +31,7 @@ class SelectConfig:
     """What to choose from, and what to judge it by."""
 
     checkpoints: list[str] = option(
-        [],
-        "checkpoints of one training, the oldest first; those with the same weights (last and best) are judged once",
+        [], "checkpoints of one training, the oldest first; those with the same weights (last and best) are judged once"
     )
     data: str = option(MISSING, "prepared folder of the target; its transcripts, if it has any, are not read")
     split: str = option("train", "split of `data`")
@@ -43,8 +42,7 @@ class SelectConfig:
         "", "folder of a tuning, whose weights and beam are taken instead of the decoder's; empty: none"
     )
     search: SearchConfig = option(
-        SearchConfig(),
-        "sample, criterion and guards as when weights are tuned; none is searched",
+        SearchConfig(), "sample, criterion and guards as when weights are tuned; none is searched"
     )
     length_from: str = option("", "as for tuning")
     max_seconds: float = option(120.0, "seconds of audio in a batch of the acoustic model, padding counted", above=0)

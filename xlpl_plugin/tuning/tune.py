@@ -38,8 +38,7 @@ class TuneConfig(InputConfig):
 
     out: str = option(MISSING, "folder for tune.json and its picture")
     decoder: DecoderConfig = option(
-        DecoderConfig(),
-        "lexicon and LM; the weights are what is sought, beam is the largest one that may be chosen",
+        DecoderConfig(), "lexicon and LM; the weights are what is sought, beam is the largest one that may be chosen"
     )
     search: SearchConfig = option(SearchConfig(), "ranges, trials, criterion and guards")
     length_from: str = option(

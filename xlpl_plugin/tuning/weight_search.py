@@ -40,9 +40,7 @@ class SearchConfig:
     local_trials: int = option(16, "trials drawn where the best of those lie", least=0)
     lm_weight: list[float] = option([0.5, 6.0], "range of LM weights", interval=True)
     word_score: list[float] = option(
-        [-4.0, 4.0],
-        "range of word scores; without a lexicon there is none to search",
-        interval=True,
+        [-4.0, 4.0], "range of word scores; without a lexicon there is none to search", interval=True
     )
     beam: int = option(50, "beam of the trials", least=1)
     beams: list[int] = option(
@@ -53,9 +51,7 @@ class SearchConfig:
     )
     beam_tolerance: float = option(0.005, "share of the words that a smaller beam may change", least=0, most=1)
     judge: str = option(
-        "",
-        "KenLM model that judges the hypotheses; empty: the decoder's own",
-        file="a KenLM model that judges",
+        "", "KenLM model that judges the hypotheses; empty: the decoder's own", file="a KenLM model that judges"
     )
     judge_level: str = option("words", "what the judging LM is over: words or units", choices=("words", "units"))
     text: str = option(

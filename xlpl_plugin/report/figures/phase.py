@@ -55,11 +55,7 @@ _PICTURES = (
         {"pl_length": ""},
     ),
     _Drawn(
-        "blank",
-        "blank frames, %",
-        "Of new labels. Near 100 the model has fallen silent.",
-        {"pl_blank": ""},
-        share=True,
+        "blank", "blank frames, %", "Of new labels. Near 100 the model has fallen silent.", {"pl_blank": ""}, share=True
     ),
     _Drawn(
         "letters",

@@ -14,8 +14,8 @@ TESTS = Path(__file__).parent
 # each may import those before it; a name is a folder or a module of the package
 LAYERS = (
     ("errors",),
-    ("files", "stage", "text_table", "debian"),
-    ("schema", "json_record", "concurrency"),
+    ("files", "stage", "text_table"),
+    ("schema", "json_record", "concurrency", "debian"),
     ("config", "audio", "text"),
     ("data",),
     ("models", "decoding"),

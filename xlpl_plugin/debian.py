@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import make_folder
 
 
 def default_cache() -> Path:
@@ -30,7 +31,7 @@ def fetch_package(name: str, cache_dir: str | Path | None = None) -> Path:
     target = cache / name
     if target.is_dir():
         return target
-    cache.mkdir(parents=True, exist_ok=True)
+    make_folder(cache)
     with tempfile.TemporaryDirectory(dir=cache, prefix=f".{name}.") as work:
         _download(name, Path(work))
         archives = list(Path(work).glob("*.deb"))
@@ -82,7 +83,7 @@ def extract_deb(archive: str | Path, target: str | Path) -> Path:
         XlplError: dpkg-deb is missing, or the archive is damaged.
     """
     archive, target = Path(archive).resolve(), Path(target)
-    target.mkdir(parents=True, exist_ok=True)
+    make_folder(target)
     _run(["dpkg-deb", "--extract", str(archive), "."], target, f"cannot unpack {archive}")
     return target
 

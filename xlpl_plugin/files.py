@@ -29,22 +29,49 @@ def atomic_open(path: str | Path, mode: str = "w", *, sync: bool = True) -> Iter
     again; waiting for the disk can take longer than the work.
 
     Raises:
-        XlplError: there is no space left, or not for so large a file.
+        XlplError: the file cannot be made, there is no space left, or not for so large a file.
     """
     path = Path(path)
-    try:
+    with system_errors(path, "a file that can be written"):
         path.parent.mkdir(parents=True, exist_ok=True)
         with _moved_into_place(path, mode, sync) as stream:
             yield stream
+
+
+@contextlib.contextmanager
+def system_errors(path: str | Path, expected: str) -> Iterator[None]:
+    """Turn what the system refuses about a path of the user's (``OSError``) into the error that a user reads."""
+    try:
+        yield
     except OSError as error:
-        if error.errno not in _NO_SPACE:
-            raise
-        raise XlplError(
+        raise told(error, path, expected) from error
+
+
+def told(error: OSError, path: str | Path, expected: str = "a file or folder that can be used") -> XlplError:
+    """Return the error that a user reads for one of the system about ``path``."""
+    if error.errno in _NO_SPACE:
+        return XlplError(
             f"cannot be written (disk full?): {error.strerror}",
             file=path,
             expected="space on the disk",
             remedy="make space, or raise the quota, and run the same command again",
-        ) from error
+        )
+    reason = (error.strerror or str(error)).lower()
+    place = f" ({error.filename})" if error.filename and str(error.filename) != str(path) else ""
+    remedy = "check the path: what its folders are, who may write there, and how long its names are"
+    return XlplError(f"{reason}{place}", file=path, expected=expected, remedy=remedy)
+
+
+def make_folder(path: str | Path) -> Path:
+    """Make a folder, and those above it, where it is not there; return it.
+
+    Raises:
+        XlplError: the system refuses.
+    """
+    path = Path(path)
+    with system_errors(path, "a folder that can be made"):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 @contextlib.contextmanager
@@ -86,7 +113,8 @@ def copy_file(source: str | Path, target: str | Path) -> None:
     Raises:
         XlplError: no such file, or no space left.
     """
-    with must_exist(source, "a file to copy").open("rb") as reader, atomic_open(target, "wb") as writer:
+    source = must_exist(source, "a file to copy")
+    with system_errors(source, "a file to copy"), source.open("rb") as reader, atomic_open(target, "wb") as writer:
         shutil.copyfileobj(reader, writer)
 
 
@@ -106,7 +134,8 @@ def _plain(value: Any) -> Any:
 def read_json(path: str | Path) -> Any:
     path = must_exist(path, "a JSON file")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        with system_errors(path, "a JSON file"):
+            return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise XlplError(f"not JSON: {error}", file=path, expected="a JSON file") from error
 
@@ -123,7 +152,7 @@ def read_lines(path: str | Path) -> list[str]:
 def iter_lines(path: str | Path) -> Iterator[str]:
     """As ``read_lines``, one line at a time, so that a corpus need not fit in memory."""
     path = must_exist(path, "a UTF-8 text file")
-    with path.open("rb") as stream:
+    with system_errors(path, "a UTF-8 text file"), path.open("rb") as stream:
         for number, raw in enumerate(stream, start=1):
             try:
                 yield raw.decode("utf-8").rstrip("\r\n")
@@ -139,8 +168,9 @@ def iter_lines(path: str | Path) -> Iterator[str]:
 
 def must_exist(path: str | Path, what: str) -> Path:
     path = Path(path)
-    if not path.exists():
-        raise XlplError("no such file or folder", file=path, expected=what, remedy="check the path")
+    with system_errors(path, what):
+        if not path.exists():
+            raise XlplError("no such file or folder", file=path, expected=what, remedy="check the path")
     return path
 
 
@@ -151,8 +181,9 @@ def new_output(path: str | Path, *, force: bool = False) -> Path:
         XlplError: the file exists, or the folder holds something, and ``force`` is false.
     """
     path = Path(path)
-    # what a killed writer left half written is no result
-    occupied = any(file.suffix != PART for file in path.iterdir()) if path.is_dir() else path.exists()
+    with system_errors(path, "a new file or an empty folder"):
+        # what a killed writer left half written is no result
+        occupied = any(file.suffix != PART for file in path.iterdir()) if path.is_dir() else path.exists()
     if occupied and not force:
         raise XlplError(
             "already holds results",
@@ -165,7 +196,8 @@ def new_output(path: str | Path, *, force: bool = False) -> Path:
 
 def sha256(path: str | Path) -> str:
     digest = hashlib.sha256()
-    with must_exist(path, "a file to hash").open("rb") as stream:
+    path = must_exist(path, "a file to hash")
+    with system_errors(path, "a file"), path.open("rb") as stream:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()

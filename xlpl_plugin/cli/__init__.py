@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 import click
 
 from xlpl_plugin.cli.lazy import LazyGroup
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import told
 
 # verb -> what it does, in the order in which a user meets them
 VERBS = {
@@ -43,6 +45,14 @@ def main() -> None:
         xlpl(standalone_mode=False)
     except XlplError as error:
         click.echo(f"xlpl: {error}", err=True)
+        sys.exit(2)
+    except BrokenPipeError:  # `xlpl ... | head`; nor may the interpreter flush what nobody reads
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        if not error.filename:
+            raise
+        click.echo(f"xlpl: {told(error, error.filename)}", err=True)
         sys.exit(2)
     except click.exceptions.Abort:
         sys.exit(130)

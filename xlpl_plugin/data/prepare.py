@@ -21,7 +21,7 @@ from xlpl_plugin.data.summary import Dropped, PrepareReport, part_report
 from xlpl_plugin.data.transcriber import Labels, Transcriber, dictionary, make_transcriber
 from xlpl_plugin.data.units import write_units
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import must_exist, new_output
+from xlpl_plugin.files import make_folder, must_exist, new_output
 
 # full scale = 0 dB; below this a recording holds nothing but the noise of the converter
 SILENCE_DB = -60.0
@@ -101,7 +101,7 @@ def prepare(
     dropped = [Dropped(name, reason) for name, reason in skipped.items()]
     labels = _transcribe(items, transcriber, dropped)
     units = dictionary((label.units for label in labels.values() if label.units), options.pieces)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as work:
         kept = _convert([item for item in items if item.id in labels], labels, Path(work) / "new", options, dropped)
         parts = _parts(kept, labels, out, options)
@@ -262,5 +262,5 @@ def _without_labels(manifest: Manifest) -> Manifest:
 def _publish(folder: Path, target: Path) -> None:
     if target.exists():
         shutil.rmtree(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     shutil.move(folder, target)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import make_folder
 from xlpl_plugin.run.layout import RunLayout
 
 _PATIENCE = 10.0  # seconds; a trainer whose driver was killed needs a moment to end
@@ -19,7 +20,7 @@ def locked(layout: RunLayout) -> Iterator[int]:
 
     A trainer inherits the descriptor: while one lives whose driver was killed, no second one can write beside it.
     """
-    layout.run.mkdir(parents=True, exist_ok=True)
+    make_folder(layout.run)
     with layout.lock.open("a") as stream:
         deadline = time.monotonic() + _PATIENCE
         while True:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import iter_lines, new_output, write_json, write_lines
+from xlpl_plugin.files import iter_lines, make_folder, new_output, write_json, write_lines
 from xlpl_plugin.text.kenlm_tools import build_binary, estimate_with_lmplz, find_tool
 from xlpl_plugin.text.kneser_ney import estimate_with_kaldingram
 from xlpl_plugin.text.lexicon import rank_words
@@ -114,7 +114,7 @@ def build_lm(
 @contextmanager
 def _work_folder(out: Path) -> Iterator[Path]:
     """Make a folder inside ``out``, and leave no empty ``out`` behind where the work fails."""
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     try:
         with TemporaryDirectory(dir=out, prefix=".lm.") as folder:
             yield Path(folder)

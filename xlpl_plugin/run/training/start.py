@@ -18,7 +18,7 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.executors.child_process import end_child, start_child
 from xlpl_plugin.executors.jobs import end_jobs, running_jobs
 from xlpl_plugin.executors.launchers import SLURM, LauncherConfig, job_name
-from xlpl_plugin.files import must_exist, write_text
+from xlpl_plugin.files import make_folder, must_exist, write_text
 from xlpl_plugin.run.plan.steps import Train
 from xlpl_plugin.run.training.command import max_update, training_command, training_settings
 from xlpl_plugin.run.training.follow import Followed, GrowingFile, follow
@@ -52,7 +52,7 @@ def run_training(
     """
     launcher = launcher or LauncherConfig()
     folder = Path(step.out)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     command, settings = training_command(step, trainer, launcher, workers), training_settings(step)
     printed = shlex.join(command)
     write_text(folder / "command.txt", f"{' '.join(f'{k}={shlex.quote(v)}' for k, v in settings.items())} {printed}\n")

@@ -6,20 +6,34 @@ import hashlib
 import pickle
 import sys
 from argparse import Namespace
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from fairseq.data import Dictionary
+from omegaconf import AnyNode, BooleanNode, DictConfig, FloatNode, IntegerNode, ListConfig, OmegaConf, StringNode
+from omegaconf.base import ContainerMetadata, Metadata
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import atomic_open, must_exist, new_output
 
-# torch.load(weights_only=True) accepts no class that is not listed. These two hold plain data; without them fairseq
-# can neither resume nor validate nor generate from its own checkpoints. For good: torch's context manager of the same
+_SCALAR = np.float64(0).__reduce__()[0]
+# torch.load(weights_only=True) accepts no class that is not listed. These hold plain data; without them fairseq can
+# neither resume nor validate nor generate from its own checkpoints. For good: torch's context manager of the same
 # purpose takes them off the list at its end, and a training that had read its init_from could not be resumed.
-torch.serialization.add_safe_globals([Dictionary, Namespace])
+_PLAIN = [
+    *(Dictionary, Namespace),
+    # NumPy's numbers, under the names of NumPy 2 and 1
+    *((_SCALAR, f"numpy.{core}.multiarray.scalar") for core in ("_core", "core")),
+    *(np.dtype, *(type(np.dtype(code)) for code in "?bhilqBHILQefd")),
+    # containers of OmegaConf, what is in them, and what they say about the types of that
+    *(DictConfig, ListConfig, AnyNode, BooleanNode, FloatNode, IntegerNode, StringNode),
+    *(Metadata, ContainerMetadata, Any, defaultdict, dict, list, bool, float, int, str),
+]
+torch.serialization.add_safe_globals(_PLAIN)
 
 State = dict[str, Any]
 # what of the configuration fairseq needs to load a model
@@ -35,12 +49,14 @@ _PLACES: Mapping[str, Any] = {
 def read_checkpoint(path: str | Path) -> State:
     """Read a checkpoint to the CPU: tensors, plain values, fairseq's Dictionary and argparse's Namespace only.
 
+    Containers of OmegaConf become dictionaries and lists, their interpolations resolved.
+
     Raises:
         XlplError: no such file, not a checkpoint, or a pickle that asks for anything else; nothing was executed.
     """
     path = must_exist(path, "a checkpoint of fairseq")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = _plain(torch.load(path, map_location="cpu", weights_only=True))
     except pickle.UnpicklingError as error:
         raise XlplError(
             f"refused to load: {_reason(error)}",
@@ -183,6 +199,13 @@ def _without_places(section: Any) -> Any:
     if not isinstance(section, dict):
         return section
     return {key: _PLACES.get(key, value) for key, value in section.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Return dictionaries and lists in place of OmegaConf's containers, as fairseq itself writes them today."""
+    if OmegaConf.is_config(value):
+        return OmegaConf.to_container(value, resolve=True, enum_to_str=True)
+    return {key: _plain(item) for key, item in value.items()} if type(value) is dict else value
 
 
 def _canonical(value: Any) -> Any:

@@ -4,7 +4,7 @@ import logging
 import sys
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, List  # noqa: UP035
+from typing import Any, List, Optional  # noqa: UP035
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 # fairseq makes flags of the fields: it needs types, not strings (no ``from __future__ import annotations``
-# here), and of lists it knows typing.List alone
+# here), and of lists and of what may be None it knows typing's List and Optional alone
 @dataclass
 class AsrConfig(FairseqDataclass):
     """Options of ``xlpl_asr``. Those of the training split are not applied at validation or generation."""
@@ -33,7 +33,8 @@ class AsrConfig(FairseqDataclass):
     labels: str = field(default="ltr", metadata={"help": "extension of the label files and middle of dict.*.txt"})
     init_from: str = field(default="", metadata={"help": "checkpoint to start from; units are mapped by name"})
     mix: List[str] = field(  # noqa: UP006
-        default_factory=list, metadata={"help": "further prepared folders for the training split"}
+        default_factory=list,
+        metadata={"help": 'further prepared folders for the training split; as a flag: --mix \'["en", "es"]\''},
     )
     mix_weights: List[float] = field(  # noqa: UP006
         default_factory=list,
@@ -66,7 +67,7 @@ class AsrConfig(FairseqDataclass):
     # what other parts of the configuration say
     seed: int = II("common.seed")
     train_subset: str = II("dataset.train_subset")
-    finetune_from_model: str | None = II("checkpoint.finetune_from_model")
+    finetune_from_model: Optional[str] = II("checkpoint.finetune_from_model")  # noqa: UP045 (the form fairseq knows)
 
 
 @register_task("xlpl_asr", dataclass=AsrConfig)

@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.xlpl-installed
 # the last words of `make test` are pytest's; PYTEST_ARGS narrows it: make test PYTEST_ARGS="-m 'not slow'"
 PYTEST_ARGS ?=
+# one process of tests a core; a file's tests stay together, since they share trained models
+JOBS ?= $(shell nproc)
 
 export PATH := $(abspath $(BIN)):$(PATH)
 
@@ -26,7 +28,7 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
 
 quickstart: $(STAMP)
 	bash examples/quickstart/run.sh

@@ -44,19 +44,21 @@ REQUIRES = [
     "click>=8.1.8,<9",
     "tqdm>=4.66,<5",
     "rich>=13.9,<16",
-    "tabulate>=0.9,<0.11",
     "matplotlib>=3.9,<4",
     "jinja2>=3.1.4,<4",
 ]
 
 DEV = [
     "pytest>=8.3,<10",
+    "pytest-xdist>=3.6,<4",
     "hypothesis>=6.120,<7",
     "ruff>=0.17,<0.18",
     "mypy>=2.4,<3",
     "types-PyYAML",
-    "types-tabulate",
     "types-tqdm",
+    # the test of a wheel builds one without downloading them
+    "setuptools>=77,<82",
+    "wheel>=0.45",
 ]
 
 # YAML files and examples are for people to copy and to pass by their path, so they lie beside the package, not in it
@@ -71,9 +73,13 @@ setup(
     name="xlpl",
     version="0.1.0",
     description="Unsupervised speech recognition by cross-lingual pseudo-labelling, for fairseq",
+    long_description=Path("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    license_files=["LICENSE", "NOTICE"],
     python_requires=">=3.11,<3.13",
     packages=find_namespace_packages(include=["xlpl_plugin", "xlpl_plugin.*"]),
-    package_data={"": ["*.yaml", "*.j2"]},
+    package_data={"": ["*.yaml", "*.j2", "py.typed"]},
     data_files=SHARED,
     install_requires=REQUIRES,
     # scripts/build_kenlm.sh takes cmake from here when the machine has none

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import click
@@ -75,6 +77,33 @@ def test_user_dir_is_the_folder_of_the_package() -> None:
     assert (folder / "__init__.py").samefile(str(xlpl_plugin.__file__))
 
 
-def test_user_dir_finds_the_training_configuration() -> None:
-    result = CliRunner().invoke(xlpl, ["user-dir", "--config"])
+def test_config_dir_holds_the_training_configuration_and_the_examples() -> None:
+    result = CliRunner().invoke(xlpl, ["config-dir"])
     assert (Path(result.output.removesuffix("\n")) / "train.yaml").exists()
+    result = CliRunner().invoke(xlpl, ["config-dir", "--examples"])
+    assert (Path(result.output.removesuffix("\n")) / "asterisk" / "short.yaml").exists()
+
+
+def test_version_is_that_of_the_distribution() -> None:
+    assert CliRunner().invoke(xlpl, ["--version"]).output == f"xlpl {metadata.version('xlpl')}\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"), [("xlpl it", "iterate"), ("xlpl labels me", "merge"), ("xlpl label --fo", "--force")]
+)
+def test_bash_completes_verbs_and_options(typed: str, found: str) -> None:
+    words = typed.split()
+    environment = {
+        **os.environ,
+        "_XLPL_COMPLETE": "bash_complete",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    program = "from xlpl_plugin.cli import xlpl; xlpl(prog_name='xlpl')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, timeout=60)
+    assert f"plain,{found}" in done.stdout.split()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_printed_for_each_shell(shell: str) -> None:
+    assert "_XLPL_COMPLETE" in CliRunner().invoke(xlpl, ["completion", shell]).output

@@ -16,6 +16,7 @@ from xlpl_plugin.files import told
 VERBS = {
     "doctor": "Say for each component whether it works here, and what to do if not.",
     "user-dir": "Print the folder for fairseq's --user-dir.",
+    "config-dir": "Print the folder of the YAML files that come with xlpl, or of the examples.",
     "prepare": "Turn recordings and text into manifests: asterisk, espeak, manifest, text, units.",
     "check": "Verify a prepared folder.",
     "lexicon": "Build a word -> spelling lexicon from text.",
@@ -27,12 +28,14 @@ VERBS = {
     "iterate": "Run rounds of labelling and training.",
     "report": "Show how a run went: one HTML page, pictures, JSON.",
     "score": "Compare labels with references (WER, CER, intervals).",
+    "completion": "Print what makes bash, zsh or fish complete verbs and options.",
 }
 # of the lines of help, where the terminal is as wide
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 @click.command(cls=LazyGroup, verbs=VERBS, context_settings=_CONTEXT)
+@click.version_option(package_name="xlpl", prog_name="xlpl", message="%(prog)s %(version)s")
 def xlpl() -> None:
     """Unsupervised speech recognition by cross-lingual pseudo-labelling, for fairseq."""
 

@@ -78,7 +78,6 @@ def command(
     target: {data: data/it, eval_splits: [test]}
     decoder: {lexicon: data/it/lexicon.txt, lm: data/it/lm.bin}
     student:
-      config_dir: config
       config_name: train
       init: source            # or previous, scratch
       checkpoint: last        # the next teacher: or best, average, ema, label_free

@@ -101,12 +101,12 @@ def _splits(target: TargetConfig) -> list[str]:
 
 
 def _check_training(key: str, training: TrainingConfig) -> None:
-    if not training.config_dir or not training.config_name:
+    if not training.config_name:
         raise XlplError(
             f"{key} does not say how to train",
-            expected=f"{key}.config_dir and {key}.config_name, a YAML file of fairseq-hydra-train",
+            expected=f"{key}.config_name, the name of a YAML file of fairseq-hydra-train, such as train",
         )
-    must_exist(Path(training.config_dir) / f"{training.config_name}.yaml", f"the YAML file of {key}")
+    must_exist(training.file, f"the YAML file of {key}")
     _check_overrides(f"{key}.overrides", training.overrides)
     _check_weights(f"{key}.mix_weights", training.mix_weights, len(training.mix))
     for folder in training.mix:

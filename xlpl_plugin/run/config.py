@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from omegaconf import MISSING
 
@@ -13,6 +14,7 @@ from xlpl_plugin.labelling.filters import FilterConfig
 from xlpl_plugin.monitoring.best_round import StopConfig
 from xlpl_plugin.monitoring.signals import SignalsConfig
 from xlpl_plugin.schema import option
+from xlpl_plugin.shipped import shipped_folder
 from xlpl_plugin.tuning.weight_search import SearchConfig
 
 # value of filter.other: the labels of the round before
@@ -31,7 +33,7 @@ DELETIONS = ("old", "all", "none")
 class TrainingConfig:
     """How fairseq-hydra-train is called: one of its YAML files and overrides of it."""
 
-    config_dir: str = option("", "folder of the YAML files")
+    config_dir: str = option("", "folder of the YAML files; empty: those that come with xlpl (xlpl config-dir)")
     config_name: str = option("", "name of the YAML file, without .yaml")
     overrides: list[str] = option([], "key=value as for fairseq-hydra-train, such as optimizer.weight_decay=0.1")
     lr: float = option(0.0, "peak learning rate; 0: the YAML file's or the overrides'", least=0)
@@ -50,6 +52,15 @@ class TrainingConfig:
         choices=CHECKPOINTS,
     )
     average: int = option(5, "with checkpoint=average or label_free: how many of the last saved checkpoints", least=1)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the YAML files."""
+        return Path(self.config_dir) if self.config_dir else shipped_folder("config")
+
+    @property
+    def file(self) -> Path:
+        return self.folder / f"{self.config_name}.yaml"
 
 
 @dataclass

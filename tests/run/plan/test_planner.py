@@ -30,7 +30,7 @@ Configure = Callable[..., IterateConfig]
         (["decoder.lm=''"], "no LM whose weight could be tuned"),
         (["decoder.beam=0"], "decoder.beam=0"),
         (["student.config_name=other"], "other.yaml: no such file"),
-        (["student.config_dir=''"], "student does not say how to train"),
+        (["student.config_name=''"], "student does not say how to train"),
         (["student.init=best"], "student.init='best'"),
         (["student.checkpoint=first"], "student.checkpoint='first'"),
         (["student.overrides=[task.data=/x]"], "task.data is set by the driver"),

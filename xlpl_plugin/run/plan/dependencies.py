@@ -19,13 +19,12 @@ def labelled_files(folder: str, *splits: str) -> tuple[str, ...]:
 def training_files(training: TrainingConfig) -> tuple[str, ...]:
     """Return the YAML file of a training and the labelled data that it mixes in."""
     mixed = (file for folder in training.mix for file in labelled_files(folder, "train"))
-    return (str(Path(training.config_dir) / f"{training.config_name}.yaml"), *mixed)
+    return (str(training.file), *mixed)
 
 
-def composed_files(config_dir: str, config_name: str) -> tuple[Path, ...]:
+def composed_files(training: TrainingConfig) -> tuple[Path, ...]:
     """Return a YAML file and those that its ``defaults`` name, in their order: of a key, the last one's value holds."""
-    folder = Path(config_dir)
-    file = folder / f"{config_name}.yaml"
+    folder, file = training.folder, training.file
     entries = OmegaConf.select(OmegaConf.load(file), "defaults") or []
     found = []
     for entry in entries:

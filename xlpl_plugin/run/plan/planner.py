@@ -120,7 +120,7 @@ class _Planner:
         phase, target, start = phase_training(self.config), self.config.target, self.models[before.stage.number]
         searched = self.config.decoder if phase.label_with == LM else DecoderConfig()
         collect = self._collect(recipe)
-        files = (*training_files(phase), *map(str, composed_files(phase.config_dir, phase.config_name)))
+        files = (*training_files(phase), *map(str, composed_files(phase)))
         train = Continue(
             name=f"{recipe.stage.folder}/train",
             stage=recipe.stage,

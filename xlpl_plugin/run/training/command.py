@@ -80,7 +80,7 @@ def training_command(
         *starter(launcher, folder),
         *trainer,
         "--config-dir",
-        str(Path(training.config_dir).absolute()),
+        str(training.folder.absolute()),
         "--config-name",
         training.config_name,
         *arguments(launcher, folder, _hydra(folder / "hydra")),
@@ -131,7 +131,7 @@ def _option(step: Train, key: str) -> str:
         name, _, value = override.partition("=")
         if name.lstrip("+") == key:
             return value.strip("'\"")
-    for file in reversed(composed_files(training.config_dir, training.config_name)):
+    for file in reversed(composed_files(training)):
         value = OmegaConf.select(OmegaConf.load(file), key)
         if value is not None:
             return str(value)

@@ -1,0 +1,32 @@
+"""Where the YAML files and examples lie that come with xlpl."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+
+from xlpl_plugin.errors import XlplError
+
+_CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+def shipped_folder(name: str) -> Path:
+    """Return ``config`` or ``examples``: in a checkout its own, so that edits count; else where the wheel put them.
+
+    Raises:
+        XlplError: they were removed.
+    """
+    if (_CHECKOUT / "setup.py").exists():
+        return _CHECKOUT / name
+    marker = ("xlpl", name, {"config": "train.yaml", "examples": "quickstart"}[name])
+    for file in metadata.files("xlpl") or ():
+        parts = file.parts
+        for start in range(len(parts) - len(marker) + 1):
+            if parts[start : start + len(marker)] == marker:
+                return Path(str(file.locate())).resolve().parents[len(parts) - start - len(marker[:2]) - 1]
+    raise XlplError(
+        f"the {name} folder of xlpl is not installed",
+        file=_CHECKOUT,
+        expected=f"share/xlpl/{name} in the environment",
+        remedy="install xlpl again with pip",
+    )

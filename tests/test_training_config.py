@@ -11,7 +11,7 @@ import yaml
 from xlpl_plugin.criterions.ctc import CtcConfig
 from xlpl_plugin.models.encoder import EncoderConfig
 from xlpl_plugin.tasks.asr import AsrConfig
-from xlpl_plugin.tasks.continuous import ContinuousConfig
+from xlpl_plugin.tasks.continuous import ContinuousTaskConfig
 
 # where the shipped training does not take the declared default
 OURS: dict[str, dict[str, Any]] = {"task": {"min_duration": 0.1, "max_duration": 30.0}}
@@ -58,7 +58,7 @@ def test_training_file_lists_the_options_of_task_and_criterion_with_their_defaul
 def test_continuous_file_lists_what_its_task_adds_with_the_same_defaults() -> None:
     values = read("phase/continuous.yaml")["task"]
     assert (values.pop("_name"), values.pop("unlabelled"), values.pop("dec_beam")) == ("xlpl_continuous", "???", 50)
-    declared = defaults(ContinuousConfig)
-    added = options(ContinuousConfig) - options(AsrConfig) - {"unlabelled"}
+    declared = defaults(ContinuousTaskConfig)
+    added = options(ContinuousTaskConfig) - options(AsrConfig) - {"unlabelled"}
     assert added <= set(values)
     assert values == {name: declared[name] for name in values}

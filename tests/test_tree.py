@@ -15,7 +15,7 @@ TESTS = Path(__file__).parent
 LAYERS = (
     ("errors",),
     ("files", "stage", "text_table"),
-    ("schema", "json_record", "concurrency", "debian"),
+    ("schema", "json_record", "concurrency", "debian", "shipped"),
     ("config", "audio", "text"),
     ("data",),
     ("models", "decoding"),

@@ -14,7 +14,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xlpl_plugin.continuous.guard import COLLAPSED, HEALTHY, SUSPECT, CollapseGuard, GuardConfig, LabelCounts, Verdict
+from xlpl_plugin.continuous.guard import (
+    COLLAPSED,
+    HEALTHY,
+    SUSPECT,
+    CollapseGuard,
+    GuardConfig,
+    GuardVerdict,
+    LabelCounts,
+)
 from xlpl_plugin.errors import XlplError
 
 WINDOW = 6
@@ -119,7 +127,7 @@ def test_nothing_is_judged_before_the_cache_is_filled() -> None:
     guard = CollapseGuard(GuardConfig(window=WINDOW))
     for _ in range(WINDOW - 1):
         guard.observe(batch(length=0, blank=1.0))
-        assert guard.judge() == Verdict(HEALTHY)
+        assert guard.judge() == GuardVerdict(HEALTHY)
     guard.observe(batch(length=0, blank=1.0))
     assert guard.judge().state == COLLAPSED
 
@@ -143,7 +151,7 @@ def test_few_units_say_nothing_about_letters_and_churn() -> None:
 
 def test_a_guard_switched_off_stops_nothing() -> None:
     config = GuardConfig(enabled=False, window=WINDOW)
-    assert watch(*[batch(length=0)] * WINDOW, config=config).judge() == Verdict(HEALTHY)
+    assert watch(*[batch(length=0)] * WINDOW, config=config).judge() == GuardVerdict(HEALTHY)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from xlpl_plugin.continuous.guard import LabelCounts
-from xlpl_plugin.continuous.learner import Learner, Step
+from xlpl_plugin.continuous.learner import Learner, UpdateOutcome
 from xlpl_plugin.continuous.options import CacheOptions
 from xlpl_plugin.continuous.schedule import Schedule
 from xlpl_plugin.continuous.streams import Batching, BatchStream
@@ -274,7 +274,9 @@ def fail(batch: dict[str, Any]) -> None:
     raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
 
-def step(learner: Learner, update: int, train: Callable[[Any], Any] = lambda batch: batch["id"].tolist()) -> Step[Any]:
+def step(
+    learner: Learner, update: int, train: Callable[[Any], Any] = lambda batch: batch["id"].tolist()
+) -> UpdateOutcome[Any]:
     return learner.step(Model(), Model(), update, train)
 
 

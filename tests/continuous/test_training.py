@@ -19,7 +19,7 @@ import xlpl_plugin.registry  # noqa: F401
 from xlpl_plugin.continuous.collapse import Collapse
 from xlpl_plugin.criterions.ctc import CtcConfig
 from xlpl_plugin.models.checkpoint import checkpoint_updates, read_checkpoint
-from xlpl_plugin.tasks.continuous import ContinuousConfig, ContinuousTask
+from xlpl_plugin.tasks.continuous import ContinuousTask, ContinuousTaskConfig
 
 pytestmark = pytest.mark.slow
 FILLED = 2
@@ -134,7 +134,7 @@ def alive() -> int:
 def test_no_second_model_labels(folders: dict[str, Path], tmp_path: Path) -> None:
     own = {"data": str(folders["labelled"]), "unlabelled": str(folders["audio"]), "save_dir": str(tmp_path)}
     others = {"seed": 1, "train_subset": "train", "finetune_from_model": None, "no_guard": True}
-    config = ContinuousConfig(**own, **others, cache_size=2, replace_prob=1.0)
+    config = ContinuousTaskConfig(**own, **others, cache_size=2, replace_prob=1.0)
     task = ContinuousTask(OmegaConf.structured(config))
     task.load_dataset("train")
     task.get_batch_iterator(task.dataset("train"), max_tokens=40_000)

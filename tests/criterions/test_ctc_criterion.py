@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from fairseq.criterions.ctc import CtcCriterionConfig
 from fairseq.data import Dictionary
 from fairseq.logging import metrics
 from torch import Tensor, nn
@@ -180,3 +182,18 @@ def test_loss_is_that_of_torch_in_bits_per_unit(dictionary: Dictionary) -> None:
         reduction="sum",
     )  # fmt: skip
     assert reduced([counts])["loss"] == pytest.approx(expected.item() / 3 / math.log(2), abs=1e-3)
+
+
+def test_keys_of_fairseqs_own_criterion_are_taken_where_they_mean_the_same(dictionary: Dictionary) -> None:
+    task = SimpleNamespace(target_dictionary=dictionary, blank_symbol="<s>")
+    stock = {item.name: item.default for item in fields(CtcCriterionConfig)}
+    assert stock.keys() <= {item.name for item in fields(CtcConfig)}
+    Ctc(CtcConfig(**{**stock, "zero_infinity": True, "sentence_avg": False}), task)
+    Ctc(CtcConfig(**{**stock, "zero_infinity": None, "wer_lm_weight": 5.0, "wer_kenlm_model": ""}), task)
+
+
+@pytest.mark.parametrize("other", [{"zero_infinity": False}, {"wer_kenlm_model": "4-gram.bin"}, {"wer_lexicon": "lex"}])
+def test_keys_that_mean_something_else_are_refused(dictionary: Dictionary, other: dict[str, Any]) -> None:
+    task = SimpleNamespace(target_dictionary=dictionary, blank_symbol="<s>")
+    with pytest.raises(XlplError, match=rf"criterion\.{next(iter(other))}.*\n.*\n.*take (the|these) key"):
+        Ctc(CtcConfig(sentence_avg=False, **other), task)

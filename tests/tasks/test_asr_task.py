@@ -23,7 +23,7 @@ from xlpl_plugin.decoding import DecoderConfig
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.models.transformer_ctc import TransformerCtcConfig
 from xlpl_plugin.tasks.asr import AsrConfig, AsrTask
-from xlpl_plugin.tasks.continuous import ContinuousConfig
+from xlpl_plugin.tasks.continuous import ContinuousTaskConfig
 
 TEXTS = ["ab cab", "bad", "dad face ab", "a"]
 OTHER_UNITS = ("|", *"abcdefgh", "x")  # as many as UNITS
@@ -172,11 +172,11 @@ def test_epoch_resumed_in_the_middle_yields_the_rest(folder: Path, tmp_path: Pat
     ("command", "config"),
     [
         (options.get_training_parser, AsrConfig),
-        (options.get_training_parser, ContinuousConfig),
+        (options.get_training_parser, ContinuousTaskConfig),
         (options.get_training_parser, CtcConfig),
         (options.get_training_parser, TransformerCtcConfig),
         (options.get_generation_parser, AsrConfig),
-        (options.get_generation_parser, ContinuousConfig),
+        (options.get_generation_parser, ContinuousTaskConfig),
         (options.get_validation_parser, AsrConfig),
     ],
 )

@@ -25,7 +25,7 @@ def parse(*words: str) -> Any:
 
 def value_for(option: Field[Any], number: int) -> tuple[list[str], Any]:
     """A value of the option's type that no other option has, as the words of its flag and as it should arrive."""
-    if option.type is bool:
+    if option.type in (bool, Optional[bool]):  # noqa: UP045
         # an option that the flag of another part of the configuration sets is off there
         return [], not option.default if isinstance(option.default, bool) else True
     written: dict[Any, tuple[str, Any]] = {
@@ -33,6 +33,7 @@ def value_for(option: Field[Any], number: int) -> tuple[list[str], Any]:
         float: (f"{number}.5", number + 0.5),
         str: (f"/a folder/it's {number}", f"/a folder/it's {number}"),
         Optional[str]: (f"/some/{number}.pt", f"/some/{number}.pt"),  # noqa: UP045
+        Optional[float]: (f"{number}.5", number + 0.5),  # noqa: UP045
         List[str]: (f'["/some/{number}", "b"]', [f"/some/{number}", "b"]),  # noqa: UP006
         List[float]: (f"[{number}, 0.5]", [float(number), 0.5]),  # noqa: UP006
     }

@@ -11,12 +11,12 @@ from fairseq import utils
 from fairseq.logging import metrics
 
 from xlpl_plugin.continuous.guard import LabelCounts
-from xlpl_plugin.continuous.learner import Step
+from xlpl_plugin.continuous.learner import UpdateOutcome
 
 _SIGNALS = tuple(LabelCounts(1, 1, 1, 1, 1, 1, (1,)).signals())
 
 
-def counted(logged: dict[str, Any], step: Step[Any], num_units: int) -> dict[str, Any]:
+def counted(logged: dict[str, Any], step: UpdateOutcome[Any], num_units: int) -> dict[str, Any]:
     """Return what a step adds to the criterion's counts ``logged``: sums over batches and processes.
 
     The keys and their order are the same for every kind of step: processes that take different ones add theirs up,

@@ -144,7 +144,7 @@ class GuardConfig:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class GuardVerdict:
     """What the guard thinks of the labels, in one of three states, and why (empty where they are healthy)."""
 
     state: str
@@ -175,10 +175,10 @@ class CollapseGuard:
         self._seen += 1
         self._recent.append(counts)
 
-    def judge(self) -> Verdict:
+    def judge(self) -> GuardVerdict:
         """Judge the labels as of now; healthy until the reference is whole, or where the guard is switched off."""
         if not self.config.enabled or self._seen < self.config.window:
-            return Verdict(HEALTHY)
+            return GuardVerdict(HEALTHY)
         window = list(self._recent)
         latest = window[-math.ceil(len(window) / 3) :]
         for state, batches, limit in ((COLLAPSED, window, 1.0), (SUSPECT, latest, self.config.suspicion)):
@@ -186,8 +186,8 @@ class CollapseGuard:
             symptoms = [*_symptoms(present, self._reference, self.config), *_churned(batches, self.config)]
             for badness, reason in symptoms:  # the plainest first: a silent model also uses few letters
                 if badness >= limit:
-                    return Verdict(state, reason, present.signals(), self._reference.signals())
-        return Verdict(HEALTHY, "", present.signals(), self._reference.signals())
+                    return GuardVerdict(state, reason, present.signals(), self._reference.signals())
+        return GuardVerdict(HEALTHY, "", present.signals(), self._reference.signals())
 
     def state_dict(self) -> dict[str, Any]:
         """Return plain numbers and lists, from which the same verdicts follow."""

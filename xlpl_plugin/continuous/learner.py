@@ -37,8 +37,8 @@ _ORDER, _DRAW = 1, 2
 
 
 @dataclass(frozen=True)
-class Step(Generic[Result]):
-    """What a step did: what ``train`` returned, and about the labels that it trained on.
+class UpdateOutcome(Generic[Result]):
+    """What came of an update: what ``train`` returned, and about the labels that it trained on.
 
     Attributes:
         result: None where the batch was too large for the memory.
@@ -94,7 +94,7 @@ class Learner:
 
     def step(
         self, model: nn.Module, teacher_model: nn.Module, update: int, train: Callable[[Batch], Result]
-    ) -> Step[Result]:
+    ) -> UpdateOutcome[Result]:
         """Train once; label what the schedule and the draw ask for, with the weights from before.
 
         Args:
@@ -113,12 +113,12 @@ class Learner:
             else:
                 batch = self._collate("labelled", self._streams["labelled"].take(), model)
                 self._announce(self._visits)
-                step = Step(train(batch), None, replaced=False)
+                step = UpdateOutcome(train(batch), None, replaced=False)
         except RuntimeError as error:
             if "out of memory" not in str(error):
                 raise
             # without its frames, which hold what filled the memory
-            step = Step(None, None, replaced=False, failure=error.with_traceback(None))
+            step = UpdateOutcome(None, None, replaced=False, failure=error.with_traceback(None))
         finally:  # the others wait for this whatever happened here
             heard = self._peers.share(News(self._positions(), put, counts))
         for reader in self._readers.values():
@@ -194,7 +194,7 @@ class Learner:
         train: Callable[[Batch], Result],
         put: dict[int, CachedBatch],
         counts: list[LabelCounts],
-    ) -> Step[Result]:
+    ) -> UpdateOutcome[Result]:
         """Train on a cached batch with its old labels, and replace it where the draw says so."""
         visit = self._visits
         self._visits += 1  # before all else: a batch that is too large for the memory must not be tried for ever
@@ -217,7 +217,7 @@ class Learner:
             labelled = fresh()
             counts.append(self._count(labelled, old.labels, now().labels))
             put[slot] = self._cache[slot] = CachedBatch(rows, labelled.labels, update)
-        return Step(result, update - old.made, replace)
+        return UpdateOutcome(result, update - old.made, replace)
 
     def _count(self, labelled: Labelled, old: tuple[Labels, ...] = (), now: tuple[Labels, ...] = ()) -> LabelCounts:
         units = np.concatenate([np.zeros(0, np.int64), *labelled.labels])

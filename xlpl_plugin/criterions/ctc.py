@@ -35,6 +35,15 @@ class CtcConfig(FairseqDataclass):
     length_power: float = field(
         default=0.0, metadata={"help": "divide each utterance's loss by (its number of units) to this power"}
     )
+    # keys of fairseq's own criterion ctc, so that its configurations move over by name; see _check
+    zero_infinity: Optional[bool] = None  # noqa: UP045
+    wer_kenlm_model: Optional[str] = None  # noqa: UP045
+    wer_lexicon: Optional[str] = None  # noqa: UP045
+    wer_args: Optional[str] = None  # noqa: UP045
+    # without wer_kenlm_model they say nothing there either
+    wer_lm_weight: Optional[float] = None  # noqa: UP045
+    wer_word_score: Optional[float] = None  # noqa: UP045
+    wer_sil_weight: Optional[float] = None  # noqa: UP045
 
 
 @register_criterion("xlpl_ctc", dataclass=CtcConfig)
@@ -48,6 +57,7 @@ class Ctc(FairseqCriterion):
 
     def __init__(self, cfg: CtcConfig, task: Any) -> None:
         super().__init__(task)
+        _check(cfg)
         self.cfg = cfg
         self._post_process = cfg.post_process or "letter"
         self.dictionary = task.target_dictionary
@@ -103,6 +113,24 @@ class Ctc(FairseqCriterion):
     @staticmethod
     def logging_outputs_can_be_summed() -> bool:
         return True
+
+
+def _check(cfg: CtcConfig) -> None:
+    """Refuse what fairseq's own criterion takes and this one does otherwise."""
+    if cfg.zero_infinity is False:
+        raise XlplError(
+            "criterion.zero_infinity=false, but xlpl_ctc always leaves out utterances with too few frames",
+            expected="true, or nothing",
+            remedy="take the key out; the log counts such utterances as infeasible",
+        )
+    decoding = [name for name in ("wer_kenlm_model", "wer_lexicon", "wer_args") if getattr(cfg, name)]
+    if decoding:
+        raise XlplError(
+            f"criterion.{decoding[0]} is set, but xlpl_ctc validates greedily, without lexicon and LM",
+            expected="no wer_kenlm_model, wer_lexicon or wer_args",
+            remedy="take these keys out; to decode with both, give a checkpoint to xlpl label, or to fairseq-generate "
+            "with --dec-lexicon and --dec-lm",
+        )
 
 
 def required_frames(targets: Tensor, lengths: Tensor) -> Tensor:

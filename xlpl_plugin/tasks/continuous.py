@@ -13,7 +13,7 @@ from fairseq.tasks import register_task
 from omegaconf import II
 
 from xlpl_plugin.continuous.curves import counted, log_curves
-from xlpl_plugin.continuous.guard import COLLAPSED, HEALTHY, CollapseGuard, GuardConfig, LabelCounts, Verdict
+from xlpl_plugin.continuous.guard import COLLAPSED, HEALTHY, CollapseGuard, GuardConfig, GuardVerdict, LabelCounts
 from xlpl_plugin.continuous.learner import Learner
 from xlpl_plugin.continuous.options import EMA, TEACHERS, CacheOptions
 from xlpl_plugin.continuous.rollback import former_collapse, propose_good, roll_back, settle_good
@@ -33,7 +33,7 @@ _OF_CACHE = ("cache_size", "replacement", "teacher", "dec_lexicon", "dec_lm", "s
 
 
 @dataclass
-class ContinuousConfig(AsrConfig):
+class ContinuousTaskConfig(AsrConfig):
     """Options of ``xlpl_continuous``. ``dec_*`` also say how batches are labelled: without lexicon and LM greedily."""
 
     unlabelled: str = field(default="", metadata={"help": "prepared folder of audio to label; its .tsv alone is read"})
@@ -83,7 +83,7 @@ class ContinuousConfig(AsrConfig):
     save_dir: str = II("checkpoint.save_dir")
 
 
-@register_task("xlpl_continuous", dataclass=ContinuousConfig)
+@register_task("xlpl_continuous", dataclass=ContinuousTaskConfig)
 class ContinuousTask(AsrTask):
     """Continuous pseudo-labelling inside fairseq's own training loop (slimIPL, arXiv 2010.11524).
 
@@ -91,9 +91,9 @@ class ContinuousTask(AsrTask):
     of the cache with the labels that an earlier state of the model gave it.
     """
 
-    cfg: ContinuousConfig
+    cfg: ContinuousTaskConfig
 
-    def __init__(self, cfg: ContinuousConfig) -> None:
+    def __init__(self, cfg: ContinuousTaskConfig) -> None:
         super().__init__(cfg)
         _check(cfg)
         self.uses_ema = cfg.teacher == EMA
@@ -101,7 +101,7 @@ class ContinuousTask(AsrTask):
         # a longer window would for long hold nothing but what the cache was filled with
         limits["window"] = min(cfg.guard_window, cfg.cache_size)
         self._guard = CollapseGuard(GuardConfig(enabled=not cfg.no_guard, **limits))
-        self._verdict = Verdict(HEALTHY)
+        self._verdict = GuardVerdict(HEALTHY)
         self._labelled_part: AudioDataset | None = None
         self._unlabelled_part: AudioDataset | None = None
         self._learner: Learner | None = None
@@ -353,7 +353,7 @@ class ContinuousTask(AsrTask):
             )
 
 
-def _check(cfg: ContinuousConfig) -> None:
+def _check(cfg: ContinuousTaskConfig) -> None:
     if cfg.teacher not in TEACHERS:
         raise XlplError(f"task.teacher={cfg.teacher!r}", expected=f"one of {', '.join(TEACHERS)}")
     for name in ("dropout_scale", "layer_drop_scale"):

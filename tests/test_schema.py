@@ -14,16 +14,15 @@ from omegaconf import MISSING, OmegaConf
 
 from xlpl_plugin.cli import xlpl
 from xlpl_plugin.config import load_config
+from xlpl_plugin.continuous.options import ContinuousOptions
 from xlpl_plugin.emissions.compute import EmitConfig
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.labelling.label_split import LabelConfig
 from xlpl_plugin.labelling.vote import VoteConfig
 from xlpl_plugin.monitoring.signals import SignalsConfig
 from xlpl_plugin.run.config import DELETIONS, IterateConfig, PhaseConfig
-from xlpl_plugin.run.plan.recipes import _TASK_OPTIONS as TASK_OPTIONS
 from xlpl_plugin.run.training.prune import POLICIES
 from xlpl_plugin.schema import Option, check_options, option, options_of
-from xlpl_plugin.tasks.continuous import ContinuousConfig
 from xlpl_plugin.tuning.choose_checkpoint import SelectConfig
 from xlpl_plugin.tuning.rank_sources import RankConfig
 from xlpl_plugin.tuning.tune import TuneConfig
@@ -128,12 +127,12 @@ def test_every_option_has_a_help_that_names_its_choices_and_a_default_in_its_ran
 
 
 def test_options_of_the_phase_are_those_of_its_task() -> None:
-    phase, task = get_type_hints(PhaseConfig), get_type_hints(ContinuousConfig)
-    values = {item.key: item for item in options_of(PhaseConfig)}
-    for name in TASK_OPTIONS:
-        types = set(get_args(phase[name])) or {phase[name]}
-        assert types - {type(None)} == {task[name]}, name
-        values[name].limits.check(name, getattr(ContinuousConfig(), name))
+    declared = {item.key: item for item in options_of(ContinuousOptions)}
+    phase, types = {item.key: item for item in options_of(PhaseConfig)}, get_type_hints(PhaseConfig)
+    for name, kind in get_type_hints(ContinuousOptions).items():
+        assert set(get_args(types[name])) == {kind, type(None)}, name
+        assert (phase[name].help, phase[name].limits) == (declared[name].help, declared[name].limits)
+        assert phase[name].default is None
 
 
 def test_choices_that_stand_in_two_places_are_the_same() -> None:

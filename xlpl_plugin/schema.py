@@ -124,6 +124,12 @@ def option(
     return field(default=default, metadata=metadata)
 
 
+def unset(schema: type, name: str) -> Any:
+    """Declare a field that means what ``schema`` declares of that name, and is None: not set here."""
+    declared = next(item for item in fields(schema) if item.name == name)
+    return field(default=None, metadata=declared.metadata)
+
+
 def check_options(config: Any, key: str = "") -> None:
     """Check all values of a dataclass of options, of those in it, and of those in its lists.
 

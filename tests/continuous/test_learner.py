@@ -94,7 +94,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Setting:
-    cache: CacheOptions = RELEASED
+    cache: CacheOptions = field(default_factory=lambda: RELEASED)
     schedule: Schedule = ONE_TO_ONE
     # how far the teacher's weights are from the model's
     lead: int = 0

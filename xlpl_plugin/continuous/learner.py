@@ -25,6 +25,7 @@ from xlpl_plugin.continuous.schedule import Schedule
 from xlpl_plugin.continuous.streams import Batching, BatchStream
 from xlpl_plugin.continuous.teacher import Labelled, Teacher
 from xlpl_plugin.data.dataset import AudioDataset, Indices, add_targets
+from xlpl_plugin.schema import check_options
 
 logger = logging.getLogger(__name__)
 Batch = dict[str, Any]
@@ -71,7 +72,7 @@ class Learner:
         num_units: int,
     ) -> None:
         """``labelled`` may be None where the schedule has no labelled updates."""
-        options.check()
+        check_options(options, "task")
         schedule.check()
         self._options, self._schedule, self._teacher, self._num_units = options, schedule, teacher, num_units
         self._streams = {"unlabelled": BatchStream(unlabelled, batching)}
@@ -149,12 +150,12 @@ class Learner:
             self._readers["labelled"].announce(self._streams["labelled"].peek())
         if self._cache:
             wanted = [self._cache[self._slot(visit)].rows]
-            if self._draw(visit) < self._options.probability:
+            if self._draw(visit) < self._options.replace_prob:
                 wanted.append(self._streams["unlabelled"].peek())
             self._readers["unlabelled"].announce(*wanted)
 
     def _slot(self, visit: int) -> int:
-        return slot_of_visit(visit, self._options.size, (*self._seed, _ORDER))
+        return slot_of_visit(visit, self._options.cache_size, (*self._seed, _ORDER))
 
     def _draw(self, visit: int) -> float:
         return float(np.random.default_rng((*self._seed, _DRAW, visit)).random())
@@ -166,7 +167,7 @@ class Learner:
     def _fill(
         self, model: nn.Module, teacher: nn.Module, update: int, counts: list[LabelCounts]
     ) -> dict[int, CachedBatch]:
-        logger.info("filling the cache: %d batches", self._options.size)
+        logger.info("filling the cache: %d batches", self._options.cache_size)
         filled: dict[int, CachedBatch] = {}
         begun: deque[tuple[Indices, Callable[[], Labelled]]] = deque()
 
@@ -176,7 +177,7 @@ class Learner:
             filled[len(filled)] = CachedBatch(rows, labelled.labels, update)
             counts.append(self._count(labelled))
 
-        for _ in tqdm(range(self._options.size), "filling the cache", disable=None):
+        for _ in tqdm(range(self._options.cache_size), "filling the cache", disable=None):
             rows = self._streams["unlabelled"].take()
             begun.append((rows, self._teacher.begin(teacher, self._collate("unlabelled", rows, model))))
             if len(begun) > _AHEAD:
@@ -202,7 +203,7 @@ class Learner:
         old = self._cache[slot]
         batch = self._collate("unlabelled", old.rows, model)
         now: Callable[[], Labelled] | None = None
-        threshold = self._options.probability
+        threshold = self._options.replace_prob
         if self._options.replacement == CHANGE:
             now = self._teacher.begin(teacher, batch)
             threshold = _change(old.labels, now().labels)

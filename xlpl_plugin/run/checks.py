@@ -118,6 +118,8 @@ def _check_phase(config: IterateConfig) -> None:
     training = phase_training(config)
     _check_training("continuous", training)
     _check_labelled_part(training)
+    if phase.unlabelled_updates == 0:
+        raise XlplError("continuous.unlabelled_updates=0", expected="at least 1: the phase trains on its own labels")
     if phase.label_with == LM and not (config.decoder.lexicon or config.decoder.lm):
         raise XlplError(
             "continuous.label_with=lm, but the decoder has neither lexicon nor LM",

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from omegaconf import MISSING
 
-from xlpl_plugin.continuous.options import REPLACEMENTS, TEACHERS
+from xlpl_plugin.continuous.options import ContinuousOptions
 from xlpl_plugin.decoding.options import DecoderConfig
 from xlpl_plugin.executors.launchers import LauncherConfig
 from xlpl_plugin.labelling.filters import FilterConfig
 from xlpl_plugin.monitoring.best_round import StopConfig
 from xlpl_plugin.monitoring.signals import SignalsConfig
-from xlpl_plugin.schema import option
+from xlpl_plugin.schema import option, unset
 from xlpl_plugin.shipped import shipped_folder
 from xlpl_plugin.tuning.weight_search import SearchConfig
 
@@ -114,25 +114,15 @@ class PhaseConfig(TrainingConfig):
         "none",
         choices=LABELLED,
     )
-    warm_up: int | None = option(None, "updates on the labelled part alone, before the cache is filled", least=0)
-    replacement: str = option(
-        "",
-        "when a batch of the cache is replaced: constant (with replace_prob), change (the more its labels change)",
-        choices=("", *REPLACEMENTS),
-    )
-    cache_size: int | None = option(None, "batches in the cache", least=1)
-    replace_prob: float | None = option(
-        None, "probability that a batch is replaced after an update on it", least=0, most=1
-    )
-    labelled_updates: int | None = option(
-        None, "updates on the labelled part that follow each other, before unlabelled_updates follow", least=0
-    )
-    unlabelled_updates: int | None = option(None, "updates on batches of the cache that follow each other", least=1)
-    teacher: str = option(
-        "", "who labels: current (the weights as they are), ema (their moving average)", choices=("", *TEACHERS)
-    )
-    dropout_scale: float | None = option(None, "factor of the model's dropout after the warm-up", least=0, most=1)
-    layer_drop_scale: float | None = option(None, "factor of the model's layer drop after the warm-up", least=0, most=1)
+    cache_size: int | None = unset(ContinuousOptions, "cache_size")
+    replacement: str | None = unset(ContinuousOptions, "replacement")
+    replace_prob: float | None = unset(ContinuousOptions, "replace_prob")
+    warm_up: int | None = unset(ContinuousOptions, "warm_up")
+    labelled_updates: int | None = unset(ContinuousOptions, "labelled_updates")
+    unlabelled_updates: int | None = unset(ContinuousOptions, "unlabelled_updates")
+    teacher: str | None = unset(ContinuousOptions, "teacher")
+    dropout_scale: float | None = unset(ContinuousOptions, "dropout_scale")
+    layer_drop_scale: float | None = unset(ContinuousOptions, "layer_drop_scale")
     label_with: str = option(
         GREEDY,
         "how batches are labelled: greedy, or lm (decoder's lexicon and LM, with the weights of the best round)",

@@ -15,7 +15,7 @@ from omegaconf import II
 from xlpl_plugin.continuous.curves import counted, log_curves
 from xlpl_plugin.continuous.guard import COLLAPSED, HEALTHY, CollapseGuard, GuardConfig, GuardVerdict, LabelCounts
 from xlpl_plugin.continuous.learner import Learner
-from xlpl_plugin.continuous.options import EMA, TEACHERS, CacheOptions
+from xlpl_plugin.continuous.options import EMA, CacheOptions, ContinuousOptions
 from xlpl_plugin.continuous.rollback import former_collapse, propose_good, roll_back, settle_good
 from xlpl_plugin.continuous.schedule import Schedule
 from xlpl_plugin.continuous.streams import Batching
@@ -25,6 +25,7 @@ from xlpl_plugin.data.manifest import Manifest, manifest_digest, read_manifest
 from xlpl_plugin.data.turns import Turns
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.models.dropout import scale_dropout
+from xlpl_plugin.schema import check_options
 from xlpl_plugin.tasks.asr import AsrConfig, AsrTask
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ _OF_CACHE = ("cache_size", "replacement", "teacher", "dec_lexicon", "dec_lm", "s
 
 
 @dataclass
-class ContinuousTaskConfig(AsrConfig):
+class ContinuousTaskConfig(AsrConfig, ContinuousOptions):
     """Options of ``xlpl_continuous``. ``dec_*`` also say how batches are labelled: without lexicon and LM greedily."""
 
     unlabelled: str = field(default="", metadata={"help": "prepared folder of audio to label; its .tsv alone is read"})
@@ -41,21 +42,7 @@ class ContinuousTaskConfig(AsrConfig):
     data_weight: float = field(
         default=1.0, metadata={"help": "share of the data folder's own labelled rows in an epoch; 0: the mix alone"}
     )
-    warm_up: int = field(default=0, metadata={"help": "updates on the labelled part before the cache is filled"})
-    labelled_updates: int = field(default=1, metadata={"help": "labelled updates of a cycle; 0: no labelled part"})
-    unlabelled_updates: int = field(default=1, metadata={"help": "updates of a cycle that train on the cache"})
-    cache_size: int = field(default=100, metadata={"help": "batches that the cache holds"})
-    replacement: str = field(
-        default="constant",
-        metadata={"help": "constant: a batch leaves the cache with replace_prob; change: the more its labels changed"},
-    )
-    replace_prob: float = field(
-        default=0.1, metadata={"help": "probability that a fresh batch takes the place of the one trained on"}
-    )
-    teacher: str = field(default="current", metadata={"help": "weights that label: current, ema (with ema.store_ema)"})
     label_workers: int = field(default=1, metadata={"help": "decoding processes, with dec_lexicon or dec_lm"})
-    dropout_scale: float = field(default=1.0, metadata={"help": "factor of the model's dropout after the warm-up"})
-    layer_drop_scale: float = field(default=1.0, metadata={"help": "factor of its layer drop after the warm-up"})
     no_guard: bool = field(default=False, metadata={"help": "go on also when the labels collapse"})
     guard_window: int = field(
         default=GuardConfig.window, metadata={"help": "labelled batches judged together, at most cache_size"}
@@ -354,10 +341,6 @@ class ContinuousTask(AsrTask):
 
 
 def _check(cfg: ContinuousTaskConfig) -> None:
-    if cfg.teacher not in TEACHERS:
-        raise XlplError(f"task.teacher={cfg.teacher!r}", expected=f"one of {', '.join(TEACHERS)}")
-    for name in ("dropout_scale", "layer_drop_scale"):
-        if not 0 <= cfg[name] <= 1:
-            raise XlplError(f"task.{name}={cfg[name]}", expected="a factor from 0 to 1")
+    check_options(ContinuousOptions(**{item.name: cfg[item.name] for item in fields(ContinuousOptions)}), "task")
     if not cfg.data_weight >= 0:
         raise XlplError(f"task.data_weight={cfg.data_weight}", expected="a share of at least 0")

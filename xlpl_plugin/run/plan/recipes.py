@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 
-from xlpl_plugin.continuous.options import EMA
+from xlpl_plugin.continuous.options import EMA, ContinuousOptions
 from xlpl_plugin.monitoring.signals import DecoderWeights
 from xlpl_plugin.run.config import (
     BOTH,
@@ -21,18 +21,6 @@ from xlpl_plugin.stage import CONTINUOUS, Stage
 
 # of the decoder, beside what the start round's tuning chose
 _SEARCH_OPTIONS = ("beam_token", "beam_threshold", "log_add", "collapse_blank")
-# of the phase, named as the task names them
-_TASK_OPTIONS = (
-    "warm_up",
-    "replacement",
-    "cache_size",
-    "replace_prob",
-    "labelled_updates",
-    "unlabelled_updates",
-    "teacher",
-    "dropout_scale",
-    "layer_drop_scale",
-)
 
 
 @dataclass(frozen=True)
@@ -134,7 +122,7 @@ def phase_recipe(config: IterateConfig, start: Recipe, weights: DecoderWeights) 
 
 def _task_overrides(phase: PhaseConfig) -> tuple[str, ...]:
     """Return the overrides of what the phase sets; of no labelled part there are no updates."""
-    options = {name: getattr(phase, name) for name in _TASK_OPTIONS}
+    options = {item.name: getattr(phase, item.name) for item in fields(ContinuousOptions)}
     if phase.labelled == NONE:
         options |= {"warm_up": 0, "labelled_updates": 0}
     options["data_weight"] = 1.0 if phase.labelled in (BOTH, PSEUDO) else 0.0

@@ -152,7 +152,7 @@ def plainly(setting: Setting, updates: int) -> Iterator[Told]:
 
         units = 0
         if update == schedule.warm_up and schedule.unlabelled:
-            for _ in range(cache.size):
+            for _ in range(cache.cache_size):
                 rows = unlabelled.take().tolist()
                 held.append((rows, say(rows), update))
                 units += length(held[-1][1])
@@ -160,13 +160,13 @@ def plainly(setting: Setting, updates: int) -> Iterator[Told]:
             rows = labelled.take().tolist()
             yield Told(rows, [own_label(row) for row in rows], fresh=(units, 0, 0))
             continue
-        order = np.random.default_rng((SEED, 0, 1, visits // cache.size)).permutation(cache.size)
-        slot = order[visits % cache.size]
+        order = np.random.default_rng((SEED, 0, 1, visits // cache.cache_size)).permutation(cache.cache_size)
+        slot = order[visits % cache.cache_size]
         draw = np.random.default_rng((SEED, 0, 2, visits)).random()
         rows, labels, made = held[slot]
         edits = sum(map(distance, labels, say(rows)))
         longest = sum(max(len(a), len(b)) for a, b in zip(labels, say(rows), strict=True))
-        chance = cache.probability if cache.replacement == "constant" else edits / longest if longest else 1.0
+        chance = cache.replace_prob if cache.replacement == "constant" else edits / longest if longest else 1.0
         told = Told(rows, labels, update - made, replaced=bool(draw < chance))
         if told.replaced:
             fresh = unlabelled.take().tolist()

@@ -51,6 +51,7 @@ REQUIRES = [
 DEV = [
     "pytest>=8.3,<10",
     "pytest-xdist>=3.6,<4",
+    "filelock>=3.13,<4",
     "hypothesis>=6.120,<7",
     "ruff>=0.17,<0.18",
     "mypy>=2.4,<3",

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from support.label_records import record, write_labels
-from support.tiny_run import make_tiny_run
 
 from xlpl_plugin.labelling.records import LabelRecord
 from xlpl_plugin.monitoring.signals import Alarm, Measurement
@@ -112,17 +111,11 @@ class Copy:
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run as it was made, not to be changed."""
-    return make_tiny_run(tmp_path_factory.mktemp("tiny"))
-
-
-@pytest.fixture(scope="session")
-def copy(tiny: Path) -> Callable[[Path], Copy]:
+def copy(tiny_run: Path) -> Callable[[Path], Copy]:
     """Make a copy of it, which lacks nothing but what a report does not read."""
 
     def make(folder: Path) -> Copy:
-        shutil.copytree(tiny, folder, ignore=shutil.ignore_patterns("*.pt", "emissions", "score.json"))
+        shutil.copytree(tiny_run, folder, ignore=shutil.ignore_patterns("*.pt", "emissions", "score.json"))
         return Copy(folder)
 
     return make

@@ -30,9 +30,9 @@ def run(copy: MakeCopy, tmp_path: Path) -> Any:
     return copy(tmp_path / "run")
 
 
-def test_a_run_is_read_as_it_was_written(tiny: Path) -> None:
-    report = gather(tiny)
-    result = Result.read(tiny / "result.json")
+def test_a_run_is_read_as_it_was_written(tiny_run: Path) -> None:
+    report = gather(tiny_run)
+    result = Result.read(tiny_run / "result.json")
     status = report.status
     assert (status.ending, status.best, status.model) == ("finished", result.best_stage, result.model)
     assert status.steps_done == status.steps_planned == len(report.steps) > 40
@@ -41,21 +41,21 @@ def test_a_run_is_read_as_it_was_written(tiny: Path) -> None:
     assert report.remarks == ()
     assert [entry.stage for entry in report.stages] == [FIRST, LAST, CONTINUOUS]
     for entry in report.stages:
-        assert entry.measured == Measurement.read(tiny / entry.stage.folder / "signals.json")
-        assert entry.labels == read_facts(tiny / entry.stage.folder / "labels" / "train")
+        assert entry.measured == Measurement.read(tiny_run / entry.stage.folder / "signals.json")
+        assert entry.labels == read_facts(tiny_run / entry.stage.folder / "labels" / "train")
         assert entry.summary
         assert entry.summary.utterances == entry.signal("utterances")
         assert entry.examples.surest
     assert [training.name for training in report.trainings] == ["source", "source-2", "round-1", "continuous"]
     assert all(training.log and training.command for training in report.trainings)
-    assert report.scores == ScoreTable.read(tiny / "score.json").rows
+    assert report.scores == ScoreTable.read(tiny_run / "score.json").rows
     assert [(row.stage, row.greedy) for row in report.scores] == [
         (stage, greedy) for stage in (FIRST, LAST, CONTINUOUS) for greedy in (True, False)
     ]
 
 
-def test_voters_of_round_0_have_tunings_and_votes(tiny: Path) -> None:
-    report = gather(tiny)
+def test_voters_of_round_0_have_tunings_and_votes(tiny_run: Path) -> None:
+    report = gather(tiny_run)
     assert set(report.tunings) >= {"round-0/voter-2", "round-1"}
     labels = report.stages[0].labels
     assert labels
@@ -167,10 +167,10 @@ def test_few_examples_of_many_labels_are_the_extreme_ones(run: Any) -> None:
     assert [example.confidence for example in examples.least_sure] == [0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07]
 
 
-def test_scores_are_found_in_the_run_and_elsewhere(run: Any, tiny: Path, tmp_path: Path) -> None:
+def test_scores_are_found_in_the_run_and_elsewhere(run: Any, tiny_run: Path, tmp_path: Path) -> None:
     assert gather(run.run).scores == ()
-    shutil.copyfile(tiny / "score.json", tmp_path / "mine.json")
-    rows = ScoreTable.read(tiny / "score.json").rows
+    shutil.copyfile(tiny_run / "score.json", tmp_path / "mine.json")
+    rows = ScoreTable.read(tiny_run / "score.json").rows
     report = gather(run.run, tmp_path / "mine.json")
     assert (report.scores, report.scores_file) == (rows, "mine.json")
 
@@ -276,8 +276,8 @@ def _empty(file: Path) -> None:
         ("result.json", _empty),
     ],
 )
-def test_a_broken_file_is_named(run: Any, tiny: Path, name: str, harm: Callable[[Path], None]) -> None:
-    shutil.copyfile(tiny / "score.json", run.run / "score.json")
+def test_a_broken_file_is_named(run: Any, tiny_run: Path, name: str, harm: Callable[[Path], None]) -> None:
+    shutil.copyfile(tiny_run / "score.json", run.run / "score.json")
     harm(run.run / name)
     with pytest.raises(XlplError, match=name.rpartition("/")[2]):
         gather(run.run)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 from types import ModuleType
+
+import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).parent.parent.parent
 # of the phase: labels are judged often, and so strictly that nearly any change is a collapse
@@ -26,6 +30,19 @@ def _recipe() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run as it was made, not to be changed; several processes of tests share one."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "tiny-run"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "made").exists():
+            folder.mkdir()
+            make_tiny_run(folder)
+            (folder / "made").touch()
+    return folder / "votes"
 
 
 def make_tiny_run(folder: Path) -> Path:

@@ -80,7 +80,8 @@ class Copy:
     def forget(self, *names: str) -> None:
         """Let steps be as if they had never begun."""
         stored = StateFile.read(self.layout.state)
-        StateFile({name: step for name, step in stored.steps.items() if name not in names}).write(self.layout.state)
+        steps = {name: step for name, step in stored.steps.items() if name not in names}
+        replace(stored, steps=steps).write(self.layout.state)
 
     def names(self, stage: Stage) -> list[str]:
         return [step.name for step in self.plan.steps if step.stage == stage.folder]

@@ -12,6 +12,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,6 +27,7 @@ from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.driver import iterate
 from xlpl_plugin.run.plan.planner import make_plan
 from xlpl_plugin.run.plan.steps import Train
+from xlpl_plugin.run.state import StateFile
 from xlpl_plugin.run.training.start import run_training
 
 Configure = Callable[..., IterateConfig]
@@ -278,6 +280,18 @@ def test_damaged_state_is_named(configure: Configure, project: Path, fake_run: M
     (project / "run/state.json").write_text('{"steps": {"round-0/tune": 3}}')
     with pytest.raises(XlplError, match=r"state\.json: not the state of a run"):
         iterate(configure("rounds=0"), actions=fake_run.FAKES)
+
+
+def test_a_run_of_an_earlier_version_is_refused_with_a_sentence(
+    configure: Configure, project: Path, fake_run: ModuleType
+) -> None:
+    iterate(configure("rounds=0"), actions=fake_run.FAKES)
+    state = project / "run/state.json"
+    replace(StateFile.read(state), form=1).write(state)
+    before = state.read_bytes()
+    with pytest.raises(XlplError, match=r"state\.json: a run of another version(.|\n)*choose another out"):
+        iterate(configure("rounds=0"), force=True, actions=fake_run.FAKES)
+    assert state.read_bytes() == before
 
 
 def test_dry_run_prints_steps_and_commands_and_writes_nothing(project: Path) -> None:

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from xlpl_plugin.errors import XlplError
 from xlpl_plugin.json_record import JsonRecord
 from xlpl_plugin.run.plan.steps import Step
 from xlpl_plugin.stage import Stage
+
+# of a run's folder: raised where names or contents in it change so that runs cannot be gone on with
+FORM = 2
 
 
 @dataclass(frozen=True)
@@ -30,10 +34,12 @@ class StateFile(JsonRecord):
     Attributes:
         steps: by their names.
         redo_from: folder of the stage from which steps were to be done again, until the run has come to its end.
+        form: of the run's folder; the first version did not write it.
     """
 
     steps: Mapping[str, Progress]
     redo_from: str | None = None
+    form: int = 1
 
     holds = "the state of a run"
     written_by = "`xlpl iterate`"
@@ -45,6 +51,13 @@ class RunState:
     def __init__(self, file: str | Path) -> None:
         self.file = Path(file)
         stored = StateFile.read_if_there(self.file)
+        if stored and stored.form != FORM:
+            raise XlplError(
+                f"a run of another version of xlpl (its folder has form {stored.form})",
+                file=self.file,
+                expected=f"a run that this version began (form {FORM})",
+                remedy="choose another out=..., or go on with the version that began it; `xlpl score` reads its labels",
+            )
         self._steps: dict[str, Progress] = dict(stored.steps) if stored else {}
         self._redo_from = stored.redo_from if stored else None
 
@@ -91,4 +104,4 @@ class RunState:
         self._write()
 
     def _write(self) -> None:
-        StateFile(self._steps, self._redo_from).write(self.file)
+        StateFile(self._steps, self._redo_from, FORM).write(self.file)

@@ -35,10 +35,10 @@ from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.layout import RunLayout, labelled_stages
 from xlpl_plugin.stage import Stage
 from xlpl_plugin.text_table import render
-from xlpl_plugin.tuning.criteria import CRITERIA, JudgingLM, SampleCounts, measure_outcome
+from xlpl_plugin.tuning.criteria import CRITERIA, SampleCounts, ScoringLM, measure_outcome
 from xlpl_plugin.tuning.sample import Decoding, Sample
-from xlpl_plugin.tuning.tune import Ground, TuneConfig, read_tuning
-from xlpl_plugin.tuning.weight_search import SearchConfig, Trial, judging_lm, search_weights, steady_choice
+from xlpl_plugin.tuning.tune import TuneConfig, TuningObjective, read_tuning
+from xlpl_plugin.tuning.weight_search import SearchConfig, Trial, scoring_lm, search_weights, steady_choice
 
 # the greedy output that labels are compared with: without a penalty, as in the label-free score of a round, or of the
 # length that the source AM expects, as in the tuning score
@@ -141,7 +141,7 @@ def tune_round(run: Run, number: int, seed: int, workers: int) -> Tuned:
     """Search the weights of a round by either score and by the truth, with the same sample and first trials."""
     search = replace(run.search(number), seed=seed)
     given = TuneConfig(data=run.config.target.data, split=run.split, out="", decoder=run.decoder, search=search)
-    ground = Ground(replace(given, emissions=str(run.layout.emissions(Stage.round(number), run.split))))
+    ground = TuningObjective(replace(given, emissions=str(run.layout.emissions(Stage.round(number), run.split))))
     known: dict[tuple[Weights, str], Hypothesis] = {}
     rates: dict[Weights, float] = {}
 
@@ -207,7 +207,7 @@ def weight_rows(run: Run, tuned: Sequence[Tuned]) -> list[dict[str, str]]:
 # rounds
 
 
-def utterance_outcomes(run: Run, number: int, split: str, kind: str, judge: JudgingLM) -> list[SampleCounts]:
+def utterance_outcomes(run: Run, number: int, split: str, kind: str, judge: ScoringLM) -> list[SampleCounts]:
     """Measure each label of a split against one of the two greedy outputs, in the order of their ids."""
     stored = Emissions(run.layout.emissions(Stage.round(number), split))
     greedy = GreedyDecoder(stored.units, draw(run, number, kind, run.search(number)).greedy_penalty)
@@ -241,7 +241,7 @@ class Scored:
 
 
 def score_rounds(run: Run, kind: str, resamples: int) -> Scored:
-    judge = JudgingLM(*judging_lm(run.config.tuning.search, run.decoder))
+    judge = ScoringLM(*scoring_lm(run.config.tuning.search, run.decoder))
     criterion = CRITERIA[run.config.tuning.search.criterion]
     outcomes = [utterance_outcomes(run, number, run.valid, kind, judge) for number in run.rounds]
     rng, size = np.random.default_rng(1), len(outcomes[0])

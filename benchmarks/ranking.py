@@ -22,7 +22,7 @@ from xlpl_plugin.evaluation.texts import read_references, read_systems
 from xlpl_plugin.labelling.label_split import LabelConfig, label
 from xlpl_plugin.text_table import render
 from xlpl_plugin.tuning.criteria import CRITERIA, SampleCounts
-from xlpl_plugin.tuning.evidence import Evidence, babbles, hears
+from xlpl_plugin.tuning.evidence import Evidence, detects_target, repeats_one_word
 from xlpl_plugin.tuning.tune import TUNE_FILE, read_tuning
 
 VERDICTS = {True: "go", None: "doubtful", False: "no"}
@@ -43,7 +43,7 @@ class Case:
 
 # what a ranking could go by; the lower the better
 MEASURES: dict[str, Callable[[Case], float]] = {
-    "evidence, babble last": lambda case: babbles(case.evidence) * 100 - case.evidence.gain,
+    "evidence, babble last": lambda case: repeats_one_word(case.evidence) * 100 - case.evidence.gain,
     "evidence": lambda case: -case.evidence.gain,
     **{name: lambda case, value=value: value(case.outcome) for name, value in CRITERIA.items()},  # type: ignore[misc]
     "agreement with greedy": lambda case: case.evidence.heard.edits,
@@ -96,7 +96,7 @@ def case_row(case: Case) -> dict[str, str]:
         "target": case.target,
         "model": case.model,
         "evidence": f"{evidence.gain:.2f} ± {evidence.error or 0:.2f}",
-        "verdict": VERDICTS[not babbles(evidence) and hears(evidence.gain, evidence.error)],
+        "verdict": VERDICTS[not repeats_one_word(evidence) and detects_target(evidence.gain, evidence.error)],
         "edits_and_lm": f"{evidence.heard.value:.3f}",
         "confidence": f"{evidence.heard.confidence:.3f}",
         "top word %": f"{100 * evidence.heard.top_word_share:.0f}",

@@ -61,7 +61,7 @@ def watch(*batches: LabelCounts, filled: LabelCounts | None = None, config: Guar
         (batch(length=0), r"0\.0 units a second, 12\.0 when"),
         (batch(length=0.9, blank=0.98, used=(1, 1)), r"0\.9 units a second, 12\.0 when"),
         (batch(blank=0.95), r"95\.0 % of the frames are blank, 50\.0 % when"),
-        (batch(length=28), r"28\.0 units a second, 12\.0 when .*babble"),
+        (batch(length=28), r"28\.0 units a second, 12\.0 when .*more than is spoken"),
         (batch(used=(5, 5, 5)), r"as varied as 3\.0 equally frequent units, 1\d\.\d when"),
         (batch(churn=0.8), r"80 % of the units of a label have become others"),
     ],

@@ -18,7 +18,7 @@ from xlpl_plugin.labelling.filters import FilterConfig
 from xlpl_plugin.labelling.label_split import LabelConfig, label
 from xlpl_plugin.labelling.provenance import LabelFacts, read_facts
 from xlpl_plugin.labelling.records import LabelRecord, read_labels
-from xlpl_plugin.labelling.vote import VoteConfig, elect, vote
+from xlpl_plugin.labelling.vote import VoteConfig, choose_label, vote
 from xlpl_plugin.shards.store import ShardStore
 
 PATHS = {"one": "aab|_b|", "two": "_______", "three": "b|_a||", "four": "", "five": "b|b|_ab|"}
@@ -194,13 +194,13 @@ def test_a_killed_vote_goes_on_to_the_same_bytes(voters: Callable[..., VoteConfi
     ],
 )
 def test_whose_label_is_taken(records: list[LabelRecord], trust: list[float], winner: int) -> None:
-    assert elect(records, trust) == winner
+    assert choose_label(records, trust) == winner
 
 
 @given(st.lists(st.tuples(st.text("ab|", max_size=6), st.floats(0.001, 1)), min_size=1, max_size=5))
 def test_another_voice_for_the_winner_leaves_it_the_winner(labels: list[tuple[str, float]]) -> None:
     records = [record(" ".join(units), confidence) for units, confidence in labels]
-    winner = records[elect(records, [1.0] * len(records))]
+    winner = records[choose_label(records, [1.0] * len(records))]
     assert bool(winner.words) == any(other.words for other in records)
     again = [winner, *records] if len(labels) % 2 else [*records, winner]
-    assert again[elect(again, [1.0] * len(again))].units == winner.units
+    assert again[choose_label(again, [1.0] * len(again))].units == winner.units

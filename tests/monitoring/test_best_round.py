@@ -134,7 +134,7 @@ def test_evidence_that_is_not_clear_is_doubtful() -> None:
 def test_a_source_that_hears_nothing_ends_the_run_only_if_asked_to() -> None:
     stop = decide([first(0.0)], StopConfig(zero_shot="stop"))
     assert (stop.stop, stop.best) == (True, 0)
-    assert "hears nothing" in stop.reason
+    assert "recognises nothing" in stop.reason
     for config in (
         StopConfig(zero_shot="warn"),
         StopConfig(zero_shot="off"),

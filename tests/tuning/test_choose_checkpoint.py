@@ -121,7 +121,7 @@ def test_silence_is_not_rewarded(make_select: MakeSelect) -> None:
     assert [candidate.heard for candidate in selection.candidates] == [12, 4, 0]
     assert selection.best.updates == 10
     assert selection.candidates[1].value < selection.best.value
-    assert selection.candidates[1].refused == "hears something in 4 utterances, another in 12"
+    assert selection.candidates[1].refused == "greedy output in 4 utterances, of another checkpoint in 12"
     assert selection.candidates[2].refused.startswith("the acoustic model finds no unit")
 
 

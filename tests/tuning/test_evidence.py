@@ -15,7 +15,7 @@ from xlpl_plugin.decoding import Hypothesis, LogProbs
 from xlpl_plugin.decoding.greedy import GreedyDecoder
 from xlpl_plugin.emissions.stored import Emissions
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.tuning.evidence import CLEAR_GAIN, LEAST_GAIN, hears
+from xlpl_plugin.tuning.evidence import CLEAR_GAIN, LEAST_GAIN, detects_target
 from xlpl_plugin.tuning.permutation_null import splice
 from xlpl_plugin.tuning.tune import TuneConfig, read_tuning, tune
 
@@ -128,4 +128,4 @@ def test_a_single_utterance_has_no_error(quick: TuneConfig) -> None:
     ],
 )
 def test_verdict(gain: float, error: float | None, verdict: bool | None) -> None:
-    assert hears(gain, error) is verdict
+    assert detects_target(gain, error) is verdict

@@ -103,12 +103,12 @@ def config(tmp_path: Path, make_config: Any, monkeypatch: pytest.MonkeyPatch, lo
 def test_the_model_that_hears_comes_first(config: RankConfig) -> None:
     ranking = rank(config)
     assert [row.name for row in ranking] == ["hears", "talks", "mute"]
-    assert [row.hears for row in ranking] == [True, False, False]
+    assert [row.detects_target for row in ranking] == [True, False, False]
     best, babble, mute = ranking
     assert best.evidence is not None
     assert babble.evidence is not None
     assert best.evidence.gain > 0.5
-    assert babble.babbles
+    assert babble.repeats_one_word
     assert mute.evidence is None
     content = Ranking.read(Path(config.out) / "rank.json")
     assert content.complete

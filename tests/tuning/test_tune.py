@@ -27,13 +27,13 @@ from xlpl_plugin.tuning.beam_size import BeamTrial, smallest_beam
 from xlpl_plugin.tuning.criteria import (
     CRITERIA,
     ChannelTable,
-    JudgingLM,
     SampleCounts,
+    ScoringLM,
     edits_and_lm,
     letters_per_word,
     measure_outcome,
 )
-from xlpl_plugin.tuning.tune import Ground, TuneConfig, judge_trial, read_tuning, tune
+from xlpl_plugin.tuning.tune import TuneConfig, TuningObjective, read_tuning, score_trial, tune
 from xlpl_plugin.tuning.weight_search import SearchConfig, Trial, steady_choice
 
 UNITS_ARPA = """\\data\\
@@ -143,7 +143,7 @@ def test_tuning_score_and_label_free_score_differ_in_the_greedy_output(config: T
     """One criterion, two names: tuning compares with greedy output that was made longer, signals with the plain one."""
     config.search.units_per_second = 25.0
     best = tune(config).trials[0]
-    ground, emissions = Ground(config), Emissions(config.emissions)
+    ground, emissions = TuningObjective(config), Emissions(config.emissions)
     plain = [GreedyDecoder(emissions.units).decode(emissions[name])[0] for name in ground.sample.ids]
     with DecoderPool(replace(config.decoder, beam=config.search.beam, nbest=1), emissions.units, 1) as pool:
         [decoding] = ground.sample.decode(pool, [best.weights])
@@ -256,7 +256,7 @@ GOOD = SampleCounts(100, 0, 400, 2000, 2100, 500, 2500, 2600.0, 500, 3000.0)
     ],
 )
 def test_guards(outcome: SampleCounts, reason: str) -> None:
-    trial = judge_trial(Weights(2.0, 0.0), outcome, SearchConfig(), word_length=5.0)
+    trial = score_trial(Weights(2.0, 0.0), outcome, SearchConfig(), word_length=5.0)
     assert trial.refused.startswith(reason)
     assert bool(trial.refused) == bool(reason)
 
@@ -279,7 +279,7 @@ def test_leaving_words_out_does_not_pay_by_default() -> None:
 
 def test_outcome_counts(config: TuneConfig, heard: Heard) -> None:
     greedy = [heard("Ab Ba"), heard("A")]
-    outcome = measure_outcome([heard("Ab Cab"), heard("")], greedy, JudgingLM(config.decoder.lm, "words"))
+    outcome = measure_outcome([heard("Ab Cab"), heard("")], greedy, ScoringLM(config.decoder.lm, "words"))
     # "Ab Cab": -0.3 -0.3 -0.8; "": -0.8
     assert outcome.lm_nats == pytest.approx(2.2 * math.log(10), abs=1e-4)
     assert outcome.lm_tokens == 4

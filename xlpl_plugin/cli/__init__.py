@@ -24,7 +24,7 @@ VERBS = {
     "label": "Write pseudo-labels for a manifest.",
     "labels": "Merge the parts of labels that several machines made.",
     "tune": "Choose the decoder's weights and beam without labels.",
-    "rank": "Rank acoustic models by how well they hear a target, without labels.",
+    "rank": "Rank acoustic models by how well they recognise a target, without labels.",
     "iterate": "Run rounds of labelling and training.",
     "report": "Show how a run went: one HTML page, pictures, JSON.",
     "score": "Compare labels with references (WER, CER, intervals).",

@@ -43,7 +43,7 @@ def describe_oracle(oracle: Oracle, show: int) -> str:
 
 
 def describe_ranking(ranking: Sequence[Ranked]) -> str:
-    """Tell how well each model hears the target, the best first."""
+    """Tell how well each model recognises words of the target, the best first."""
     return render([_ranked_row(row) for row in ranking])
 
 
@@ -51,7 +51,7 @@ _VERDICTS: Mapping[bool | None, str] = {True: "go", None: "doubtful", False: "no
 
 
 def _ranked_row(row: Ranked) -> dict[str, str]:
-    cells = {"model": row.name, "good for a start": _VERDICTS[row.hears]}
+    cells = {"model": row.name, "good for a start": _VERDICTS[row.detects_target]}
     titles = ("evidence", "tuning score", "UER", "LM nats/letter", "confidence", "top word %", "units/s")
     if row.evidence is None:
         return {**cells, **dict.fromkeys(titles, ""), "careful": "says nothing but blanks"}
@@ -65,7 +65,9 @@ def _ranked_row(row: Ranked) -> dict[str, str]:
         f"{100 * heard.top_word_share:.0f}",
         f"{row.units_per_second:.1f}",
     )
-    careful = "says one word to everything" if row.babbles else "" if row.trusted else "guards refused all weights"
+    careful = (
+        "says one word to everything" if row.repeats_one_word else "" if row.trusted else "guards refused all weights"
+    )
     return {**cells, **dict(zip(titles, values, strict=True)), "careful": careful}
 
 

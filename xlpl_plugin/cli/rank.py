@@ -21,7 +21,7 @@ def _schema() -> type:
 @click.option("--config", type=click.Path(path_type=Path), help="YAML file with any of the keys.")
 @click.option("--force", is_flag=True, help="Start over, whatever is in out.")
 def command(words: tuple[str, ...], config: Path | None, force: bool) -> None:
-    """Rank acoustic models by how well they hear a target language, without a single label.
+    """Rank acoustic models by how well they recognise a target language, without a single label.
 
     AM are checkpoints, named by what differs in their paths; ams.NAME=CHECKPOINT names one yourself. Each is tuned on
     a sample of the target's audio (`xlpl tune --help`), into out/NAME; then the sample is decoded as it is, and again

@@ -1,8 +1,8 @@
 """Whether labels that a model makes for itself still say what was spoken, judged without a reference.
 
-A model that learns from its own labels can run away: it falls silent, babbles, says the same few letters again and
-again, or labels the same audio anew each time. Each shows in counts of the fresh labels. What they were when the cache
-was filled is what later ones are compared with.
+A model that learns from its own labels can run away: it falls silent, writes ever more, says the same few letters
+again and again, or labels the same audio anew each time. Each shows in counts of the fresh labels. What they were when
+the cache was filled is what later ones are compared with.
 """
 
 from __future__ import annotations
@@ -256,12 +256,12 @@ def _churned(batches: Sequence[LabelCounts], config: GuardConfig) -> list[_Sympt
 def _lengths(now: float, then: float, config: GuardConfig) -> list[_Symptom]:
     told = f"the labels have {now:.1f} units a second, {then:.1f} when the cache was filled"
     growth = now / max(then, config.usual_length)
-    babble = (growth - 1) / (config.longer - 1), f"{told}: the model has begun to babble. {_REMEDY}"
+    excess = (growth - 1) / (config.longer - 1), f"{told}: the model writes far more than is spoken. {_REMEDY}"
     silence = config.silent / now if now else math.inf
     if then <= config.silent:
-        return [babble, (silence, f"{told}: the model says next to nothing. {_POOR_START}")]
+        return [excess, (silence, f"{told}: the model says next to nothing. {_POOR_START}")]
     words = f"{told}: the model has nearly fallen silent. {_REMEDY}"
-    return [babble, (max(silence, _fallen(now / then, config.shorter)), words)]
+    return [excess, (max(silence, _fallen(now / then, config.shorter)), words)]
 
 
 def _fallen(factor: float, limit: float) -> float:

@@ -15,7 +15,7 @@ from xlpl_plugin.evaluation.texts import read_references
 from xlpl_plugin.files import new_output
 from xlpl_plugin.json_record import JsonRecord
 from xlpl_plugin.tuning.heatmap import draw_trials
-from xlpl_plugin.tuning.tune import TUNE_FILE, Ground, TuneConfig, read_tuning
+from xlpl_plugin.tuning.tune import TUNE_FILE, TuneConfig, TuningObjective, read_tuning
 from xlpl_plugin.tuning.weight_search import Trial, search_weights
 
 # no file here may be taken for the choice of `xlpl tune`
@@ -66,7 +66,7 @@ def tune_oracle(config: TuneConfig, references: str | Path, *, force: bool = Fal
     """
     out = Path(config.out)
     file = new_output(out / ORACLE_FILE, force=force)
-    ground = Ground(config)
+    ground = TuningObjective(config)
     sample, search = ground.sample, ground.search
     texts = _references(references, config, sample.ids)
 

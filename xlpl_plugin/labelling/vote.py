@@ -62,7 +62,7 @@ def vote(config: VoteConfig, *, force: bool = False) -> LabelSummary:
     if missing or store.facts.units is None:
         store.sweep()
         store.note(units=voters[0].facts.units)
-        ballots = _ballots(voters, manifest)
+        ballots = _records_by_utterance(voters, manifest)
         for number, shard in enumerate(shards):
             block = list(islice(ballots, len(shard)))
             if number in missing:
@@ -71,7 +71,7 @@ def vote(config: VoteConfig, *, force: bool = False) -> LabelSummary:
     return finish(store, manifest, config.split, config.filter, config=asdict(config), voters=tallies)
 
 
-def elect(records: Sequence[LabelRecord], trust: Sequence[float]) -> int:
+def choose_label(records: Sequence[LabelRecord], trust: Sequence[float]) -> int:
     """Return which of several labels of one utterance is nearest to all of them, those that are surer counting more.
 
     Minimum Bayes risk over acoustic models: the label with the highest sum of similarities (1 - edits of units / the
@@ -136,7 +136,7 @@ def _identity(voter: LabelStore) -> dict[str, Any]:
     return {"settings": voter.settings, "labels": digest.hexdigest()}
 
 
-def _ballots(voters: Sequence[LabelStore], manifest: Manifest) -> Iterator[tuple[LabelRecord, ...]]:
+def _records_by_utterance(voters: Sequence[LabelStore], manifest: Manifest) -> Iterator[tuple[LabelRecord, ...]]:
     """Yield each utterance's records, in the order of shards, which is the same whatever the shards' size."""
     return zip(*(iter(StoredRecords(voter, manifest)) for voter in voters), strict=True)
 
@@ -156,7 +156,7 @@ def _count(store: LabelStore, voters: Sequence[str], trust: Sequence[float]) -> 
 
 
 def _write(store: LabelStore, number: int, block: Sequence[Sequence[LabelRecord]], trust: Sequence[float]) -> None:
-    won = [elect(records, trust) for records in block]
+    won = [choose_label(records, trust) for records in block]
 
     def payload(sink: Sink) -> None:
         for voter, records in zip(won, block, strict=True):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from xlpl_plugin.monitoring.alarms import collapsed
 from xlpl_plugin.monitoring.signals import Signals
 from xlpl_plugin.schema import option
-from xlpl_plugin.tuning.evidence import hears
+from xlpl_plugin.tuning.evidence import detects_target
 
 ZERO_SHOT = ("stop", "warn", "off")
 
@@ -52,7 +52,7 @@ class StopConfig:
     min_rounds: int = option(2, "the run does not end before this round", least=0)
     zero_shot: str = option(
         "warn",
-        "where round 0 says that the source AM hears nothing of the target: stop, warn, or off (not asked)",
+        "where round 0 says that the source AM recognises nothing of the target: stop, warn, or off (not asked)",
         choices=ZERO_SHOT,
     )
 
@@ -126,17 +126,19 @@ def _reason(history: Sequence[Signals], best: int, config: StopConfig) -> str:
 
 
 def go_no_go(first: Signals, config: StopConfig) -> Verdict:
-    """Judge the source AM by its labelling, round 0: does it hear anything of the target?"""
+    """Judge the source AM by its labelling, round 0: does it recognise anything of the target?"""
     if config.zero_shot == "off":
         return Verdict(None, "stop.zero_shot=off", "")
     if first.evidence is None:
-        return Verdict(None, "it is not known whether the source AM hears the target: round 0 was not tuned", _LOOK)
+        return Verdict(
+            None, "round 0 was not tuned: nobody knows whether the source AM recognises words of the target", _LOOK
+        )
     figures = f"its audio decodes better than the same sounds spliced at random, by {first.evidence:.3f} nats a unit"
     if first.evidence_error is not None:
         figures += f" (standard error {first.evidence_error:.3f})"
-    heard = hears(first.evidence, first.evidence_error)
+    heard = detects_target(first.evidence, first.evidence_error)
     if heard:
-        return Verdict(True, f"the source AM hears the target: {figures}", "")
+        return Verdict(True, f"the source AM recognises words of the target: {figures}", "")
     if heard is None:
-        return Verdict(None, f"it is doubtful whether the source AM hears the target: {figures}", _LOOK)
-    return Verdict(False, f"the source AM hears nothing of the target: {figures}", _OTHER_SOURCE)
+        return Verdict(None, f"it is doubtful whether the source AM recognises words of the target: {figures}", _LOOK)
+    return Verdict(False, f"the source AM recognises nothing of the target: {figures}", _OTHER_SOURCE)

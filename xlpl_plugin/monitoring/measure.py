@@ -24,9 +24,9 @@ from xlpl_plugin.monitoring.training_log import read_training_log
 from xlpl_plugin.monitoring.unit_histograms import Histogram, distance, text_histogram, units_histogram
 from xlpl_plugin.schema import check_options
 from xlpl_plugin.text.lexicon import read_lexicon
-from xlpl_plugin.tuning.criteria import CRITERIA, JudgingLM, OutcomeTally
+from xlpl_plugin.tuning.criteria import CRITERIA, OutcomeTally, ScoringLM
 from xlpl_plugin.tuning.tune import read_tuning
-from xlpl_plugin.tuning.weight_search import SearchConfig, judging_lm
+from xlpl_plugin.tuning.weight_search import SearchConfig, scoring_lm
 
 # seconds; recordings without samples have no rate
 _INSTANT = 1e-3
@@ -171,15 +171,15 @@ class _Opinion:
     """What language models think of the labels: the label-free score, and a perplexity."""
 
     def __init__(self, config: SignalsConfig, decoder: DecoderConfig, search: SearchConfig) -> None:
-        judge, level = judging_lm(search, decoder)
+        judge, level = scoring_lm(search, decoder)
         self._criterion = CRITERIA[search.criterion]
-        self._tally = OutcomeTally(JudgingLM(judge, level)) if judge else None
+        self._tally = OutcomeTally(ScoringLM(judge, level)) if judge else None
         self.key = "tuning.search.judge" if search.judge else "decoder.lm" if judge else ""
-        self._lm: JudgingLM | None = None
+        self._lm: ScoringLM | None = None
         self._nats, self._tokens = 0.0, 0
         if config.lm:
             self.key = "signals.lm"
-            self._lm = JudgingLM(config.lm, "units" if config.lm_level == "units" else "words")
+            self._lm = ScoringLM(config.lm, "units" if config.lm_level == "units" else "words")
 
     def add(self, record: LabelRecord) -> None:
         hypothesis = _hypothesis(record.words, record.units)

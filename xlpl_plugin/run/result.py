@@ -163,12 +163,12 @@ def _phase_in_words(phase: PhaseResult) -> str:
 
 
 def refuse_hopeless(config: IterateConfig, outcome: Result) -> None:
-    """Raise ``XlplError`` where round 0 ended the run, since the source AM hears nothing of the target."""
+    """Raise ``XlplError`` where round 0 ended the run, since the source AM recognises nothing of the target."""
     if _hopeless(outcome):
         raise XlplError(
             f"the source AM is no good for this target: {outcome.verdict.reason}",
             file=RunLayout(config.out).signals(Stage.round(0)),
-            expected="a source AM that hears something of the target language",
+            expected="a source AM that recognises something of the target language",
             remedy=f"{outcome.verdict.advice} stop.zero_shot=warn goes on all the same",
         )
 

@@ -18,7 +18,7 @@ from xlpl_plugin.json_record import JsonRecord
 from xlpl_plugin.schema import option
 from xlpl_plugin.tuning.criteria import SampleCounts
 from xlpl_plugin.tuning.sample import SilentModel
-from xlpl_plugin.tuning.tune import Ground, TuneConfig, read_tuning
+from xlpl_plugin.tuning.tune import TuneConfig, TuningObjective, read_tuning
 from xlpl_plugin.tuning.weight_search import SearchConfig
 
 logger = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ def _judge(config: SelectConfig) -> Iterator[Candidate]:
     weights = Weights(config.decoder.lm_weight, config.decoder.word_score, config.decoder.blank_penalty)
     for checkpoint, updates in _different(config.checkpoints):
         try:
-            ground = Ground(_as_tuning(config, checkpoint))
+            ground = TuningObjective(_as_tuning(config, checkpoint))
         except SilentModel as silence:
             yield Candidate(checkpoint, updates, None, 0, silence.problem, None)
             continue
@@ -157,14 +157,14 @@ def _as_tuning(config: SelectConfig, checkpoint: str) -> TuneConfig:
 
 
 def _refuse_deaf(candidates: Sequence[Candidate], most_silent: float) -> list[Candidate]:
-    """Refuse those that hear nothing in too many utterances where another hears something: they judge an easier part.
+    """Refuse those without greedy output in too many utterances where another has some: their sample is easier.
 
     Args:
         most_silent: share of utterances.
     """
     most = max(candidate.heard for candidate in candidates)
     return [
-        replace(candidate, refused=f"hears something in {candidate.heard} utterances, another in {most}")
+        replace(candidate, refused=f"greedy output in {candidate.heard} utterances, of another checkpoint in {most}")
         if candidate.heard < (1 - most_silent) * most and not candidate.refused
         else candidate
         for candidate in candidates

@@ -76,7 +76,7 @@ class SampleCounts:
         return self.letters / max(1, self.words)
 
 
-class JudgingLM:
+class ScoringLM:
     """An n-gram model that hypotheses are scored with."""
 
     def __init__(self, path: str | Path, level: Level) -> None:
@@ -92,7 +92,7 @@ class JudgingLM:
 class OutcomeTally:
     """Adds up an ``SampleCounts``, one utterance after the other, none of which is kept."""
 
-    def __init__(self, judge: JudgingLM) -> None:
+    def __init__(self, judge: ScoringLM) -> None:
         self._judge = judge
         self._channel = ChannelTable()
         self._counts: Counter[str] = Counter()
@@ -123,7 +123,7 @@ class OutcomeTally:
 _COUNTED = ("utterances", "empty", "words", "letters", "greedy_letters", "edits", "greedy_units", "lm_tokens")
 
 
-def measure_outcome(hypotheses: Iterable[Hypothesis], greedy: Iterable[Hypothesis], judge: JudgingLM) -> SampleCounts:
+def measure_outcome(hypotheses: Iterable[Hypothesis], greedy: Iterable[Hypothesis], judge: ScoringLM) -> SampleCounts:
     """Measure the hypotheses of a sample against the greedy output of the same utterances."""
     tally = OutcomeTally(judge)
     for hypothesis, path in zip(hypotheses, greedy, strict=True):

@@ -1,10 +1,9 @@
-"""Does an acoustic model hear anything of the target language? Told without a label, against what it would babble.
+"""Does an acoustic model recognise anything of the target language? Without a label, against a permutation null.
 
 No score tells by itself: a large LM weight writes likely text over any audio, and a model that says "de de de" to
 everything agrees well with a language in which "de" is a word. So the decoder's score is compared with that of a null:
-the same log-probs, cut at the units and spliced at random (``splicing``). There every frame is as sure, every unit and
-every pair of units as frequent, but no word is whole. What is better about the audio itself are the words that were
-heard. Playing the audio backwards is no such null: babble is not what it is backwards, and passed for speech. What
+the same log-probs, cut at the units and joined at random (``permutation_null``). There every frame is as sure, every unit
+and every pair of units as frequent, but no word is whole. What is better about the audio itself are the words in it. Playing the audio backwards is no such null: degenerate output is another backwards, and passed for speech. What
 this null does not see is one whole word said over and over, so the share of the most frequent word is looked at too.
 """
 
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from xlpl_plugin.decoding import Hypothesis, Weights
 from xlpl_plugin.decoding.confidence import utterance_confidence
 from xlpl_plugin.decoding.pool import DecoderPool
-from xlpl_plugin.tuning.criteria import CRITERIA, JudgingLM, measure_outcome
+from xlpl_plugin.tuning.criteria import CRITERIA, ScoringLM, measure_outcome
 from xlpl_plugin.tuning.sample import Sample
 
 Array = NDArray[np.float64]
@@ -35,8 +34,8 @@ _SPLICED = 2
 # the jackknife leaves out one of so many groups of utterances at a time
 _GROUPS = 20
 # Set on 29 pairs of model and target, and on a round from each of three (docs/results/source-models.md): from gains of
-# 0.49 and 0.34 it took 9 points off the word error rate, from 0.28 none; what babbles has 0.06 at most. Another sample
-# moves a gain by several hundredths, so little hangs on the second digit.
+# 0.49 and 0.34 it took 9 points off the word error rate, from 0.28 none; degenerate output has 0.06 at most. Another
+# sample moves a gain by several hundredths, so little hangs on the second digit.
 CLEAR_GAIN = 0.35
 LEAST_GAIN = 0.15
 ERRORS = 2.0
@@ -80,8 +79,8 @@ class Evidence:
     error: float | None
 
 
-def gather_evidence(
-    pool: DecoderPool, sample: Sample, weights: Weights, judge: JudgingLM, criterion: str, seed: int
+def measure_evidence(
+    pool: DecoderPool, sample: Sample, weights: Weights, judge: ScoringLM, criterion: str, seed: int
 ) -> Evidence:
     """Decode ``sample`` as it is and spliced, with the same weights.
 
@@ -96,14 +95,14 @@ def gather_evidence(
     return Evidence(heard, spliced, gain, error)
 
 
-def hears(gain: float, error: float | None) -> bool | None:
-    """Tell whether a gain speaks for a model that hears the target; None where that is doubtful."""
+def detects_target(gain: float, error: float | None) -> bool | None:
+    """Tell whether a gain speaks for a model that recognises words of the target; None where that is doubtful."""
     if gain < max(LEAST_GAIN, ERRORS * (error or 0.0)):
         return False
     return True if gain >= CLEAR_GAIN else None
 
 
-def babbles(evidence: Evidence) -> bool:
+def repeats_one_word(evidence: Evidence) -> bool:
     """Tell whether the model says one word to everything; then no gain speaks for it."""
     return evidence.heard.top_word_share > MOST_OF_ONE_WORD
 
@@ -116,7 +115,7 @@ def _decode(pool: DecoderPool, samples: Sequence[Sample], weights: Weights) -> l
     return pairs
 
 
-def _read(pairs: Sequence[Pair], judge: JudgingLM, criterion: str) -> Reading:
+def _read(pairs: Sequence[Pair], judge: ScoringLM, criterion: str) -> Reading:
     hypotheses = [hypothesis for hypothesis, _ in pairs]
     outcome = measure_outcome(hypotheses, [path for _, path in pairs], judge)
     words = Counter(word for hypothesis in hypotheses for word in hypothesis.words)

@@ -1,7 +1,7 @@
-"""Which of several acoustic models hears a target best? Each is tuned on it without a label; evidence ranks them.
+"""Which of several acoustic models recognises a target best? Each is tuned on it without a label; evidence ranks them.
 
-Not the tuning score: it compares weights of one model, and a model that babbles can do better by it than one
-that hears (``evidence``).
+Not the tuning score: it compares weights of one model, and degenerate output can do better by it than words of
+the target (``evidence``).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from xlpl_plugin.files import new_output, sha256
 from xlpl_plugin.json_record import JsonRecord
 from xlpl_plugin.schema import check_options, option
 from xlpl_plugin.shards.input_files import InputFiles
-from xlpl_plugin.tuning.evidence import Evidence, babbles, hears
+from xlpl_plugin.tuning.evidence import Evidence, detects_target, repeats_one_word
 from xlpl_plugin.tuning.sample import SilentModel
 from xlpl_plugin.tuning.tune import TUNE_FILE, TuneConfig, Tuning, read_tuning, tune
 from xlpl_plugin.tuning.weight_search import SearchConfig
@@ -62,18 +62,18 @@ class Ranked:
     """One acoustic model; all but its name and file is None where it says nothing but blanks.
 
     Attributes:
-        hears: whether it hears the target; None is doubtful (``tuning.evidence.hears``).
-        babbles: whether it repeats one word; then it is the last but the silent ones, whatever the evidence says.
+        detects_target: whether it recognises words of the target; None is doubtful (``tuning.evidence``).
+        repeats_one_word: then it is the last but the silent ones, whatever the evidence says.
         trusted: whether some weights passed the guards of tuning.
         units_per_second: what the model expects.
     """
 
     name: str
     am: str
-    hears: bool | None
+    detects_target: bool | None
     evidence: Evidence | None = None
     weights: Weights | None = None
-    babbles: bool = False
+    repeats_one_word: bool = False
     trusted: bool = False
     units_per_second: float = 0.0
 
@@ -124,7 +124,7 @@ def rank(config: RankConfig, *, force: bool = False) -> list[Ranked]:
 
 
 def _goodness(row: Ranked) -> tuple[bool, bool, float]:
-    return row.evidence is not None, not row.babbles, row.evidence.gain if row.evidence else 0.0
+    return row.evidence is not None, not row.repeats_one_word, row.evidence.gain if row.evidence else 0.0
 
 
 def _ranked(config: RankConfig, name: str, folder: Path, *, reuse: bool) -> Ranked:
@@ -135,16 +135,16 @@ def _ranked(config: RankConfig, name: str, folder: Path, *, reuse: bool) -> Rank
         try:
             tune(TuneConfig(**{**shared, "am": am, "emissions": emissions, "out": str(folder)}), force=True)
         except SilentModel:
-            return Ranked(name, am, hears=False)
+            return Ranked(name, am, detects_target=False)
     tuning = read_tuning(folder)
     evidence = tuning.evidence
     return Ranked(
         name,
         am,
-        False if babbles(evidence) else hears(evidence.gain, evidence.error),
+        False if repeats_one_word(evidence) else detects_target(evidence.gain, evidence.error),
         evidence,
         tuning.best,
-        babbles(evidence),
+        repeats_one_word(evidence),
         trusted=tuning.trusted,
         units_per_second=tuning.units_per_second,
     )

@@ -20,11 +20,11 @@ from xlpl_plugin.json_record import JsonRecord
 from xlpl_plugin.schema import check_options, option
 from xlpl_plugin.text.lexicon import read_lexicon
 from xlpl_plugin.tuning.beam_size import BeamTrial, smallest_beam, try_beams
-from xlpl_plugin.tuning.criteria import CRITERIA, JudgingLM, SampleCounts, letters_per_word, measure_outcome
-from xlpl_plugin.tuning.evidence import Evidence, gather_evidence
+from xlpl_plugin.tuning.criteria import CRITERIA, SampleCounts, ScoringLM, letters_per_word, measure_outcome
+from xlpl_plugin.tuning.evidence import Evidence, measure_evidence
 from xlpl_plugin.tuning.heatmap import draw_trials
 from xlpl_plugin.tuning.sample import Sample
-from xlpl_plugin.tuning.weight_search import SearchConfig, Trial, judging_lm, search_weights, steady_choice
+from xlpl_plugin.tuning.weight_search import SearchConfig, Trial, scoring_lm, search_weights, steady_choice
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class Tuning(JsonRecord):
         return replace(decoder, **asdict(self.best), beam=self.beam or decoder.beam)
 
 
-class Ground:
+class TuningObjective:
     """What a search stands on: the sample, the decoder of the trials, and how a trial is judged without a label."""
 
     def __init__(self, config: TuneConfig) -> None:
@@ -97,7 +97,7 @@ class Ground:
         if config.length_from and not search.units_per_second:
             search = replace(search, units_per_second=read_tuning(config.length_from).units_per_second)
         self.search = search
-        self.lm = JudgingLM(*judging_lm(search, config.decoder))
+        self.lm = ScoringLM(*scoring_lm(search, config.decoder))
         source = open_source(config)
         self.am_sha256 = source.am_sha256
         self._word_length: float | None = None
@@ -116,7 +116,7 @@ class Ground:
     def judge(self, weights: Weights, hypotheses: Sequence[Hypothesis]) -> Trial:
         """Measure one decoding of the sample, and apply criterion and guards."""
         outcome = measure_outcome(hypotheses, self.sample.greedy, self.lm)
-        return judge_trial(weights, outcome, self.search, self._word_length)
+        return score_trial(weights, outcome, self.search, self._word_length)
 
 
 def tune(config: TuneConfig, *, force: bool = False) -> Tuning:
@@ -127,12 +127,12 @@ def tune(config: TuneConfig, *, force: bool = False) -> Tuning:
     """
     out = Path(config.out)
     file = new_output(out / TUNE_FILE, force=force)
-    ground = Ground(config)
+    ground = TuningObjective(config)
     search, sample = ground.search, ground.sample
     with DecoderPool(replace(config.decoder, beam=search.beam, nbest=1), sample.units, config.workers) as pool:
         trials = search_weights(pool, sample, search, ground.judge)
         best = steady_choice(trials)
-        evidence = gather_evidence(pool, sample, best, ground.lm, search.criterion, search.seed)
+        evidence = measure_evidence(pool, sample, best, ground.lm, search.criterion, search.seed)
     beams: tuple[BeamTrial, ...] = ()
     if search.beams:
         beams = try_beams(config.decoder, best, search.beams, sample, config.workers)
@@ -170,7 +170,7 @@ def read_tuning(folder: str | Path) -> Tuning:
     return Tuning.read(must_exist(Path(folder) / TUNE_FILE, "the choice of `xlpl tune`"))
 
 
-def judge_trial(weights: Weights, outcome: SampleCounts, search: SearchConfig, word_length: float | None) -> Trial:
+def score_trial(weights: Weights, outcome: SampleCounts, search: SearchConfig, word_length: float | None) -> Trial:
     """Apply criterion and guards to one trial; ``word_length`` is the target text's letters a word, if known."""
     lowest, highest = search.letters_ratio
     refused = ""

@@ -87,7 +87,7 @@ class SearchConfig:
             raise XlplError(f"{join(key, 'judge')} is empty", expected="a KenLM model over units, as judge_level says")
 
 
-def judging_lm(search: SearchConfig, decoder: DecoderConfig) -> tuple[str, Level]:
+def scoring_lm(search: SearchConfig, decoder: DecoderConfig) -> tuple[str, Level]:
     """Return the file of the LM that judges ('' where there is none), and what it is over.
 
     The decoder's own, unless another is named; without a lexicon that one is over units.

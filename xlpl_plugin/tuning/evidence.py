@@ -2,9 +2,10 @@
 
 No score tells by itself: a large LM weight writes likely text over any audio, and a model that says "de de de" to
 everything agrees well with a language in which "de" is a word. So the decoder's score is compared with that of a null:
-the same log-probs, cut at the units and joined at random (``permutation_null``). There every frame is as sure, every unit
-and every pair of units as frequent, but no word is whole. What is better about the audio itself are the words in it. Playing the audio backwards is no such null: degenerate output is another backwards, and passed for speech. What
-this null does not see is one whole word said over and over, so the share of the most frequent word is looked at too.
+the same log-probs, cut at the units and joined at random (``permutation_null``). There every frame is as sure, every
+unit and every pair of units as frequent, but no word is whole. What is better about the audio itself are its words.
+Playing the audio backwards is no such null: degenerate output is another backwards, and passed for speech. What this
+null does not see is one whole word said over and over, so the share of the most frequent word is looked at too.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Scoring of finished labels against references: the only room that reads a reference transcript."""
+"""Scoring of finished labels against references: the only folder that reads a reference transcript."""

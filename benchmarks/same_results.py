@@ -30,7 +30,7 @@ SOURCE = ["ab cab", "bad", "dad face ab", "cab", "face", "a bad dad", "fad", "de
 TARGET = ["cab dad", "bad face", "dad", "face cab", "ab bad", "dad bad cab", "bad cab", "face dad", "cab", "ab face"]
 TEXT = ["cab dad bad", "bad face cab", "dad bad cab", "face cab ab", "ab bad dad", "bad dad", "face ab", "cab bad face"]
 RATE = 16_000
-# values that tell times, places or the version of the code; a checkpoint's hash is of a file that holds its configuration,
+# values that tell times, places or the version of the code; the hash of a checkpoint file covers its configuration too,
 # a measurement's stage is told by its place
 _VARYING = {"seconds", "search_seconds", "times", "finished", "train_seconds", "config", "settings", "am", "checkpoint"}
 _VARYING |= {"am_sha256", "round", "stage"}

@@ -7,24 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from support.healthy import HEALTHY
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.monitoring.best_round import StopConfig, decide, go_no_go
 from xlpl_plugin.monitoring.signals import Signals
 from xlpl_plugin.schema import check_options
-
-HEALTHY = Signals(
-    utterances=100,
-    blank_share=0.5,
-    empty_share=0.0,
-    kept_share=1.0,
-    letters_per_second=12.0,
-    greedy_letters_per_second=12.0,
-    vocabulary=700,
-    top_word_share=0.05,
-    agreement=0.8,
-    confidence=0.7,
-)
 
 
 def rounds(*scores: float | None, changes: float | None = 0.2, last: float | None = None) -> list[Signals]:

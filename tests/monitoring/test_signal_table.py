@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from xlpl_plugin.monitoring.signal_table import signal_table
-from xlpl_plugin.monitoring.signals import DecoderWeights, Measurement, Signals
+from support.healthy import HEALTHY
 
-HEALTHY = Signals(
-    utterances=100,
-    blank_share=0.5,
-    empty_share=0.0,
-    kept_share=1.0,
-    letters_per_second=12.0,
-    greedy_letters_per_second=12.0,
-    vocabulary=700,
-    top_word_share=0.05,
-    agreement=0.8,
-    confidence=0.7,
-)
+from xlpl_plugin.monitoring.signal_table import signal_table
+from xlpl_plugin.monitoring.signals import DecoderWeights, Measurement
+
 WEIGHTS = DecoderWeights(lm_weight=2.0, word_score=-1.0, blank_penalty=0.5, beam=50)
 
 

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
+from support.healthy import HEALTHY
 
 from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
 from xlpl_plugin.data.units import LETTERS, write_units
 from xlpl_plugin.decoding import Hypothesis
 from xlpl_plugin.files import write_lines
 from xlpl_plugin.labelling.records import LABELS_FILE, make_record, record_line
-from xlpl_plugin.monitoring.signals import DecoderWeights, Measurement, Signals
+from xlpl_plugin.monitoring.signals import DecoderWeights, Measurement
 from xlpl_plugin.run.actions import ACTIONS, Resources
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.driver import iterate
@@ -82,7 +83,8 @@ def measure(step: Measure, resources: Resources) -> None:
     heard = int(digest(Path(step.config.labels) / "labels.jsonl")[:4], 16)
     number = step.stage.number
     change = None if step.stage == FIRST else 0.5
-    signals = Signals(**HEALTHY, vocabulary=700 + heard % 50, change=change, label_free=1 / (1 + number))
+    told = {"vocabulary": 700 + heard % 50, "change": change, "label_free": 1 / (1 + number)}
+    signals = replace(HEALTHY, utterances=4, **told)
     Measurement(step.stage.folder, WEIGHTS, signals, ()).write(step.out)
 
 
@@ -93,17 +95,6 @@ def write(path: Path, text: str) -> None:
 
 FIRST = Stage.round(0)
 WEIGHTS = DecoderWeights(lm_weight=2.5, word_score=-0.5, blank_penalty=0.25, beam=100)
-HEALTHY: dict[str, Any] = {
-    "utterances": 4,
-    "blank_share": 0.5,
-    "empty_share": 0.0,
-    "kept_share": 1.0,
-    "letters_per_second": 12.0,
-    "greedy_letters_per_second": 12.0,
-    "top_word_share": 0.05,
-    "agreement": 0.8,
-    "confidence": 0.8,
-}
 FAKES = {
     **ACTIONS,
     Emit: emit,

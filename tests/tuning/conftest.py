@@ -82,7 +82,9 @@ def config(tmp_path: Path) -> TuneConfig:
         spelled = " ".join(_heard(" ".join(words)).units)
         utterances.append(Utterance(f"u{number:02}.flac", 640 * len(array), " ".join(words), spelled))
         emissions.append(Emission(utterances[-1], log_probs, (Window(len(array), 0.0, utterances[-1].seconds),)))
-    store = ShardStore.open(tmp_path / "em", {"am": "x"}, 1, EmissionFacts(units=UNITS), suffix=SUFFIX)
+    store = ShardStore.open(
+        tmp_path / "em", {"am": "x", "window_seconds": 30.0}, 1, EmissionFacts(units=UNITS), suffix=SUFFIX
+    )
     write_shard(store, 0, emissions, len(emissions))
     (tmp_path / "references").mkdir()
     write_manifest(tmp_path / "references", "train", Manifest(tmp_path, tuple(utterances)))

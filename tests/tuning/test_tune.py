@@ -21,8 +21,11 @@ from xlpl_plugin.decoding.pool import DecoderPool
 from xlpl_plugin.emissions.compute import Emissions
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import write_json, write_lines
+from xlpl_plugin.labelling.label_split import LabelConfig, label
+from xlpl_plugin.labelling.provenance import LabelFacts
 from xlpl_plugin.labelling.records import LABELS_FILE, make_record, record_line
 from xlpl_plugin.monitoring.measure import label_free_score
+from xlpl_plugin.shards.store import ShardStore
 from xlpl_plugin.tuning.beam_size import BeamTrial, smallest_beam
 from xlpl_plugin.tuning.criteria import (
     CRITERIA,
@@ -332,3 +335,25 @@ def test_verb_prints_trials_and_choice(config: TuneConfig, tmp_path: Path) -> No
     assert len(trials) == 3
     stored = json.loads((Path(config.out) / "tune.json").read_text())["trials"][0]["weights"]
     assert [float(cell) for cell in trials[0][:2]] == [stored["lm_weight"], stored["word_score"]]
+
+
+def test_labels_take_the_weights_and_the_beam_of_a_tuning(config: TuneConfig, tmp_path: Path) -> None:
+    config.decoder.beam, config.search.beams = 20, [5]
+    tuning = tune(config)
+    shared = {"emissions": config.emissions, "data": config.data, "decoder": config.decoder}
+    taken = LabelConfig(out=str(tmp_path / "taken"), tuning=config.out, **shared)
+    given = LabelConfig(out=str(tmp_path / "given"), **{**shared, "decoder": tuning.apply(config.decoder)})
+    assert label(taken) == label(given)
+    first, second = (ShardStore.existing(made.out, LabelFacts).settings for made in (taken, given))
+    assert first == second
+    assert first["decoder"]["lm_weight"] == tuning.best.lm_weight
+    assert (tmp_path / "taken" / LABELS_FILE).read_bytes() == (tmp_path / "given" / LABELS_FILE).read_bytes()
+
+
+def test_output_is_held_to_the_length_that_another_tuning_expected(config: TuneConfig, tmp_path: Path) -> None:
+    config.search.units_per_second = 20.0
+    longer = tune(replace(config, out=str(tmp_path / "longer")))
+    replace(longer, units_per_second=20.0).write(tmp_path / "longer" / "tune.json")
+    held = replace(config, out=str(tmp_path / "held"), length_from=str(tmp_path / "longer"))
+    held.search.units_per_second = 0.0
+    assert tune(held).trials == longer.trials

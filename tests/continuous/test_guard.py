@@ -14,15 +14,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xlpl_plugin.continuous.guard import (
-    COLLAPSED,
-    HEALTHY,
-    SUSPECT,
-    CollapseGuard,
-    GuardConfig,
-    GuardVerdict,
-    LabelCounts,
-)
+from xlpl_plugin.continuous.guard import COLLAPSED, HEALTHY, SUSPECT, CollapseGuard, GuardVerdict, LabelCounts
+from xlpl_plugin.continuous.options import GuardOptions
 from xlpl_plugin.errors import XlplError
 
 WINDOW = 6
@@ -46,9 +39,11 @@ def batch(
     return LabelCounts(round(3300 * blank), 3300, units, 100.0, edits, compared, spread)
 
 
-def watch(*batches: LabelCounts, filled: LabelCounts | None = None, config: GuardConfig | None = None) -> CollapseGuard:
+def watch(
+    *batches: LabelCounts, filled: LabelCounts | None = None, config: GuardOptions | None = None
+) -> CollapseGuard:
     """A guard that saw the cache filled with a window of batches, and then these."""
-    guard = CollapseGuard(config or GuardConfig(window=WINDOW))
+    guard = CollapseGuard(config or GuardOptions(guard_window=WINDOW))
     for counts in [filled or batch(churn=None)] * WINDOW + list(batches):
         guard.observe(counts)
     return guard
@@ -124,7 +119,7 @@ def test_a_model_silent_from_the_start_is_told_apart_from_one_that_fell_silent()
 
 
 def test_nothing_is_judged_before_the_cache_is_filled() -> None:
-    guard = CollapseGuard(GuardConfig(window=WINDOW))
+    guard = CollapseGuard(GuardOptions(guard_window=WINDOW))
     for _ in range(WINDOW - 1):
         guard.observe(batch(length=0, blank=1.0))
         assert guard.judge() == GuardVerdict(HEALTHY)
@@ -143,14 +138,14 @@ def test_labels_that_come_back_are_healthy_again() -> None:
 def test_few_units_say_nothing_about_letters_and_churn() -> None:
     few = LabelCounts(50, 100, 12, 1.0, 12, 12, (12, 0, 0))
     filled = LabelCounts(50, 100, 12, 1.0, 0, 0, (4, 4, 4))
-    config = GuardConfig(window=WINDOW, least_units=WINDOW * 12 + 1)
+    config = GuardOptions(guard_window=WINDOW, guard_least_units=WINDOW * 12 + 1)
     assert watch(*[few] * WINDOW, filled=filled, config=config).judge().state == HEALTHY
-    config.least_units -= 1
+    config.guard_least_units -= 1
     assert watch(*[few] * WINDOW, filled=filled, config=config).judge().state == COLLAPSED
 
 
 def test_a_guard_switched_off_stops_nothing() -> None:
-    config = GuardConfig(enabled=False, window=WINDOW)
+    config = GuardOptions(no_guard=True, guard_window=WINDOW)
     assert watch(*[batch(length=0)] * WINDOW, config=config).judge() == GuardVerdict(HEALTHY)
 
 
@@ -163,7 +158,7 @@ def test_a_guard_switched_off_stops_nothing() -> None:
 )
 def test_thresholds_out_of_range_are_refused(field: str, value: float) -> None:
     with pytest.raises(XlplError, match=rf"task\.guard_{field}={value}\n  expected: "):
-        CollapseGuard(GuardConfig(**{field: value}))
+        CollapseGuard(GuardOptions(**{f"guard_{field}": value}))
 
 
 def test_counts_have_exact_signals() -> None:
@@ -196,7 +191,7 @@ def test_sums_do_not_depend_on_their_order_or_on_who_adds(batches: list[LabelCou
 @settings(deadline=None, max_examples=50)
 @given(st.lists(_counts, max_size=20), st.integers(0, 20))
 def test_a_resumed_guard_comes_to_the_same_verdicts(batches: list[LabelCounts], killed: int) -> None:
-    config = GuardConfig(window=3)
+    config = GuardOptions(guard_window=3)
     whole, first = CollapseGuard(config), CollapseGuard(config)
     for counts in batches[:killed]:
         whole.observe(counts)
@@ -218,4 +213,4 @@ def test_a_resumed_guard_comes_to_the_same_verdicts(batches: list[LabelCounts], 
 @pytest.mark.parametrize("state", [{}, {"seen": 1, "reference": [1.0], "recent": []}, {"seen": "x"}])
 def test_a_foreign_state_is_an_error(state: dict[str, object]) -> None:
     with pytest.raises(XlplError, match="state of the collapse guard cannot be read"):
-        CollapseGuard(GuardConfig()).load_state_dict(state)
+        CollapseGuard(GuardOptions()).load_state_dict(state)

@@ -16,7 +16,9 @@ from itertools import zip_longest
 from operator import add
 from typing import Any
 
+from xlpl_plugin.continuous.options import GuardOptions
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.schema import check_options
 
 HEALTHY, SUSPECT, COLLAPSED = "healthy", "suspect", "collapsed"
 
@@ -100,49 +102,6 @@ class LabelCounts:
         return {name: round(value, 3) for name, value in values.items() if value is not None}
 
 
-@dataclass
-class GuardConfig:
-    """When labels have collapsed. Factors are of what a signal was when the cache was filled."""
-
-    # false: signals are counted, and nothing is ever stopped
-    enabled: bool = True
-    # batches of fresh labels that are judged together; the first so many are what later ones are compared with
-    window: int = 10
-    # collapsed: fewer units a second than this, whatever they were
-    silent: float = 0.2
-    # collapsed: units a second fall below this factor of what they were
-    shorter: float = 0.3
-    # collapsed: units a second rise above this factor of what they were, or of usual_length where that is more
-    longer: float = 2.0
-    # units a second of usual speech (about 12 letters): quieter labels may grow to it freely
-    usual_length: float = 10.0
-    # collapsed: the share of frames that are not blank falls below this factor of what it was
-    voiced: float = 0.2
-    # collapsed: the effective number of different units falls below this factor of what it was
-    letters: float = 0.5
-    # collapsed: of the units of labels, more than this share became others until the labels were replaced (insertions
-    # that make labels longer do not count); two unrelated texts: 0.78
-    churn: float = 0.75
-    # letters and churn of fewer units than this say nothing
-    least_units: int = 50
-    # suspect: the last third of a window has gone this share of the way from healthy to collapsed
-    suspicion: float = 0.7
-
-    def check(self) -> None:
-        """Raise ``XlplError`` for values out of range."""
-        for name in ("window", "least_units"):
-            if getattr(self, name) < 1:
-                raise XlplError(f"task.guard_{name}={getattr(self, name)}", expected="a whole number of at least 1")
-        for name in ("shorter", "voiced", "letters"):
-            if not 0 <= getattr(self, name) < 1:
-                raise XlplError(f"task.guard_{name}={getattr(self, name)}", expected="at least 0 and below 1")
-        for name, least in (("silent", 0.0), ("longer", 1.0), ("usual_length", 0.0), ("churn", 0.0)):
-            if not getattr(self, name) > least:
-                raise XlplError(f"task.guard_{name}={getattr(self, name)}", expected=f"above {least:g}")
-        if not 0 < self.suspicion <= 1:
-            raise XlplError(f"task.guard_suspicion={self.suspicion}", expected="above 0 and at most 1")
-
-
 @dataclass(frozen=True)
 class GuardVerdict:
     """What the guard thinks of the labels, in one of three states, and why (empty where they are healthy)."""
@@ -160,28 +119,28 @@ class CollapseGuard:
     All ranks must observe the same sums; then all of them come to the same verdict.
     """
 
-    def __init__(self, config: GuardConfig) -> None:
+    def __init__(self, config: GuardOptions) -> None:
         """Raise ``XlplError`` for a configuration out of range."""
-        config.check()
+        check_options(config, "task")
         self.config = config
         self._seen = 0
         self._reference = LabelCounts()
-        self._recent: deque[LabelCounts] = deque(maxlen=config.window)
+        self._recent: deque[LabelCounts] = deque(maxlen=config.guard_window)
 
     def observe(self, counts: LabelCounts) -> None:
         """Take in a batch of fresh labels (the sum over all ranks)."""
-        if self._seen < self.config.window:
+        if self._seen < self.config.guard_window:
             self._reference += counts
         self._seen += 1
         self._recent.append(counts)
 
     def judge(self) -> GuardVerdict:
         """Judge the labels as of now; healthy until the reference is whole, or where the guard is switched off."""
-        if not self.config.enabled or self._seen < self.config.window:
+        if self.config.no_guard or self._seen < self.config.guard_window:
             return GuardVerdict(HEALTHY)
         window = list(self._recent)
         latest = window[-math.ceil(len(window) / 3) :]
-        for state, batches, limit in ((COLLAPSED, window, 1.0), (SUSPECT, latest, self.config.suspicion)):
+        for state, batches, limit in ((COLLAPSED, window, 1.0), (SUSPECT, latest, self.config.guard_suspicion)):
             present = _sum(batches)
             symptoms = [*_symptoms(present, self._reference, self.config), *_churned(batches, self.config)]
             for badness, reason in symptoms:  # the plainest first: a silent model also uses few letters
@@ -213,7 +172,7 @@ class CollapseGuard:
                 remedy="resume from a checkpoint of this training",
             ) from error
         self._seen, self._reference = seen, reference
-        self._recent = deque(recent, maxlen=self.config.window)
+        self._recent = deque(recent, maxlen=self.config.guard_window)
 
 
 _Symptom = tuple[float, str]
@@ -223,45 +182,45 @@ def _sum(batches: Sequence[LabelCounts]) -> LabelCounts:
     return reduce(add, batches, LabelCounts())
 
 
-def _symptoms(now: LabelCounts, then: LabelCounts, config: GuardConfig) -> list[_Symptom]:
+def _symptoms(now: LabelCounts, then: LabelCounts, config: GuardOptions) -> list[_Symptom]:
     """Return how far each signal has gone from healthy (0) to collapsed (1 and above), with the words for it."""
     symptoms: list[_Symptom] = []
     if now.length is not None and then.length is not None:
         symptoms += _lengths(now.length, then.length, config)
     if now.blank is not None and then.blank is not None and then.blank < 1:
-        badness = _fallen((1 - now.blank) / (1 - then.blank), config.voiced)
+        badness = _fallen((1 - now.blank) / (1 - then.blank), config.guard_voiced)
         told = f"{100 * now.blank:.1f} % of the frames are blank, {100 * then.blank:.1f} % when the cache was filled"
         symptoms.append((badness, f"{told}: the model is falling silent. {_REMEDY}"))
-    if min(sum(now.used), sum(then.used)) >= config.least_units:
+    if min(sum(now.used), sum(then.used)) >= config.guard_least_units:
         used, before = now.effective_letters, then.effective_letters
         told = f"the labels are as varied as {used:.1f} equally frequent units, {before:.1f} when the cache was filled"
         words = f"{told}: the model says the same few units again and again. {_REMEDY}"
-        symptoms.append((_fallen(used / before, config.letters), words))
+        symptoms.append((_fallen(used / before, config.guard_letters), words))
     return symptoms
 
 
-def _churned(batches: Sequence[LabelCounts], config: GuardConfig) -> list[_Symptom]:
+def _churned(batches: Sequence[LabelCounts], config: GuardOptions) -> list[_Symptom]:
     """As ``_symptoms``, for the changes of labels; of most batches they must be known."""
     known = [counts for counts in batches if counts.compared]
     total = _sum(known)
-    if 2 * len(known) <= len(batches) or total.compared < config.least_units:
+    if 2 * len(known) <= len(batches) or total.compared < config.guard_least_units:
         return []
     # insertions alone are labels that grow, as those of a model that learns to hear more
     grown = abs(total.units - total.compared)
     changed = (total.edits - grown) / max(total.compared, total.units)
     told = f"{100 * changed:.0f} % of the units of a label have become others by the time it is replaced"
-    return [(changed / config.churn, f"{told}: the labels do not settle. {_REMEDY}")]
+    return [(changed / config.guard_churn, f"{told}: the labels do not settle. {_REMEDY}")]
 
 
-def _lengths(now: float, then: float, config: GuardConfig) -> list[_Symptom]:
+def _lengths(now: float, then: float, config: GuardOptions) -> list[_Symptom]:
     told = f"the labels have {now:.1f} units a second, {then:.1f} when the cache was filled"
-    growth = now / max(then, config.usual_length)
-    excess = (growth - 1) / (config.longer - 1), f"{told}: the model writes far more than is spoken. {_REMEDY}"
-    silence = config.silent / now if now else math.inf
-    if then <= config.silent:
+    growth = now / max(then, config.guard_usual_length)
+    excess = (growth - 1) / (config.guard_longer - 1), f"{told}: the model writes far more than is spoken. {_REMEDY}"
+    silence = config.guard_silent / now if now else math.inf
+    if then <= config.guard_silent:
         return [excess, (silence, f"{told}: the model says next to nothing. {_POOR_START}")]
     words = f"{told}: the model has nearly fallen silent. {_REMEDY}"
-    return [excess, (max(silence, _fallen(now / then, config.shorter)), words)]
+    return [excess, (max(silence, _fallen(now / then, config.guard_shorter)), words)]
 
 
 def _fallen(factor: float, limit: float) -> float:

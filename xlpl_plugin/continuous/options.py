@@ -41,3 +41,37 @@ class ContinuousOptions(CacheOptions):
     )
     dropout_scale: float = option(1.0, "factor of the model's dropout after the warm-up", least=0, most=1)
     layer_drop_scale: float = option(1.0, "factor of the model's layer drop after the warm-up", least=0, most=1)
+
+
+@dataclass
+class GuardOptions:
+    """When labels have collapsed. Factors are of what a signal was when the cache was filled."""
+
+    no_guard: bool = option(False, "go on also when the labels collapse: signals are counted, nothing is stopped")
+    guard_window: int = option(
+        10, "batches of fresh labels judged together; the first so many are what later ones are compared with", least=1
+    )
+    guard_silent: float = option(0.2, "collapsed: fewer units a second, whatever they were", above=0)
+    guard_shorter: float = option(0.3, "collapsed: units a second fall below this factor", least=0, below=1)
+    guard_longer: float = option(
+        2.0, "collapsed: units a second rise above this factor, or above that of guard_usual_length", above=1
+    )
+    guard_usual_length: float = option(
+        10.0, "units a second of usual speech (about 12 letters): quieter labels may grow to it freely", above=0
+    )
+    guard_voiced: float = option(
+        0.2, "collapsed: the share of frames that are not blank falls below this factor", least=0, below=1
+    )
+    guard_letters: float = option(
+        0.5, "collapsed: the effective number of different units falls below this factor", least=0, below=1
+    )
+    guard_churn: float = option(
+        0.75,
+        "collapsed: of the units of labels, more than this share became others until the labels were replaced "
+        "(insertions do not count; two unrelated texts: 0.78)",
+        above=0,
+    )
+    guard_least_units: int = option(50, "variety and churn of fewer units say nothing", least=1)
+    guard_suspicion: float = option(
+        0.7, "suspect: a third of a window has gone this share of the way to a collapse", above=0, most=1
+    )

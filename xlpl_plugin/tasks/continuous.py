@@ -13,9 +13,9 @@ from fairseq.tasks import register_task
 from omegaconf import II
 
 from xlpl_plugin.continuous.curves import counted, log_curves
-from xlpl_plugin.continuous.guard import COLLAPSED, HEALTHY, CollapseGuard, GuardConfig, GuardVerdict, LabelCounts
+from xlpl_plugin.continuous.guard import COLLAPSED, HEALTHY, CollapseGuard, GuardVerdict, LabelCounts
 from xlpl_plugin.continuous.learner import Learner
-from xlpl_plugin.continuous.options import EMA, CacheOptions, ContinuousOptions
+from xlpl_plugin.continuous.options import EMA, CacheOptions, ContinuousOptions, GuardOptions
 from xlpl_plugin.continuous.rollback import former_collapse, propose_good, roll_back, settle_good
 from xlpl_plugin.continuous.schedule import Schedule
 from xlpl_plugin.continuous.streams import Batching
@@ -34,7 +34,7 @@ _OF_CACHE = ("cache_size", "replacement", "teacher", "dec_lexicon", "dec_lm", "s
 
 
 @dataclass
-class ContinuousTaskConfig(AsrConfig, ContinuousOptions):
+class ContinuousTaskConfig(AsrConfig, ContinuousOptions, GuardOptions):
     """Options of ``xlpl_continuous``. ``dec_*`` also say how batches are labelled: without lexicon and LM greedily."""
 
     unlabelled: str = field(default="", metadata={"help": "prepared folder of audio to label; its .tsv alone is read"})
@@ -43,29 +43,6 @@ class ContinuousTaskConfig(AsrConfig, ContinuousOptions):
         default=1.0, metadata={"help": "share of the data folder's own labelled rows in an epoch; 0: the mix alone"}
     )
     label_workers: int = field(default=1, metadata={"help": "decoding processes, with dec_lexicon or dec_lm"})
-    no_guard: bool = field(default=False, metadata={"help": "go on also when the labels collapse"})
-    guard_window: int = field(
-        default=GuardConfig.window, metadata={"help": "labelled batches judged together, at most cache_size"}
-    )
-    guard_silent: float = field(default=GuardConfig.silent, metadata={"help": "collapsed: fewer units a second"})
-    guard_shorter: float = field(default=GuardConfig.shorter, metadata={"help": "collapsed: length below this factor"})
-    guard_longer: float = field(default=GuardConfig.longer, metadata={"help": "collapsed: length above this factor"})
-    guard_usual_length: float = field(
-        default=GuardConfig.usual_length, metadata={"help": "units a second that quieter labels may grow to"}
-    )
-    guard_voiced: float = field(
-        default=GuardConfig.voiced, metadata={"help": "collapsed: share of frames not blank below this factor"}
-    )
-    guard_letters: float = field(
-        default=GuardConfig.letters, metadata={"help": "collapsed: variety of units below this factor"}
-    )
-    guard_churn: float = field(default=GuardConfig.churn, metadata={"help": "collapsed: more edits a unit of a label"})
-    guard_least_units: int = field(
-        default=GuardConfig.least_units, metadata={"help": "variety and churn of fewer units say nothing"}
-    )
-    guard_suspicion: float = field(
-        default=GuardConfig.suspicion, metadata={"help": "way to a collapse at which checkpoints are no longer good"}
-    )
     # what other parts of the configuration say
     save_dir: str = II("checkpoint.save_dir")
 
@@ -84,10 +61,10 @@ class ContinuousTask(AsrTask):
         super().__init__(cfg)
         _check(cfg)
         self.uses_ema = cfg.teacher == EMA
-        limits = {item.name: cfg[f"guard_{item.name}"] for item in fields(GuardConfig) if item.name != "enabled"}
+        limits = {item.name: cfg[item.name] for item in fields(GuardOptions)}
         # a longer window would for long hold nothing but what the cache was filled with
-        limits["window"] = min(cfg.guard_window, cfg.cache_size)
-        self._guard = CollapseGuard(GuardConfig(enabled=not cfg.no_guard, **limits))
+        limits["guard_window"] = min(cfg.guard_window, cfg.cache_size)
+        self._guard = CollapseGuard(GuardOptions(**limits))
         self._verdict = GuardVerdict(HEALTHY)
         self._labelled_part: AudioDataset | None = None
         self._unlabelled_part: AudioDataset | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -55,7 +56,12 @@ def test_what_is_required_is_used_and_what_is_used_is_required() -> None:
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with the wheel; all other packages are seen, the checkout is not."""
     folder = tmp_path_factory.mktemp("wheel")
-    wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", folder, ROOT]
+    source = folder / "source"  # a build leaves files beside its source, and takes what a former one left there
+    for name in ("xlpl_plugin", "config", "examples"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", "NOTICE"):
+        shutil.copy(ROOT / name, source)
+    wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", folder, source]
     subprocess.run(list(map(str, wheel)), check=True)
     [built] = folder.glob("*.whl")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)

@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from xlpl_plugin.audio.reading import write_audio
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import atomic_open, copy_file, iter_lines, make_folder, must_exist, new_output, read_json, sha256
 
@@ -38,13 +40,7 @@ def text(tmp_path: Path) -> Path:
     ],
     ids=lambda verb: verb[0] if verb[0] != "prepare" else verb[1],
 )
-def test_outputs_that_cannot_be_made(
-    tmp_path: Path, text: Path, make_folder: object, verb: tuple[str, ...], out: str
-) -> None:
-    import numpy as np
-
-    from xlpl_plugin.audio.reading import write_audio
-
+def test_outputs_that_cannot_be_made(tmp_path: Path, text: Path, verb: tuple[str, ...], out: str) -> None:
     write_audio(tmp_path / "audio" / "a.flac", np.zeros(16_000, np.float32))
     given = {"TEXT": text, "AUDIO": tmp_path / "audio", "OUT": tmp_path / out}
     done = xlpl(*(given.get(word, word) for word in verb))
@@ -77,6 +73,13 @@ def test_nothing_is_left_of_a_file_that_cannot_take_its_place(tmp_path: Path) ->
     with pytest.raises(XlplError, match="is a directory"), atomic_open(tmp_path / "out") as stream:
         stream.write("lost")
     assert os.listdir(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize("other", ["other.txt", "missing/other.txt"])
+def test_another_file_that_cannot_be_read_while_one_is_written(tmp_path: Path, other: str) -> None:
+    with pytest.raises(FileNotFoundError, match=other), atomic_open(tmp_path / "out") as stream:
+        stream.write((tmp_path / other).read_text())
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_reader_that_has_enough_is_no_error() -> None:

@@ -40,14 +40,28 @@ def atomic_open(path: str | Path, mode: str = "w", *, sync: bool = True) -> Iter
 
 @contextlib.contextmanager
 def system_errors(path: str | Path, expected: str) -> Iterator[None]:
-    """Turn what the system refuses about a path of the user's (``OSError``) into the error that a user reads."""
+    """Turn what the system refuses about a path of the user's (``OSError``) into the error that a user reads.
+
+    Errors about another file, or about a reader that has gone, pass unchanged.
+    """
     try:
         yield
     except OSError as error:
-        raise told(error, path, expected) from error
+        if not _is_about(error, Path(path).absolute()):
+            raise
+        raise path_error(error, path, expected) from error
 
 
-def told(error: OSError, path: str | Path, expected: str = "a file or folder that can be used") -> XlplError:
+def _is_about(error: OSError, path: Path) -> bool:
+    """Whether an error is of ``path``, a folder above it or the neighbour that it is written under."""
+    if not isinstance(error.filename, str):  # such as a write to a full disk
+        return not isinstance(error, BrokenPipeError)
+    named = Path(error.filename).absolute()
+    neighbour = named.parent == path.parent and named.name.startswith(_part_prefix(path))
+    return named in (path, *path.parents) or neighbour
+
+
+def path_error(error: OSError, path: str | Path, expected: str = "a file or folder that can be used") -> XlplError:
     """Return the error that a user reads for one of the system about ``path``."""
     if error.errno in _NO_SPACE:
         return XlplError(
@@ -74,9 +88,13 @@ def make_folder(path: str | Path) -> Path:
     return path
 
 
+def _part_prefix(path: Path) -> str:
+    return f".{path.name}."
+
+
 @contextlib.contextmanager
 def _moved_into_place(path: Path, mode: str, sync: bool) -> Iterator[IO[Any]]:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=_part_prefix(path), suffix=PART)
     try:
         with os.fdopen(handle, mode, encoding=None if "b" in mode else "utf-8") as stream:
             yield stream

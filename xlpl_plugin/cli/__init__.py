@@ -10,7 +10,7 @@ import click
 
 from xlpl_plugin.cli.lazy import LazyGroup
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import told
+from xlpl_plugin.files import path_error
 
 # verb -> what it does, in the order in which a user meets them
 VERBS = {
@@ -55,7 +55,7 @@ def main() -> None:
     except OSError as error:
         if not error.filename:
             raise
-        click.echo(f"xlpl: {told(error, error.filename)}", err=True)
+        click.echo(f"xlpl: {path_error(error, error.filename)}", err=True)
         sys.exit(2)
     except click.exceptions.Abort:
         sys.exit(130)

@@ -118,7 +118,8 @@ def arguments(launcher: LauncherConfig, folder: Path, record: str) -> list[str]:
         record: the folder of hydra's record, in the grammar of hydra's overrides.
     """
     if not launcher.queued:
-        return [f"hydra.run.dir={record}", *_distributed(launcher, folder)]
+        return [f"hydra.run.dir={record}", *_distributed(launcher, folder, gpus=False)]
+    gpus = _asks_for_gpus(launcher)
     return [
         "--multirun",
         f"hydra/launcher={_QUEUES[launcher.kind]}",
@@ -127,9 +128,9 @@ def arguments(launcher: LauncherConfig, folder: Path, record: str) -> list[str]:
         f"{_LAUNCHER}name={job_name(folder)}",
         f"{_LAUNCHER}nodes={launcher.nodes}",
         f"{_LAUNCHER}tasks_per_node={launcher.processes}",
-        *([f"{_LAUNCHER}gpus_per_node={launcher.processes}"] if _asks_for_gpus(launcher) else []),
+        *([f"{_LAUNCHER}gpus_per_node={launcher.processes}"] if gpus else []),
         *launcher.options,
-        *_distributed(launcher, folder),
+        *_distributed(launcher, folder, gpus),
     ]
 
 
@@ -150,7 +151,7 @@ def _asks_for_gpus(launcher: LauncherConfig) -> bool:
     return any("gpu" in devices for devices in own or [devices for _, devices in rows]) or not rows
 
 
-def _distributed(launcher: LauncherConfig, folder: Path) -> list[str]:
+def _distributed(launcher: LauncherConfig, folder: Path, gpus: bool) -> list[str]:
     """Return how the processes find each other.
 
     fairseq reads Slurm's and torchrun's variables itself, but only where the machine has GPUs, and submitit's never;
@@ -161,7 +162,7 @@ def _distributed(launcher: LauncherConfig, folder: Path) -> list[str]:
         return []
     port = 20_000 + int(hashlib.sha256(job_name(folder).encode()).hexdigest(), 16) % 20_000
     keys = {"distributed_world_size": str(world)}
-    if launcher.kind == SLURM and _asks_for_gpus(launcher):
+    if launcher.kind == SLURM and gpus:
         keys |= {"distributed_port": str(port)}
     else:
         rank, local_rank, meeting = {

@@ -8,6 +8,8 @@ from pathlib import Path
 from xlpl_plugin.errors import XlplError
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
+# a file of each folder, by which it is found
+_INSIDE = {"config": Path("train.yaml"), "examples": Path("quickstart/run.yaml")}
 
 
 def shipped_folder(name: str) -> Path:
@@ -18,12 +20,10 @@ def shipped_folder(name: str) -> Path:
     """
     if (_CHECKOUT / "setup.py").exists():
         return _CHECKOUT / name
-    marker = ("xlpl", name, {"config": "train.yaml", "examples": "quickstart"}[name])
+    inside = _INSIDE[name]
     for file in metadata.files("xlpl") or ():
-        parts = file.parts
-        for start in range(len(parts) - len(marker) + 1):
-            if parts[start : start + len(marker)] == marker:
-                return Path(str(file.locate())).resolve().parents[len(parts) - start - len(marker[:2]) - 1]
+        if file.match(f"share/xlpl/{name}/{inside}"):
+            return Path(str(file.locate())).resolve().parents[len(inside.parts) - 1]
     raise XlplError(
         f"the {name} folder of xlpl is not installed",
         file=_CHECKOUT,

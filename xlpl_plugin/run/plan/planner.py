@@ -23,7 +23,7 @@ from xlpl_plugin.run.plan.dependencies import (
     training_files,
 )
 from xlpl_plugin.run.plan.parts import Audio, Model, Start
-from xlpl_plugin.run.plan.recipes import Recipe, complete_training, phase_recipe, phase_training, recipes
+from xlpl_plugin.run.plan.recipes import Recipe, complete_training, phase_recipe, recipes
 from xlpl_plugin.run.plan.steps import (
     Collect,
     Continue,
@@ -108,7 +108,7 @@ class _Planner:
             stage=recipe.stage,
             out=str(self.layout.training(recipe.stage)),
             needs=(collect.name, *start.needs),
-            inputs=(*start.inputs, *training_files(self.config.student)),
+            inputs=(*start.inputs, *training_files(recipe.training)),
             data=collect.out,
             training=recipe.training,
             init_from=start.checkpoint,
@@ -117,10 +117,10 @@ class _Planner:
         return self._model(train, self.recipes[recipe.stage.number - 1].tuned)
 
     def _continue(self, recipe: Recipe, before: Recipe) -> Model:
-        phase, target, start = phase_training(self.config), self.config.target, self.models[before.stage.number]
-        searched = self.config.decoder if phase.label_with == LM else DecoderConfig()
+        target, start = self.config.target, self.models[before.stage.number]
+        searched = self.config.decoder if self.config.continuous.label_with == LM else DecoderConfig()
         collect = self._collect(recipe)
-        files = (*training_files(phase), *map(str, composed_files(phase)))
+        files = (*training_files(recipe.training), *map(str, composed_files(recipe.training)))
         train = Continue(
             name=f"{recipe.stage.folder}/train",
             stage=recipe.stage,

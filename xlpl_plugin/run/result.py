@@ -80,7 +80,7 @@ def judge(config: IterateConfig, number: int) -> Result:
 def stand(config: IterateConfig, number: int) -> Result:
     """Return how the run stands after round ``number`` was measured."""
     layout = RunLayout(config.out)
-    measured = [Measurement.read(layout.signals(Stage.round(k))) for k in range(number + 1)]
+    measured = _measured(layout, number)
     history = [entry.signals for entry in measured]
     decision = decide(history, config.stop)
     more = number < config.rounds or (number == 0 and config.continuous.enabled)
@@ -95,6 +95,11 @@ def stand(config: IterateConfig, number: int) -> Result:
         verdict=go_no_go(history[0], config.stop),
     )
     return replace(outcome, finished=rounds_over(config, outcome) and not goes_on(config, outcome))
+
+
+def _measured(layout: RunLayout, number: int) -> list[Measurement]:
+    """Return what was measured after the rounds up to ``number``."""
+    return [Measurement.read(layout.signals(Stage.round(k))) for k in range(number + 1)]
 
 
 def known_outcome(
@@ -127,8 +132,7 @@ def judge_phase(config: IterateConfig, outcome: Result) -> Result:
     """
     layout = RunLayout(config.out)
     measured = Measurement.read(layout.signals(CONTINUOUS))
-    rounds = [Measurement.read(layout.signals(Stage.round(number))) for number in range(outcome.best + 1)]
-    history = [entry.signals for entry in (*rounds, measured)]
+    history = [entry.signals for entry in (*_measured(layout, outcome.best), measured)]
     phase = PhaseResult(
         start=outcome.best,
         score=history[-1].held_out,

@@ -71,9 +71,8 @@ def read_facts(folder: str | Path) -> LabelFacts | None:
     Raises:
         XlplError: it is that of something else.
     """
-    if not (Path(folder) / PROVENANCE_FILE).exists():
-        return None
-    return ShardStore.existing(folder, LabelFacts).facts
+    store = _store(folder)
+    return store.facts if store else None
 
 
 def decoded_with(folder: str | Path) -> Mapping[str, Any] | None:
@@ -81,10 +80,14 @@ def decoded_with(folder: str | Path) -> Mapping[str, Any] | None:
 
     Those of labels by vote are the first voter's: a run's voters share lexicon and LM.
     """
-    if not (Path(folder) / PROVENANCE_FILE).exists():
+    if not (store := _store(folder)):
         return None
-    settings: Mapping[str, Any] = ShardStore.existing(folder, LabelFacts).settings
+    settings: Mapping[str, Any] = store.settings
     while "voters" in settings:
         settings = next(iter(settings["voters"].values()))["settings"]
     options: Mapping[str, Any] = settings["decoder"]
     return options
+
+
+def _store(folder: str | Path) -> LabelStore | None:
+    return ShardStore.existing(folder, LabelFacts) if (Path(folder) / PROVENANCE_FILE).exists() else None

@@ -20,8 +20,7 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.labelling.label_split import LabelConfig
 from xlpl_plugin.labelling.vote import VoteConfig
 from xlpl_plugin.monitoring.signals import SignalsConfig
-from xlpl_plugin.run.config import DELETIONS, IterateConfig, PhaseConfig
-from xlpl_plugin.run.training.prune import POLICIES
+from xlpl_plugin.run.config import IterateConfig, PhaseConfig
 from xlpl_plugin.schema import Option, check_options, option, options_of
 from xlpl_plugin.tuning.choose_checkpoint import SelectConfig
 from xlpl_plugin.tuning.rank_sources import RankConfig
@@ -133,10 +132,6 @@ def test_options_of_the_phase_are_those_of_its_task() -> None:
         assert set(get_args(types[name])) == {kind, type(None)}, name
         assert (phase[name].help, phase[name].limits) == (declared[name].help, declared[name].limits)
         assert phase[name].default is None
-
-
-def test_choices_that_stand_in_two_places_are_the_same() -> None:
-    assert DELETIONS == POLICIES
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,11 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.run.config import DELETIONS
 from xlpl_plugin.run.layout import RunLayout
 from xlpl_plugin.stage import Stage
 
 logger = logging.getLogger(__name__)
-
-# old: those of the newest finished round and of the best one stay; all: those of every finished round go
-POLICIES = ("old", "all", "none")
 
 
 def prune(layout: RunLayout, finished: Collection[Stage], best: Stage | None, policy: str = "old") -> int:
@@ -27,13 +25,13 @@ def prune(layout: RunLayout, finished: Collection[Stage], best: Stage | None, po
     Args:
         finished: stages whose steps are all done.
         best: the best of them so far, if that is known.
-        policy: one of ``POLICIES``.
+        policy: one of ``DELETIONS``.
 
     Raises:
         XlplError: another policy.
     """
-    if policy not in POLICIES:
-        raise XlplError(f"keep policy {policy!r}", expected=f"one of {', '.join(POLICIES)}")
+    if policy not in DELETIONS:
+        raise XlplError(f"keep policy {policy!r}", expected=f"one of {', '.join(DELETIONS)}")
     if policy == "none" or not finished:
         return 0
     kept = {max(finished), best} if policy == "old" else set()

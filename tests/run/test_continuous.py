@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import shutil
 import signal
 import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +18,6 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-import xlpl_plugin.errors
 from xlpl_plugin.cli.iterate import command
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import write_json
@@ -197,13 +194,11 @@ def test_killed_at_random_moments_it_ends_the_same(
     iterate(config, actions=fake_run.FAKES)
     whole = results(project / "run")
     shutil.rmtree(project / "run")
-    script = [sys.executable, str(Path(fake_run.__file__)), str(project / "slow.yaml")]
-    environment = {**os.environ, "PYTHONPATH": str(Path(xlpl_plugin.errors.__file__).parent.parent)}
     generator = random.Random(1)
     for _ in range(6):
-        driver = subprocess.Popen(script, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        driver = fake_run.start_driver(project / "slow.yaml")
         try:
-            driver.wait(generator.uniform(0.5, 2.0))
+            assert driver.wait(generator.uniform(0.5, 2.0)) == 0
         except subprocess.TimeoutExpired:
             driver.send_signal(signal.SIGKILL)
             driver.wait()

@@ -7,8 +7,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 import zipfile
 from collections.abc import Callable
@@ -20,7 +18,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-import xlpl_plugin.errors
 from xlpl_plugin.cli.iterate import command
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.run.config import IterateConfig
@@ -111,9 +108,7 @@ def test_killed_driver_takes_its_trainer_along_and_resumes(
 ) -> None:
     text = (project / "run.yaml").read_text().replace("rounds: 2", "rounds: 1")
     (project / "slow.yaml").write_text(text.replace("init: previous", "init: previous, overrides: [fake.seconds=0.2]"))
-    script = [sys.executable, str(Path(fake_run.__file__)), str(project / "slow.yaml")]
-    environment = {**os.environ, "PYTHONPATH": str(Path(xlpl_plugin.errors.__file__).parent.parent)}
-    driver = subprocess.Popen(script, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    driver = fake_run.start_driver(project / "slow.yaml")
     wait_for(lambda: (project / "run/round-1/training/checkpoints/updates").exists())
     driver.send_signal(signal.SIGKILL)
     driver.wait()

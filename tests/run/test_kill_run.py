@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +13,6 @@ from typing import Any
 
 import pytest
 
-import xlpl_plugin.errors
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.driver import iterate
 
@@ -35,12 +32,10 @@ def test_twenty_kills_at_random_moments(
     iterate(configure(), actions=fake_run.FAKES)
     whole = results(project / "run")
     shutil.rmtree(project / "run")
-    script = [sys.executable, str(Path(fake_run.__file__)), str(config_file)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(xlpl_plugin.errors.__file__).parent.parent)}
     generator = random.Random(1)
     kills = 0
     while kills < KILLS:
-        driver = subprocess.Popen(script, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        driver = fake_run.start_driver(config_file)
         try:
             assert driver.wait(generator.uniform(0.3, 1.2)) == 0
             assert results(project / "run") == whole
@@ -49,5 +44,5 @@ def test_twenty_kills_at_random_moments(
             driver.send_signal(signal.SIGKILL)
             driver.wait()
             kills += 1
-    assert subprocess.run(script, env=environment, stdout=subprocess.DEVNULL, check=False).returncode == 0
+    assert fake_run.start_driver(config_file).wait() == 0
     assert results(project / "run") == whole

@@ -6,6 +6,8 @@ Every file that a fake step writes is a function of what it read, so two runs ca
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
@@ -132,6 +134,17 @@ def measuring(**changed: Callable[[Stage], Any]) -> dict[Any, Any]:
         replace(measured, signals=signals).write(step.out)
 
     return {**FAKES, Measure: changing}
+
+
+def start_driver(config_file: Path) -> subprocess.Popen[bytes]:
+    """Begin the run of ``config_file`` in a process of its own, which a test can kill."""
+    paths = os.pathsep.join(str(Path(__file__).parents[up]) for up in (1, 2))  # of `support` and of `xlpl_plugin`
+    return subprocess.Popen(
+        [sys.executable, __file__, str(config_file)],
+        env={**os.environ, "PYTHONPATH": paths},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 if __name__ == "__main__":

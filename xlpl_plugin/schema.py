@@ -59,7 +59,7 @@ class Limits:
         """Raise ``XlplError`` where ``key`` may not have this ``value``; None and what is not set yet pass."""
         if value is None or value == omegaconf.MISSING:
             return
-        several = isinstance(value, list)
+        several = isinstance(value, list | tuple)
         if self.interval and (len(value) != 2 or not value[0] <= value[1]):
             raise XlplError(f"{key}={value}", expected="[lowest, highest]")
         for element in value if several else [value]:

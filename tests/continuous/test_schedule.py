@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from xlpl_plugin.continuous.options import ContinuousOptions
 from xlpl_plugin.continuous.schedule import Schedule
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.schema import check_options
 
 ratios = st.tuples(st.integers(0, 5), st.integers(0, 5)).filter(any)
 
@@ -47,9 +49,13 @@ def test_cycles_processes_and_seeds_differ() -> None:
 )
 def test_numbers_that_make_no_schedule_are_refused(numbers: tuple[int, int, int], words: str) -> None:
     with pytest.raises(XlplError, match=words):
-        Schedule(*numbers, seed=(1,)).check()
+        check_options(options(*numbers), "task")
 
 
 @pytest.mark.parametrize("numbers", [(0, 0, 1), (5, 1, 0), (0, 1, 3)])
 def test_one_part_alone_is_a_schedule(numbers: tuple[int, int, int]) -> None:
-    Schedule(*numbers, seed=(1,)).check()
+    check_options(options(*numbers), "task")
+
+
+def options(warm_up: int, labelled: int, unlabelled: int) -> ContinuousOptions:
+    return ContinuousOptions(warm_up=warm_up, labelled_updates=labelled, unlabelled_updates=unlabelled)

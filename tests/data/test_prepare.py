@@ -130,11 +130,11 @@ def test_part_that_would_be_empty(tmp_path: Path) -> None:
     assert "part would be empty" in refused(tmp_path, source, "--out", tmp_path / "out")
 
 
-@pytest.mark.parametrize("shares", [(0.6, 0.5), (-0.1, 0.2)])
-def test_impossible_shares(tmp_path: Path, shares: tuple[float, float]) -> None:
+@pytest.mark.parametrize(("shares", "words"), [((0.6, 0.5), "leave something for train"), ((-0.1, 0.2), "valid=-0.1")])
+def test_impossible_shares(tmp_path: Path, shares: tuple[float, float], words: str) -> None:
     source = corpus(tmp_path / "in")
-    words = (source, "--out", tmp_path / "out", f"--valid={shares[0]}", f"--test={shares[1]}")
-    assert "leave something for train" in refused(tmp_path, *words)
+    flags = (source, "--out", tmp_path / "out", f"--valid={shares[0]}", f"--test={shares[1]}")
+    assert words in refused(tmp_path, *flags)
 
 
 def test_nothing_usable(tmp_path: Path) -> None:

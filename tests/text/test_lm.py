@@ -97,11 +97,11 @@ def test_truncated_binary(text, tmp_path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (LmOptions(order=1), "order 1"),
-        (LmOptions(order=7), "order 7"),
-        (LmOptions(order=2, prune=(0, 0, 1)), "pruning '0 0 1' for order 2"),
+        (LmOptions(order=1), "order=1"),
+        (LmOptions(order=7), "order=7"),
+        (LmOptions(order=2, prune=(0, 0, 1)), "prune='0 0 1' with order=2"),
         (LmOptions(prune=(1, 0)), "do not fall"),
-        (LmOptions(binary="tree"), "trie or probing"),
+        (LmOptions(binary="tree"), "one of trie, probing"),
     ],
 )
 def test_bad_options(text, tmp_path, options: LmOptions, message: str) -> None:

@@ -3,48 +3,39 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from xlpl_plugin.cli.declared import flags
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.text.lm import LmOptions
 
 
 @click.command("lm")
 @click.argument("texts", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for lm.arpa, lm.bin and lm.json.")
-@click.option("--order", type=int, default=4, show_default=True, help="Length of the n-grams, 2 to 6.")
+@flags(LmOptions, "order", "vocab_limit", "binary", "memory")
 @click.option(
     "--prune",
     help="Leave out n-grams with at most this count: one value an order, the last also for "
     "higher ones. Default: 0 0 1, as far as the order goes.",
 )
-@click.option("--vocab-limit", type=click.IntRange(0), default=0, help="Keep this many words, the commonest; 0: all.")
 @click.option("--heldout", type=click.Path(path_type=Path), help="Normalised text to measure OOV rate and perplexity.")
-@click.option(
-    "--binary",
-    type=click.Choice(["trie", "probing"]),
-    default="trie",
-    show_default=True,
-    help="Form of lm.bin: trie is small, probing is fast.",
-)
 @click.option("--characters", is_flag=True, help="Model the units of the words' spellings instead of the words.")
 @click.option("--speller", default="unidecode", show_default=True, help="With --characters.")
 @click.option("--pieces", type=click.Path(path_type=Path), help="With --characters: pieces.model, for pieces.")
-@click.option("--memory", default="1G", show_default=True, help="lmplz's memory for sorting.")
 @click.option("--force", is_flag=True, help="Overwrite an earlier model.")
 def command(
     texts: tuple[Path, ...],
     out: Path,
-    order: int,
     prune: str | None,
-    vocab_limit: int,
     heldout: Path | None,
-    binary: str,
     characters: bool,
     speller: str,
     pieces: Path | None,
-    memory: str,
     force: bool,
+    **options: Any,
 ) -> None:
     """Estimate an n-gram language model from normalised TEXTS (one sentence a line).
 
@@ -55,15 +46,14 @@ def command(
       xlpl lm data/it_text/text.txt --heldout data/it_text/heldout.txt --out data/it_text/lm
       xlpl lm data/it_text/text.txt --characters --order 6 --prune 0 --out data/it_text/letters
     """
-    from xlpl_plugin.text.lm import LmOptions, build_lm
+    from xlpl_plugin.text.lm import build_lm
     from xlpl_plugin.text.speller import make_speller
 
     if prune is not None and not all(map(str.isdecimal, prune.split())):
         raise XlplError(f"pruning {prune!r}", expected="counts with spaces between them, such as '0 0 1'")
-    counts = (0, 0, 1)[:order] if prune is None else tuple(int(value) for value in prune.split())
-    options = LmOptions(order=order, prune=counts, vocab_limit=vocab_limit, binary=binary, memory=memory)
+    counts = (0, 0, 1)[: options["order"]] if prune is None else tuple(int(value) for value in prune.split())
     units = make_speller(speller, pieces) if characters else None
-    report = build_lm(texts, out, options, heldout=heldout, speller=units, force=force)
+    report = build_lm(texts, out, LmOptions(prune=counts, **options), heldout=heldout, speller=units, force=force)
     click.echo(f"{report.sentences} sentences, {report.words} words, {report.types} types, "
                f"{report.vocabulary} in the model")  # fmt: skip
     click.echo(f"estimated by {report.estimator}, discounts: {report.discounts}")

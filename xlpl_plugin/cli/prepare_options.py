@@ -3,41 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
+from xlpl_plugin.cli.declared import Function, flags
 from xlpl_plugin.data.prepare import Item, PrepareOptions, prepare
 from xlpl_plugin.data.summary import PrepareReport
 from xlpl_plugin.text_table import render
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-_DEFAULT = PrepareOptions()
-_OPTIONS = (
-    click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write."),
-    click.option("--speller", default=_DEFAULT.speller, show_default=True, help="unidecode, uroman or identity."),
-    click.option("--pieces", default="", help="Sentencepiece model (xlpl prepare units); default: letters."),
-    click.option("--test", default=_DEFAULT.test, show_default=True, help="Share of the text for the test part."),
-    click.option("--valid", default=_DEFAULT.valid, show_default=True, help="Share of the text for the valid part."),
-    click.option("--seed", default=_DEFAULT.seed, show_default=True, help="Another seed, another division."),
-    click.option("--min-seconds", default=_DEFAULT.min_seconds, show_default=True, help="Drop what is shorter."),
-    click.option("--min-rate", default=_DEFAULT.min_rate, show_default=True, help="Fewest letters a second."),
-    click.option("--max-rate", default=_DEFAULT.max_rate, show_default=True, help="Most letters a second."),
-    click.option("--skip-unreadable", is_flag=True, help="Drop broken audio, with the reason, instead of stopping."),
-    click.option("--unlabelled", is_flag=True, help="Write no transcript; needs --references if there are any."),
-    click.option("--references", type=click.Path(), default="", help="With --unlabelled: folder for the transcripts."),
-    click.option("--workers", default=0, help="Parallel processes; default: one for each core."),
-    click.option("--force", is_flag=True, help="Replace a folder that was prepared before."),
-)
+_DECLARED = tuple(item.name for item in fields(PrepareOptions) if item.name != "language")
 
 
 def preparation_options(function: Function) -> Function:
-    """Add the options that end up in ``PrepareOptions``."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
+    """Add the flags of ``PrepareOptions`` but for the language, and of what is written."""
+    for add in (
+        click.option("--force", is_flag=True, help="Replace a folder that was prepared before."),
+        click.option("--unlabelled", is_flag=True, help="Write no transcript; needs --references if there are any."),
+        flags(PrepareOptions, *_DECLARED),
+        click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write."),
+    ):
+        function = add(function)
     return function
 
 

@@ -73,7 +73,6 @@ class Learner:
     ) -> None:
         """``labelled`` may be None where the schedule has no labelled updates."""
         check_options(options, "task")
-        schedule.check()
         self._options, self._schedule, self._teacher, self._num_units = options, schedule, teacher, num_units
         self._streams = {"unlabelled": BatchStream(unlabelled, batching)}
         self._readers = {"unlabelled": Reader(unlabelled)}

@@ -6,7 +6,8 @@ The task ``xlpl_continuous`` and the phase of ``xlpl iterate`` take name, type, 
 # no annotations of the future: fairseq asks a field for its type, not for its name
 from dataclasses import dataclass
 
-from xlpl_plugin.schema import option
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.schema import join, option
 
 # a batch leaves the cache with a fixed probability, or with that of its labels' change
 CONSTANT, CHANGE = REPLACEMENTS = ("constant", "change")
@@ -41,6 +42,21 @@ class ContinuousOptions(CacheOptions):
     )
     dropout_scale: float = option(1.0, "factor of the model's dropout after the warm-up", least=0, most=1)
     layer_drop_scale: float = option(1.0, "factor of the model's layer drop after the warm-up", least=0, most=1)
+
+    def check_together(self, key: str) -> None:
+        """Raise ``XlplError`` for numbers of updates that leave nothing to train on, or no warm-up."""
+        labelled, warm_up = join(key, "labelled_updates"), join(key, "warm_up")
+        if not self.labelled_updates + self.unlabelled_updates:
+            raise XlplError(
+                f"{labelled}=0 and {join(key, 'unlabelled_updates')}=0: there is nothing to train on",
+                expected="the ratio of labelled to unlabelled updates, such as 1 and 1",
+            )
+        if self.warm_up and not self.labelled_updates:
+            raise XlplError(
+                f"{warm_up}={self.warm_up} with {labelled}=0",
+                expected="no warm-up, since it would train on the labelled part",
+                remedy=f"set {warm_up}=0, or {labelled}=1",
+            )
 
 
 @dataclass

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xlpl_plugin.errors import XlplError
-
 
 @dataclass(frozen=True)
 class Schedule:
@@ -26,24 +24,6 @@ class Schedule:
     labelled: int
     unlabelled: int
     seed: tuple[int, ...]
-
-    def check(self) -> None:
-        """Raise ``XlplError`` for numbers that make no schedule."""
-        for name in ("warm_up", "labelled", "unlabelled"):
-            if getattr(self, name) < 0:
-                key = name if name == "warm_up" else f"{name}_updates"
-                raise XlplError(f"task.{key}={getattr(self, name)}", expected="a whole number of at least 0")
-        if not self.labelled + self.unlabelled:
-            raise XlplError(
-                "task.labelled_updates=0 and task.unlabelled_updates=0: there is nothing to train on",
-                expected="the ratio of labelled to unlabelled updates, such as 1 and 1",
-            )
-        if self.warm_up and not self.labelled:
-            raise XlplError(
-                f"task.warm_up={self.warm_up} with task.labelled_updates=0",
-                expected="no warm-up, since it would train on the labelled part",
-                remedy="set task.warm_up=0, or task.labelled_updates=1",
-            )
 
     def begun(self, update: int) -> bool:
         """Whether the warm-up is over at the (0-based) update."""

@@ -22,6 +22,8 @@ from xlpl_plugin.data.transcriber import Labels, Transcriber, dictionary, make_t
 from xlpl_plugin.data.units import write_units
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import make_folder, must_exist, new_output
+from xlpl_plugin.schema import check_options, join, option
+from xlpl_plugin.text.speller import SPELLERS
 
 # full scale = 0 dB; below this a recording holds nothing but the noise of the converter
 SILENCE_DB = -60.0
@@ -43,30 +45,26 @@ class Item:
 class PrepareOptions:
     """How recordings become a prepared folder."""
 
-    # two-letter code: picks the rules of the normaliser
-    language: str = "en"
-    # how words become units: unidecode, uroman or identity
-    speller: str = "unidecode"
-    # sentencepiece model that cuts the speller's letters into pieces; empty = letters
-    pieces: str = ""
-    # expected share of the text that goes to the valid part
-    valid: float = 0.05
-    # expected share of the text that goes to the test part
-    test: float = 0.2
-    # another seed gives another division into parts
-    seed: int = 1
-    # shorter recordings are dropped
-    min_seconds: float = 0.3
-    # transcripts with fewer letters a second than this are dropped as wrong
-    min_rate: float = 2.0
-    # transcripts with more letters a second than this are dropped as wrong
-    max_rate: float = 30.0
-    # drop files that cannot be read, with the reason, instead of stopping
-    skip_unreadable: bool = False
-    # parallel processes; 0 = one for each core
-    workers: int = 0
-    # folder for all transcripts; if set, the prepared folder itself gets none
-    references: str = ""
+    language: str = option("en", "two-letter code: picks the rules of the normaliser")
+    speller: str = option("unidecode", "how words become units", choices=SPELLERS)
+    pieces: str = option("", "sentencepiece model (xlpl prepare units) that cuts spellings into pieces; empty: letters")
+    test: float = option(0.2, "expected share of the text that goes to the test part", least=0, below=1)
+    valid: float = option(0.05, "expected share of the text that goes to the valid part", least=0, below=1)
+    seed: int = option(1, "another seed gives another division into parts")
+    min_seconds: float = option(0.3, "shorter recordings are dropped", least=0)
+    min_rate: float = option(2.0, "transcripts with fewer letters a second are dropped as wrong", least=0)
+    max_rate: float = option(30.0, "transcripts with more letters a second are dropped as wrong", above=0)
+    skip_unreadable: bool = option(False, "drop files that cannot be read, with the reason, instead of stopping")
+    references: str = option("", "folder for all transcripts; the prepared folder itself gets none")
+    workers: int = option(0, "parallel processes; 0: one for each core", least=0)
+
+    def check_together(self, key: str) -> None:
+        """Raise ``XlplError`` where nothing would be left for train."""
+        if self.valid + self.test >= 1:
+            raise XlplError(
+                f"{join(key, 'valid')}={self.valid} {join(key, 'test')}={self.test}",
+                expected="shares that leave something for train",
+            )
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,8 @@ def prepare(
     Raises:
         XlplError: a duplicate id, unreadable audio (unless ``skip_unreadable``), nothing left, an occupied output.
     """
-    _check(items, options)
+    check_options(options)
+    _check_ids(items)
     out = _replaceable(out, force)
     references = _replaceable(options.references, force) if options.references else None
     if references is not None and (references in out.parents or references == out or out in references.parents):
@@ -115,7 +114,7 @@ def prepare(
     return report
 
 
-def _check(items: Sequence[Item], options: PrepareOptions) -> None:
+def _check_ids(items: Sequence[Item]) -> None:
     repeated = [name for name, count in Counter(item.id for item in items).items() if count > 1]
     if repeated:
         raise XlplError(
@@ -129,10 +128,6 @@ def _check(items: Sequence[Item], options: PrepareOptions) -> None:
             raise XlplError(
                 f"unusable id {item.id!r}", file=item.audio, expected="a relative path without '..' and tabs"
             )
-    if options.valid < 0 or options.test < 0 or options.valid + options.test >= 1:
-        raise XlplError(
-            f"valid={options.valid} test={options.test}", expected="shares >= 0 that leave something for train"
-        )
 
 
 def _replaceable(path: str | Path, force: bool) -> Path:

@@ -17,7 +17,7 @@ from xlpl_plugin.labelling.provenance import LabelSummary
 from xlpl_plugin.labelling.vote import vote
 from xlpl_plugin.monitoring.alarms import alarms
 from xlpl_plugin.monitoring.measure import measure
-from xlpl_plugin.monitoring.signal_table import signal_table
+from xlpl_plugin.monitoring.rounds_table import rounds_table
 from xlpl_plugin.monitoring.signals import DecoderWeights, Measurement
 from xlpl_plugin.run.plan.steps import (
     Collect,
@@ -131,7 +131,7 @@ def _measure(step: Measure, resources: Resources) -> None:
     weights = DecoderWeights.of(read_tuning(step.weights_from).apply(decoder) if step.weights_from else decoder)
     now = Measurement(step.stage.folder, weights, signals, tuple(raised))
     now.write(step.out)
-    _say(f"what the labels of the train split tell (no references):\n{signal_table([*before, now])}")
+    _say(f"what the labels of the train split tell (no references):\n{rounds_table([*before, now])}")
     for alarm in raised:
         _say(f"ALARM, {step.stage}: {alarm.name}. {alarm.message}\n  to do: {alarm.advice}")
 

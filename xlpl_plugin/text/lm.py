@@ -12,14 +12,13 @@ from tempfile import TemporaryDirectory
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import iter_lines, make_folder, new_output, write_json, write_lines
+from xlpl_plugin.schema import check_options, join, option
 from xlpl_plugin.text.kenlm_tools import build_binary, estimate_with_lmplz, find_tool
 from xlpl_plugin.text.kneser_ney import estimate_with_kaldingram
 from xlpl_plugin.text.lexicon import rank_words
 from xlpl_plugin.text.perplexity import HeldOut, evaluate_lm, load_lm
 from xlpl_plugin.text.speller import Speller, units_line
 
-# KenLM, as the Python module and flashlight have it, reads no higher orders; its trie needs a bigram
-ORDERS = (2, 6)
 _RESERVED = frozenset({"<s>", "</s>", "<unk>"})
 
 
@@ -27,29 +26,23 @@ _RESERVED = frozenset({"<s>", "</s>", "<unk>"})
 class LmOptions:
     """How a model is estimated and stored."""
 
-    order: int = 4
-    # n-grams with at most this count are left out; one value for each order, the last one also for all higher ones;
-    # empty: nothing is left out
-    prune: tuple[int, ...] = ()
-    # keep this many words, the commonest; 0: all
-    vocab_limit: int = 0
-    # trie or probing
-    binary: str = "trie"
-    # lmplz's memory for sorting
-    memory: str = "1G"
+    # KenLM, as the Python module and flashlight have it, reads no higher orders; its trie needs a bigram
+    order: int = option(4, "length of the n-grams", least=2, most=6)
+    prune: tuple[int, ...] = option(
+        (), "n-grams with at most this count are left out; one value an order, the last also for higher ones", least=0
+    )
+    vocab_limit: int = option(0, "keep this many words, the commonest; 0: all", least=0)
+    binary: str = option("trie", "form of lm.bin: trie is small, probing is fast", choices=("trie", "probing"))
+    memory: str = option("1G", "memory in which lmplz may sort")
 
-    def check(self) -> None:
-        """Raise XlplError for values that KenLM would refuse."""
-        if not ORDERS[0] <= self.order <= ORDERS[1]:
-            raise XlplError(f"order {self.order}", expected=f"{ORDERS[0]} to {ORDERS[1]}")
+    def check_together(self, key: str) -> None:
+        """Raise ``XlplError`` for counts to prune that KenLM would refuse."""
         rising = all(low <= high for low, high in zip(self.prune, self.prune[1:], strict=False))
-        if len(self.prune) > self.order or not rising or any(value < 0 for value in self.prune):
+        if len(self.prune) > self.order or not rising:
             raise XlplError(
-                f"pruning {' '.join(map(str, self.prune))!r} for order {self.order}",
+                f"{join(key, 'prune')}={' '.join(map(str, self.prune))!r} with {join(key, 'order')}={self.order}",
                 expected=f"up to {self.order} counts that do not fall, such as '0 0 1'",
             )
-        if self.binary not in ("trie", "probing"):
-            raise XlplError(f"unknown binary form {self.binary!r}", expected="trie or probing")
 
 
 @dataclass(frozen=True)
@@ -89,7 +82,7 @@ def build_lm(
         XlplError: bad options, no words in the text or in the held-out text, a failing program, or results in ``out``.
     """
     options = options or LmOptions()
-    options.check()
+    check_options(options)
     out = new_output(out, force=force)
     with _work_folder(out) as work:
         counts, sentences = _write_corpus(texts, speller, work / "corpus.txt")

@@ -18,6 +18,8 @@ Spelling = tuple[str, ...]
 # a word to its ways of being written in the output alphabet
 Romanizer = Callable[[str], list[str]]
 
+# how words become units; the first is the paper's
+SPELLERS = ("unidecode", "uroman", "identity")
 _NOT_LATIN = re.compile(r"[^a-z']")
 # uroman has rules of their own for these languages; all others need no code
 _UROMAN_CODES = {
@@ -88,7 +90,7 @@ def make_romanizer(name: str, language: str | None = None) -> Romanizer:
     if name == "uroman":
         code = _UROMAN_CODES.get(language or "", language if len(language or "") == 3 else None)
         return lambda word: _latin(_uroman().romanize_string(word, lcode=code))
-    raise XlplError(f"unknown speller {name!r}", expected="identity, unidecode or uroman")
+    raise XlplError(f"unknown speller {name!r}", expected=f"one of {', '.join(SPELLERS)}")
 
 
 def _latin(text: str) -> list[str]:

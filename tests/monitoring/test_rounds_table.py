@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from support.healthy import HEALTHY
 
-from xlpl_plugin.monitoring.signal_table import signal_table
+from xlpl_plugin.monitoring.rounds_table import rounds_table
 from xlpl_plugin.monitoring.signals import DecoderWeights, Measurement
 
 WEIGHTS = DecoderWeights(lm_weight=2.0, word_score=-1.0, blank_penalty=0.5, beam=50)
@@ -15,7 +15,7 @@ WEIGHTS = DecoderWeights(lm_weight=2.0, word_score=-1.0, blank_penalty=0.5, beam
 def test_a_column_a_round_and_no_row_that_all_leave_empty() -> None:
     first = Measurement("round-0", WEIGHTS, HEALTHY, ())
     changed = Measurement("round-1", replace(WEIGHTS, lm_weight=3.25), replace(HEALTHY, change=0.125), ())
-    table = signal_table([first, changed])
+    table = rounds_table([first, changed])
     title, _, *rows = table.splitlines()
     assert title.split() == ["round", "0", "round", "1"]
     cells = [row.split() for row in rows]

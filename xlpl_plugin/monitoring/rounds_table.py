@@ -10,7 +10,7 @@ from xlpl_plugin.stage import Stage
 from xlpl_plugin.text_table import render
 
 
-def signal_table(history: Sequence[Measurement]) -> str:
+def rounds_table(history: Sequence[Measurement]) -> str:
     """Draw one column a stage and one row a number; what is unknown in all stages has no row."""
     columns = {str(Stage.parse(entry.stage)): {**vars(entry.weights), **vars(entry.signals)} for entry in history}
     return render(

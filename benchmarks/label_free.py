@@ -153,10 +153,10 @@ def tune_round(run: Run, number: int, seed: int, workers: int) -> Tuned:
 
     def judged(weights: Weights, hypotheses: Sequence[Hypothesis]) -> Trial:
         rate(weights, hypotheses)
-        return ground.judge(weights, hypotheses)
+        return ground.score(weights, hypotheses)
 
     def true(weights: Weights, hypotheses: Sequence[Hypothesis]) -> Trial:
-        return replace(ground.judge(weights, hypotheses), value=rate(weights, hypotheses), refused="")
+        return replace(ground.score(weights, hypotheses), value=rate(weights, hypotheses), refused="")
 
     choices = {}
     with DecoderPool(replace(run.decoder, beam=search.beam, nbest=1), ground.sample.units, workers) as pool:
@@ -207,7 +207,7 @@ def weight_rows(run: Run, tuned: Sequence[Tuned]) -> list[dict[str, str]]:
 # rounds
 
 
-def utterance_outcomes(run: Run, number: int, split: str, kind: str, judge: ScoringLM) -> list[SampleCounts]:
+def utterance_outcomes(run: Run, number: int, split: str, kind: str, lm: ScoringLM) -> list[SampleCounts]:
     """Measure each label of a split against one of the two greedy outputs, in the order of their ids."""
     stored = Emissions(run.layout.emissions(Stage.round(number), split))
     greedy = GreedyDecoder(stored.units, draw(run, number, kind, run.search(number)).greedy_penalty)
@@ -215,7 +215,7 @@ def utterance_outcomes(run: Run, number: int, split: str, kind: str, judge: Scor
     for record in sorted(run.labels(number, split), key=lambda record: record.id):
         label = Hypothesis(record.words, tuple(record.units.split()), 0.0, 0.0, 0.0, ())
         path = greedy.decode(stored[record.id])[0] if record.frames else NOTHING
-        found.append(measure_outcome([label], [path], judge))
+        found.append(measure_outcome([label], [path], lm))
     return found
 
 
@@ -241,13 +241,13 @@ class Scored:
 
 
 def score_rounds(run: Run, kind: str, resamples: int) -> Scored:
-    judge = ScoringLM(*scoring_lm(run.config.tuning.search, run.decoder))
+    lm = ScoringLM(*scoring_lm(run.config.tuning.search, run.decoder))
     criterion = CRITERIA[run.config.tuning.search.criterion]
-    outcomes = [utterance_outcomes(run, number, run.valid, kind, judge) for number in run.rounds]
+    outcomes = [utterance_outcomes(run, number, run.valid, kind, lm) for number in run.rounds]
     rng, size = np.random.default_rng(1), len(outcomes[0])
     draws = rng.integers(0, size, (resamples, size))
     drawn = [[score_of([found[index] for index in draw], criterion) for found in outcomes] for draw in draws]
-    train = [score_of(utterance_outcomes(run, number, run.split, kind, judge), criterion) for number in run.rounds]
+    train = [score_of(utterance_outcomes(run, number, run.split, kind, lm), criterion) for number in run.rounds]
     truth = [run.label_rate(number, run.split) for number in run.rounds]
     return Scored([score_of(found, criterion) for found in outcomes], np.array(drawn), _rho(train, truth))
 

@@ -46,10 +46,10 @@ MEASURES: dict[str, Callable[[Case], float]] = {
     "evidence, babble last": lambda case: repeats_one_word(case.evidence) * 100 - case.evidence.gain,
     "evidence": lambda case: -case.evidence.gain,
     **{name: lambda case, value=value: value(case.outcome) for name, value in CRITERIA.items()},  # type: ignore[misc]
-    "agreement with greedy": lambda case: case.evidence.heard.edits,
-    "LM nats a letter": lambda case: case.evidence.heard.nats_per_letter,
-    "confidence": lambda case: -case.evidence.heard.confidence,
-    "top word share": lambda case: case.evidence.heard.top_word_share,
+    "agreement with greedy": lambda case: case.evidence.real.edits,
+    "LM nats a letter": lambda case: case.evidence.real.nats_per_letter,
+    "confidence": lambda case: -case.evidence.real.confidence,
+    "top word share": lambda case: case.evidence.real.top_word_share,
     "greedy CER (oracle)": lambda case: case.greedy_cer,
 }
 
@@ -97,9 +97,9 @@ def case_row(case: Case) -> dict[str, str]:
         "model": case.model,
         "evidence": f"{evidence.gain:.2f} ± {evidence.error or 0:.2f}",
         "verdict": VERDICTS[not repeats_one_word(evidence) and detects_target(evidence.gain, evidence.error)],
-        "edits_and_lm": f"{evidence.heard.value:.3f}",
-        "confidence": f"{evidence.heard.confidence:.3f}",
-        "top word %": f"{100 * evidence.heard.top_word_share:.0f}",
+        "edits_and_lm": f"{evidence.real.value:.3f}",
+        "confidence": f"{evidence.real.confidence:.3f}",
+        "top word %": f"{100 * evidence.real.top_word_share:.0f}",
         "true WER": f"{case.wer:.1f}",
         "true CER": f"{case.cer:.1f}",
         "greedy CER": f"{case.greedy_cer:.1f}",

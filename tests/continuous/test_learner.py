@@ -122,7 +122,7 @@ class Trainer:
             labels = labels_of(step.result)
             counts = (int(step.fresh.units), int(step.fresh.edits), int(step.fresh.compared))
             self.told.append(Told(step.result["id"].tolist(), labels, step.age, step.replaced, counts))
-            assert sum(step.heard, LabelCounts()).to_list() == step.fresh.to_list()
+            assert sum(step.counts, LabelCounts()).to_list() == step.fresh.to_list()
             self.update += 1
 
 
@@ -300,10 +300,10 @@ def test_memory_that_runs_out_while_labels_are_made_leaves_the_learner_whole() -
     assert step(learner, 0).result is None
     filled = step(learner, 0)
     assert filled.age == 0
-    assert len(filled.heard) == 4  # three fill the cache, and one replaces what was trained on
+    assert len(filled.counts) == 4  # three fill the cache, and one replaces what was trained on
     teacher.failures = [RuntimeError("out of memory")]
     left_out = step(learner, 1)
-    assert (left_out.result, left_out.heard) == (None, ())
+    assert (left_out.result, left_out.counts) == (None, ())
     again = Setting(constant(3, 1.0), Schedule(0, 0, 1, (SEED, 0))).learner()
     again.load_state_dict(stored(learner.state_dict()))
     assert [step(learner, update).result for update in (2, 3, 4)] == [

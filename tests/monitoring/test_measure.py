@@ -135,8 +135,8 @@ def test_score_and_perplexity_are_of_the_judge_and_of_the_second_lm(project: Pro
     assert signals.label_free == pytest.approx(nats / 3 / 4)  # three letters, none edited
     assert signals.lm_perplexity == pytest.approx(10**0.3)
     assert signals.perplexity_lm == "decoder.lm"
-    project.search = SearchConfig(judge=lm)
-    assert project.of(labels).perplexity_lm == "tuning.search.judge"
+    project.search = SearchConfig(scoring_lm=lm)
+    assert project.of(labels).perplexity_lm == "tuning.search.scoring_lm"
     second = tmp_path / "second.arpa"
     second.write_text((tmp_path / "lm.arpa").read_text().replace("-0.4\tÀb B", "-1.9\tÀb B"))
     project.signals = SignalsConfig(lm=str(second))

@@ -118,7 +118,7 @@ def test_silence_is_not_rewarded(make_select: MakeSelect) -> None:
     longest = max(map(len, PATHS.values()))
     config = make_select(("all", 3.0, 0, 10), ("easy", 0.0, longest, 20), ("none", 0.0, 99, 30))
     selection = select(config)
-    assert [candidate.heard for candidate in selection.candidates] == [12, 4, 0]
+    assert [candidate.nonempty for candidate in selection.candidates] == [12, 4, 0]
     assert selection.best.updates == 10
     assert selection.candidates[1].value < selection.best.value
     assert selection.candidates[1].refused == "greedy output in 4 utterances, of another checkpoint in 12"

@@ -70,8 +70,8 @@ def test_speech_of_the_target_is_evidence(quick: TuneConfig) -> None:
     evidence = tune(quick).evidence
     assert evidence.error is not None
     assert evidence.gain > 3 * evidence.error
-    assert evidence.heard.value < evidence.spliced.value
-    assert evidence.heard.confidence > evidence.spliced.confidence
+    assert evidence.real.value < evidence.spliced.value
+    assert evidence.real.confidence > evidence.spliced.confidence
 
 
 def test_units_in_no_order_are_none(quick: TuneConfig) -> None:
@@ -97,10 +97,10 @@ def test_babble_that_the_lm_likes_is_none(quick: TuneConfig) -> None:
 
     _replace_emissions(quick, babble)
     evidence = tune(quick, force=True).evidence
-    assert evidence.heard.value < speech.heard.value
-    assert evidence.heard.confidence > speech.heard.confidence
+    assert evidence.real.value < speech.real.value
+    assert evidence.real.confidence > speech.real.confidence
     assert evidence.gain < 0.3 * speech.gain
-    assert evidence.heard.top_word_share > 2 * speech.heard.top_word_share
+    assert evidence.real.top_word_share > 2 * speech.real.top_word_share
 
 
 def test_it_is_kept_in_the_file(quick: TuneConfig) -> None:

@@ -67,8 +67,8 @@ Heard = Callable[[str], Hypothesis]
     ("fields", "message"),
     [
         ({"criterion": "wer"}, "edits_and_lm"),
-        ({"judge_level": "syllables"}, "one of words, units"),
-        ({"judge_level": "units"}, "search.judge is empty"),
+        ({"scoring_lm_level": "syllables"}, "one of words, units"),
+        ({"scoring_lm_level": "units"}, "search.scoring_lm is empty"),
         ({"lm_weight": [3.0, 1.0]}, r"lm_weight=\[3.0, 1.0\]"),
         ({"trials": 0}, "trials=0"),
         ({"text": "none.txt"}, "none.txt"),

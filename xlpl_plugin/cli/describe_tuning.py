@@ -22,7 +22,7 @@ def describe_tuning(tuning: Tuning, show: int) -> str:
     ]
     if tuning.beams:
         parts += ["\nbeams; differences are from the largest one", render(_beam_rows(tuning.beams))]
-    parts += ["\nis anything heard? the sample as it is, and spliced at random", _readings(tuning.evidence)]
+    parts += ["\nis the target detected? the sample as it is, and spliced at random", _readings(tuning.evidence)]
     if not tuning.trusted:
         parts.append("careful: the guards refused every trial; this one is the least bad")
     choice = _overrides(tuning.best)
@@ -55,14 +55,14 @@ def _ranked_row(row: Ranked) -> dict[str, str]:
     titles = ("evidence", "tuning score", "UER", "LM nats/letter", "confidence", "top word %", "units/s")
     if row.evidence is None:
         return {**cells, **dict.fromkeys(titles, ""), "careful": "says nothing but blanks"}
-    heard = row.evidence.heard
+    real = row.evidence.real
     values = (
         with_error(row.evidence),
-        f"{heard.value:.3f}",
-        f"{heard.edits:.3f}",
-        f"{heard.nats_per_letter:.2f}",
-        f"{heard.confidence:.3f}",
-        f"{100 * heard.top_word_share:.0f}",
+        f"{real.value:.3f}",
+        f"{real.edits:.3f}",
+        f"{real.nats_per_letter:.2f}",
+        f"{real.confidence:.3f}",
+        f"{100 * real.top_word_share:.0f}",
         f"{row.units_per_second:.1f}",
     )
     careful = (
@@ -105,9 +105,9 @@ def _readings(evidence: Evidence) -> str:
             "confidence": f"{reading.confidence:.3f}",
             "top word %": f"{100 * reading.top_word_share:.0f}",
         }
-        for name, reading in (("as it is", evidence.heard), ("spliced", evidence.spliced))
+        for name, reading in (("as it is", evidence.real), ("spliced", evidence.spliced))
     ]
-    return f"{render(rows)}\nevidence: {with_error(evidence)} nats a unit; 0: no word of the language is heard"
+    return f"{render(rows)}\nevidence: {with_error(evidence)} nats a unit; 0: no better than spliced audio"
 
 
 def with_error(evidence: Evidence) -> str:

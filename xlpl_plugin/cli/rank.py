@@ -29,7 +29,7 @@ def command(words: tuple[str, ...], config: Path | None, force: bool) -> None:
 
     \b
     evidence   by how many nats a unit the decoder's score of the audio is better than of the spliced one, with its
-               standard error; 0: no word of the language is heard. It ranks the models.
+               standard error; 0: no better than spliced audio. It ranks the models.
     go         0.35 or more: start rounds from the first in the table
     doubtful   between: look at labels first; more source languages, or training, will pay more than rounds
     no         less than 0.15, or less than two standard errors, or a single word is over a quarter of all:

@@ -42,7 +42,7 @@ def command(overrides: tuple[str, ...], config: Path | None, show: int, oracle: 
     channel        LM nats and nats of the greedy output as a noisy copy, a letter
 
     The choice is the mean of the trials near the best, since the best itself is an accident of the sample. The
-    judging LM is the decoder's own (one over letters chose worse on average); search.judge names another. Guards
+    scoring LM is the decoder's own (one over letters chose worse on average); search.scoring_lm names another. Guards
     refuse weights that leave speech out, whatever the criterion says.
 
     Then the sample is decoded with each of search.beams below decoder.beam; the smallest whose words are nearly

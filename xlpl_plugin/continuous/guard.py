@@ -189,12 +189,12 @@ def _symptoms(now: LabelCounts, then: LabelCounts, config: GuardOptions) -> list
         symptoms += _lengths(now.length, then.length, config)
     if now.blank is not None and then.blank is not None and then.blank < 1:
         badness = _fallen((1 - now.blank) / (1 - then.blank), config.guard_voiced)
-        told = f"{100 * now.blank:.1f} % of the frames are blank, {100 * then.blank:.1f} % when the cache was filled"
-        symptoms.append((badness, f"{told}: the model is falling silent. {_REMEDY}"))
+        seen = f"{100 * now.blank:.1f} % of the frames are blank, {100 * then.blank:.1f} % when the cache was filled"
+        symptoms.append((badness, f"{seen}: the model is falling silent. {_REMEDY}"))
     if min(sum(now.used), sum(then.used)) >= config.guard_least_units:
         used, before = now.effective_letters, then.effective_letters
-        told = f"the labels are as varied as {used:.1f} equally frequent units, {before:.1f} when the cache was filled"
-        words = f"{told}: the model says the same few units again and again. {_REMEDY}"
+        seen = f"the labels are as varied as {used:.1f} equally frequent units, {before:.1f} when the cache was filled"
+        words = f"{seen}: the model says the same few units again and again. {_REMEDY}"
         symptoms.append((_fallen(used / before, config.guard_letters), words))
     return symptoms
 
@@ -208,18 +208,18 @@ def _churned(batches: Sequence[LabelCounts], config: GuardOptions) -> list[_Symp
     # insertions alone are labels that grow, as those of a model that learns to hear more
     grown = abs(total.units - total.compared)
     changed = (total.edits - grown) / max(total.compared, total.units)
-    told = f"{100 * changed:.0f} % of the units of a label have become others by the time it is replaced"
-    return [(changed / config.guard_churn, f"{told}: the labels do not settle. {_REMEDY}")]
+    seen = f"{100 * changed:.0f} % of the units of a label have become others by the time it is replaced"
+    return [(changed / config.guard_churn, f"{seen}: the labels do not settle. {_REMEDY}")]
 
 
 def _lengths(now: float, then: float, config: GuardOptions) -> list[_Symptom]:
-    told = f"the labels have {now:.1f} units a second, {then:.1f} when the cache was filled"
+    seen = f"the labels have {now:.1f} units a second, {then:.1f} when the cache was filled"
     growth = now / max(then, config.guard_usual_length)
-    excess = (growth - 1) / (config.guard_longer - 1), f"{told}: the model writes far more than is spoken. {_REMEDY}"
+    excess = (growth - 1) / (config.guard_longer - 1), f"{seen}: the model writes far more than is spoken. {_REMEDY}"
     silence = config.guard_silent / now if now else math.inf
     if then <= config.guard_silent:
-        return [excess, (silence, f"{told}: the model says next to nothing. {_POOR_START}")]
-    words = f"{told}: the model has nearly fallen silent. {_REMEDY}"
+        return [excess, (silence, f"{seen}: the model says next to nothing. {_POOR_START}")]
+    words = f"{seen}: the model has nearly fallen silent. {_REMEDY}"
     return [excess, (max(silence, _fallen(now / then, config.guard_shorter)), words)]
 
 

@@ -46,7 +46,7 @@ class UpdateOutcome(Generic[Result]):
         age: updates since these were made; None for a labelled batch.
         replaced: whether a fresh batch took the place of the one trained on.
         fresh: counts of the labels that this process made.
-        heard: the same for each batch that any process labelled.
+        counts: the same for each batch that any process labelled.
         failure: what was raised where ``result`` is None.
     """
 
@@ -55,7 +55,7 @@ class UpdateOutcome(Generic[Result]):
     replaced: bool
     failure: RuntimeError | None = None
     fresh: LabelCounts = field(default_factory=LabelCounts)
-    heard: tuple[LabelCounts, ...] = ()
+    counts: tuple[LabelCounts, ...] = ()
 
 
 class Learner:
@@ -120,10 +120,10 @@ class Learner:
             # without its frames, which hold what filled the memory
             step = UpdateOutcome(None, None, replaced=False, failure=error.with_traceback(None))
         finally:  # the others wait for this whatever happened here
-            heard = self._peers.share(News(self._positions(), put, counts))
+            shared = self._peers.share(News(self._positions(), put, counts))
         for reader in self._readers.values():
             reader.settle()
-        return dataclasses.replace(step, fresh=sum(counts, LabelCounts()), heard=tuple(heard))
+        return dataclasses.replace(step, fresh=sum(counts, LabelCounts()), counts=tuple(shared))
 
     def state_dict(self) -> list[dict[str, Any]]:
         """Return the holdings of all processes, as plain data."""

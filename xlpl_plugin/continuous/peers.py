@@ -69,10 +69,10 @@ class Peers:
 
 def _gather(news: News, world: int) -> list[News]:
     message = (news.positions, list(news.put), pack(list(news.put.values())), [own.to_list() for own in news.counts])
-    heard: list[Any] = [None] * world
+    gathered: list[Any] = [None] * world
     # pickles of our own making, among the processes of one training
-    torch.distributed.all_gather_object(heard, message, group=utils.get_data_parallel_group())
+    torch.distributed.all_gather_object(gathered, message, group=utils.get_data_parallel_group())
     return [
         News(positions, dict(zip(slots, unpack(packed), strict=True)), [LabelCounts.from_list(own) for own in counts])
-        for positions, slots, packed, counts in heard
+        for positions, slots, packed, counts in gathered
     ]

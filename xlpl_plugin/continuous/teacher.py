@@ -28,7 +28,7 @@ class Labelled:
     """Labels of a batch, and how much of its audio the acoustic model took for blank.
 
     Attributes:
-        labels: unit indices of each utterance; none where nothing was heard.
+        labels: unit indices of each utterance; none where greedy output is empty.
         blank_frames: frames whose most probable unit is the blank, without any penalty of it.
         seconds: of audio.
     """
@@ -40,7 +40,7 @@ class Labelled:
 
 
 class Teacher:
-    """Labels batches. The model hears them in evaluation mode: no dropout, no augmentation, no gradient."""
+    """Labels batches. The model is in evaluation mode: no dropout, no augmentation, no gradient."""
 
     def __init__(self, config: DecoderConfig, units: Sequence[str], workers: int) -> None:
         """``workers`` decode where ``config`` names a lexicon or an LM; greedy labels need none.
@@ -58,13 +58,13 @@ class Teacher:
 
     def begin(self, model: nn.Module, batch: dict[str, Any]) -> Callable[[], Labelled]:
         """Compute the log-probs of a collated batch now; the search goes on beside the caller until it asks."""
-        heard = _hear(model, batch["net_input"])
-        blank = sum(int((own.argmax(dim=-1) == BLANK_INDEX).sum()) for own in heard)
-        frames, seconds = sum(map(len, heard)), _samples(batch["net_input"]) / SAMPLE_RATE
+        log_probs = _forward(model, batch["net_input"])
+        blank = sum(int((own.argmax(dim=-1) == BLANK_INDEX).sum()) for own in log_probs)
+        frames, seconds = sum(map(len, log_probs)), _samples(batch["net_input"]) / SAMPLE_RATE
         if self._pool is None:
-            labels = tuple(self._greedy(own) for own in heard)
+            labels = tuple(self._greedy(own) for own in log_probs)
             return lambda: Labelled(labels, blank, frames, seconds)
-        arrays = [own.cpu().numpy() for own in heard]
+        arrays = [own.cpu().numpy() for own in log_probs]
         future = self._thread.submit(self._search, self._pool, arrays, list(batch["names"]))
         return lambda: Labelled(future.result(), blank, frames, seconds)
 
@@ -91,7 +91,7 @@ class Teacher:
 
 
 @torch.no_grad()
-def _hear(model: nn.Module, net_input: dict[str, Any]) -> list[Tensor]:
+def _forward(model: nn.Module, net_input: dict[str, Any]) -> list[Tensor]:
     # the wrappers of distributed training may wait for the other processes, which may have nothing to label
     while isinstance(inner := getattr(model, "module", None), nn.Module):
         model = inner

@@ -1,4 +1,4 @@
-"""How sure a decoder is of what it heard: a number for each word, and one for the utterance, 0 to 1.
+"""How sure a decoder is of its hypothesis: a number for each word, and one for the utterance, 0 to 1.
 
 A word's confidence is the probability that acoustic model and LM give it together, a unit of its spelling: long words
 have many chances to be wrong, yet are right more often than short ones. Of the measures that cost no second search

@@ -70,9 +70,9 @@ class BeamSearch(ABC):
         self.search_seconds += time.thread_time() - started
 
     def hypothesis(
-        self, frames: Frames, path: Sequence[int], words: tuple[str, ...], scores: Scores, heard: int | None = None
+        self, frames: Frames, path: Sequence[int], words: tuple[str, ...], scores: Scores, num_frames: int | None = None
     ) -> Hypothesis:
-        """Read an alignment of all frames, of whose first ``heard`` (all, where not given) the words were made."""
-        units, starts, ends = collapse(path[:heard], self.units)
+        """Read an alignment of all frames, of whose first ``num_frames`` (all, where not given) the words were made."""
+        units, starts, ends = collapse(path[:num_frames], self.units)
         confidences = word_confidences(frames.log_probs, path, word_spans(units, starts, ends), scores.words)
         return Hypothesis(words, units, scores.am, scores.lm, scores.total, starts, ends, confidences)

@@ -27,7 +27,7 @@ _FLOAT = np.dtype("<f4")
 
 @dataclass(frozen=True)
 class EmissionFacts:
-    """What provenance.json tells of log-probs: checkpoint and prepared folder that they are of, and the columns."""
+    """How log-probs were made (provenance.json): checkpoint and prepared folder that they are of, and the columns."""
 
     am: str = ""
     data: str = ""

@@ -73,7 +73,7 @@ def tune_oracle(config: TuneConfig, references: str | Path, *, force: bool = Fal
     def evaluate(weights: Weights, hypotheses: Sequence[Hypothesis]) -> Trial:
         counts = count_words(texts, [" ".join(hypothesis.words) for hypothesis in hypotheses])
         rate = int(counts.errors.sum()) / max(1, int(counts.length.sum()))
-        return replace(ground.judge(weights, hypotheses), value=rate, refused="")
+        return replace(ground.score(weights, hypotheses), value=rate, refused="")
 
     with DecoderPool(replace(config.decoder, beam=search.beam, nbest=1), sample.units, config.workers) as pool:
         label_free = None

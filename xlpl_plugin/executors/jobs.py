@@ -47,9 +47,9 @@ def _ask(*command: str) -> str:
     try:
         return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
     except (OSError, subprocess.SubprocessError) as error:
-        told = getattr(error, "stderr", None) or str(error)
+        answer = getattr(error, "stderr", None) or str(error)
         raise XlplError(
-            f"Slurm does not answer: {str(told).strip()}",
+            f"Slurm does not answer: {str(answer).strip()}",
             file=command[0],
             expected="a machine that can submit jobs; a job of a former call may still be training",
             remedy="try the same command again when Slurm answers",

@@ -94,8 +94,8 @@ class LauncherConfig:
 def job_name(folder: Path) -> str:
     """Return the name of the jobs that train in ``folder``: the same for every starter, another for every folder."""
     path = folder.absolute()
-    told = "-".join(part for part in path.parts[-3:-1] if part != path.anchor)
-    return f"{re.sub(r'[^A-Za-z0-9.-]', '_', told)}-{hashlib.sha256(str(path).encode()).hexdigest()[:10]}"
+    name = "-".join(part for part in path.parts[-3:-1] if part != path.anchor)
+    return f"{re.sub(r'[^A-Za-z0-9.-]', '_', name)}-{hashlib.sha256(str(path).encode()).hexdigest()[:10]}"
 
 
 def starter(launcher: LauncherConfig, folder: Path) -> list[str]:
@@ -142,10 +142,10 @@ def _asks_for_gpus(launcher: LauncherConfig) -> bool:
     partition = next((word.removeprefix(start) for word in reversed(launcher.options) if word.startswith(start)), None)
     try:
         asked = ["sinfo", "--noheader", "--format=%P %G"]
-        told = subprocess.run(asked, check=True, capture_output=True, text=True, timeout=60).stdout
+        output = subprocess.run(asked, check=True, capture_output=True, text=True, timeout=60).stdout
     except (OSError, subprocess.SubprocessError):
         return True  # sbatch says what is wrong
-    rows = [line.split(maxsplit=1) for line in told.splitlines() if line.strip()]
+    rows = [line.split(maxsplit=1) for line in output.splitlines() if line.strip()]
     # the default partition is marked with a star
     own = [devices for name, devices in rows if (name.rstrip("*") == partition if partition else name.endswith("*"))]
     return any("gpu" in devices for devices in own or [devices for _, devices in rows]) or not rows

@@ -130,16 +130,16 @@ class _WindowedRecording:
         frames = [self.windows[number].frames for number in self._voiced]
         found = [self.decoded[number] for number in self._voiced]
         failed = [number for number in self._voiced if not self.decoded[number].hypotheses]
-        heard = bool(found) and not failed
+        complete = bool(found) and not failed
         greedy = [decoded.greedy for decoded in found if decoded.greedy]
         return make_record(
             self.utterance.id,
             self.utterance.seconds,
             sum(frames),
-            join([decoded.hypotheses[0] for decoded in found], frames) if heard else None,
-            join(greedy, frames) if heard and len(greedy) == len(found) else None,
+            join([decoded.hypotheses[0] for decoded in found], frames) if complete else None,
+            join(greedy, frames) if complete and len(greedy) == len(found) else None,
             windows=self.windows,
-            alternatives=found[0].hypotheses[1:] if heard and len(found) == 1 else (),
+            alternatives=found[0].hypotheses[1:] if complete and len(found) == 1 else (),
             error=self.error or self._died(failed),
         )
 

@@ -1,4 +1,4 @@
-"""What provenance.json tells of labels, whether one acoustic model made them or several by vote."""
+"""How labels were made (provenance.json), whether one acoustic model made them or several by vote."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Times:
 
 @dataclass(frozen=True)
 class LabelFacts:
-    """What is told beside the settings; None where labels are not finished, or not made that way.
+    """What is known beside the settings; None where labels are not finished, or not made that way.
 
     Attributes:
         config: the ``LabelConfig`` or ``VoteConfig``.
@@ -66,7 +66,7 @@ LabelStore = ShardStore[LabelFacts]
 
 
 def read_facts(folder: str | Path) -> LabelFacts | None:
-    """Return what is told of the labels in ``folder``; None without a provenance.json.
+    """Return what is known of the labels in ``folder``; None without a provenance.json.
 
     Raises:
         XlplError: it is that of something else.

@@ -1,4 +1,4 @@
-"""A label is a record: what was heard, how sure that is, and whether a student may learn from it."""
+"""A label is a record: words and units, how sure they are, and whether a student may learn from it."""
 
 from __future__ import annotations
 

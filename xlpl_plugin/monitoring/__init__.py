@@ -1,1 +1,1 @@
-"""What each round is told by without references: signals, alarms, the best round."""
+"""What is known of each round without references: signals, alarms, the best round."""

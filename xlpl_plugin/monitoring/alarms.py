@@ -1,4 +1,4 @@
-"""Alarms: what a person should look at, told from the signals of the rounds so far. Pure functions.
+"""Alarms: what a person should look at, by the signals of the rounds so far. Pure functions.
 
 The bounds were set on runs whose true error rates were known (docs/results/best-round.md): rounds that got better
 every time raise nothing, and labels made bad on purpose (absurd weights, a model pressed to the blank, letters

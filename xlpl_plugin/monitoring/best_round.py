@@ -136,9 +136,9 @@ def go_no_go(first: Signals, config: StopConfig) -> Verdict:
     figures = f"its audio decodes better than the same sounds spliced at random, by {first.evidence:.3f} nats a unit"
     if first.evidence_error is not None:
         figures += f" (standard error {first.evidence_error:.3f})"
-    heard = detects_target(first.evidence, first.evidence_error)
-    if heard:
+    detected = detects_target(first.evidence, first.evidence_error)
+    if detected:
         return Verdict(True, f"the source AM recognises words of the target: {figures}", "")
-    if heard is None:
+    if detected is None:
         return Verdict(None, f"it is doubtful whether the source AM recognises words of the target: {figures}", _LOOK)
     return Verdict(False, f"the source AM recognises nothing of the target: {figures}", _OTHER_SOURCE)

@@ -66,11 +66,11 @@ def measure(config: MeasureConfig) -> Signals:
     check_options(config.signals, "signals")
     decoder, search = config.decoder, config.search
     text = _Text(decoder, config.signals.text or search.text)
-    counts, opinion = _Counts(text.spelled), _Opinion(config.signals, decoder, search)
+    counts, lm_scores = _Counts(text.spelled), _LmScores(config.signals, decoder, search)
     change = _Change(OtherLabels(config.previous)) if config.previous else None
     for record in _records(config.labels):
         counts.add(record)
-        opinion.add(record)
+        lm_scores.add(record)
         if change:
             change.add(record)
     stored = Emissions(config.emissions)
@@ -89,10 +89,10 @@ def measure(config: MeasureConfig) -> Signals:
         agreement=counts.agreement / counts.utterances,
         confidence=counts.confidence / counts.utterances,
         change=change.rate() if change else None,
-        label_free=opinion.score(),
+        label_free=lm_scores.score(),
         held_out=label_free_score(config.valid_labels, decoder, search) if config.valid_labels else None,
-        lm_perplexity=opinion.perplexity(),
-        perplexity_lm=opinion.key,
+        lm_perplexity=lm_scores.perplexity(),
+        perplexity_lm=lm_scores.key,
         length_ratio=counts.letters / max(1, counts.greedy_letters),
         histogram_distance=text.distance(counts.units),
         greedy_histogram_distance=text.distance(counts.greedy_units),
@@ -108,10 +108,10 @@ def measure(config: MeasureConfig) -> Signals:
 
 def label_free_score(labels: str | Path, decoder: DecoderConfig, search: SearchConfig) -> float | None:
     """Return ``Signals.label_free`` of a folder of labels alone; errors as of ``measure``."""
-    opinion = _Opinion(SignalsConfig(), decoder, search)
+    lm_scores = _LmScores(SignalsConfig(), decoder, search)
     for record in _records(labels):
-        opinion.add(record)
-    return opinion.score()
+        lm_scores.add(record)
+    return lm_scores.score()
 
 
 def _records(labels: str | Path) -> Iterator[LabelRecord]:
@@ -167,14 +167,14 @@ class _Counts:
         return None if self._spelled is None else self._nonwords / max(1, self._greedy_words)
 
 
-class _Opinion:
-    """What language models think of the labels: the label-free score, and a perplexity."""
+class _LmScores:
+    """The labels' label-free score and perplexity under language models."""
 
     def __init__(self, config: SignalsConfig, decoder: DecoderConfig, search: SearchConfig) -> None:
-        judge, level = scoring_lm(search, decoder)
+        lm, level = scoring_lm(search, decoder)
         self._criterion = CRITERIA[search.criterion]
-        self._tally = OutcomeTally(ScoringLM(judge, level)) if judge else None
-        self.key = "tuning.search.judge" if search.judge else "decoder.lm" if judge else ""
+        self._tally = OutcomeTally(ScoringLM(lm, level)) if lm else None
+        self.key = "tuning.search.scoring_lm" if search.scoring_lm else "decoder.lm" if lm else ""
         self._lm: ScoringLM | None = None
         self._nats, self._tokens = 0.0, 0
         if config.lm:
@@ -194,7 +194,7 @@ class _Opinion:
         return self._criterion(self._tally.outcome()) if self._tally else None
 
     def perplexity(self) -> float | None:
-        """Return that under the second LM; where there is none, under the one that judges."""
+        """Return that under the second LM; where there is none, under the scoring LM."""
         if self._lm:
             return math.exp(self._nats / self._tokens)
         return math.exp(self._tally.outcome().log_perplexity) if self._tally else None
@@ -226,7 +226,7 @@ class _Change:
 
 
 class _Text:
-    """The target's lexicon and text, as what was heard is compared with them; without a lexicon with nothing."""
+    """The target's lexicon and text, as units are compared with them; without a lexicon with nothing."""
 
     def __init__(self, decoder: DecoderConfig, text: str) -> None:
         lexicon = read_lexicon(decoder.lexicon) if decoder.lexicon else None

@@ -1,4 +1,4 @@
-"""What is told of a labelling without references: the numbers, and what they are measured with."""
+"""Signals: what is measured of labels without references, and the options of measuring."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class SignalsConfig:
     lm: str = option(
         "",
         "KenLM model whose perplexity of the labels is watched, best one that neither decodes nor tunes; empty: "
-        "that of tuning.search.judge, or of the decoder's own LM",
+        "that of tuning.search.scoring_lm, or of the decoder's own LM",
         file="a KenLM model",
     )
     lm_level: str = option("words", "what that LM is over: words or units", choices=("words", "units"))
     text: str = option(
         "",
-        "normalised text of the target whose units are compared with those heard; empty: tuning.search.text",
+        "normalised text of the target whose units are compared with the greedy output's; empty: tuning.search.text",
         file="normalised text of the target",
     )
 
@@ -92,7 +92,7 @@ class Signals:
         "0.001",
         "higher",
         "How much better the audio decodes than the same sounds spliced at random, which hold no "
-        "words (tuning/evidence.py); 0: no word was heard.",
+        "words (tuning/evidence.py); 0: no more than in spliced audio.",
         default=None,
     )
     evidence_error: float | None = shown(
@@ -113,7 +113,7 @@ class Signals:
         "Of the labels under a language model, a token; the row names the key of the configuration that says which.",
         default=None,
     )
-    # the configuration's key of that LM: signals.lm, tuning.search.judge or decoder.lm; '' for none
+    # the configuration's key of that LM: signals.lm, tuning.search.scoring_lm or decoder.lm; '' for none
     perplexity_lm: str = field(default="", kw_only=True)
     letters_per_second: float = shown(
         "letters a second",

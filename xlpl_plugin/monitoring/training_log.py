@@ -1,4 +1,4 @@
-"""What a training's log tells: losses over updates, and how long it took."""
+"""Read a training's log: losses over updates, and how long it took."""
 
 from __future__ import annotations
 
@@ -68,15 +68,15 @@ def read_training_log(path: str | Path) -> TrainingLog:
             seconds.append(0.0)
         elif done := _DONE.search(line):
             seconds[-1] = float(done[1])
-        if not (told := _stats(line)):
+        if not (stats := _stats(line)):
             continue
-        if "valid_loss" in told:
-            valid[int(told["valid_num_updates"])] = (float(told["valid_loss"]), float(told.get("valid_uer", "nan")))
+        if "valid_loss" in stats:
+            valid[int(stats["valid_num_updates"])] = (float(stats["valid_loss"]), float(stats.get("valid_uer", "nan")))
             continue
-        epoch = "train_loss" in told
+        epoch = "train_loss" in stats
         prefix = "train_" if epoch else ""
-        _add(epochs if epoch else inner, told, prefix)
-        seconds[-1] = max(seconds[-1], float(told.get(f"{prefix}wall", 0)))
+        _add(epochs if epoch else inner, stats, prefix)
+        seconds[-1] = max(seconds[-1], float(stats.get(f"{prefix}wall", 0)))
     curves = {key: tuple(sorted(points.items())) for key, points in (inner or epochs).items() if points}
     return TrainingLog(
         updates=max((*inner["loss"], *epochs["loss"], *valid), default=0),
@@ -87,11 +87,11 @@ def read_training_log(path: str | Path) -> TrainingLog:
     )
 
 
-def _add(curves: _Curves, told: Mapping[str, Any], prefix: str) -> None:
+def _add(curves: _Curves, stats: Mapping[str, Any], prefix: str) -> None:
     """Add a line's values; what a former process logged for the same update goes, also where this one has none."""
-    update = int(told[f"{prefix}num_updates"])
+    update = int(stats[f"{prefix}num_updates"])
     for key in ("loss", *CONTINUOUS):
-        value = told.get(f"{prefix}{key}")
+        value = stats.get(f"{prefix}{key}")
         if value is not None:
             curves[key][update] = float(value)
         elif key in curves:
@@ -110,8 +110,8 @@ def _stats(line: str) -> Mapping[str, Any]:
     if '"' not in rest[:2]:  # most lines; the configuration is a dict, but no JSON
         return {}
     try:
-        told = json.loads(brace + rest)
+        stats = json.loads(brace + rest)
     except ValueError:  # cut off by a kill
         return {}
     pairs = (("loss", "num_updates"), ("train_loss", "train_num_updates"), ("valid_loss", "valid_num_updates"))
-    return told if any(loss in told and updates in told for loss, updates in pairs) else {}
+    return stats if any(loss in stats and updates in stats for loss, updates in pairs) else {}

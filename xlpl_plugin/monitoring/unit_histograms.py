@@ -1,4 +1,4 @@
-"""How often each unit occurs, in what was heard and in text, and how far two such counts are from each other."""
+"""How often each unit occurs, in labels and in text, and how far two such counts are from each other."""
 
 from __future__ import annotations
 

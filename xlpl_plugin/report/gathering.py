@@ -1,4 +1,4 @@
-"""Everything that a run directory tells, also of a run that is unfinished or stopped."""
+"""Gather all that a run directory holds, also of a run that is unfinished or stopped."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def iterate(
     layout = RunLayout(config.out)
     refuse_strangers(layout)
     plan, digest = make_plan(config), cache(sha256)
-    fingerprints(plan, digest)  # a file that is missing is told before anything is written
+    fingerprints(plan, digest)  # a file that is missing is an error before anything is written
     with locked(layout) as lock:
         _sweep(layout)
         resources = Resources(trainer, config.launcher, config.workers, config.device, config.max_seconds, (lock,))

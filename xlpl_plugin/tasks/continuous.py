@@ -113,7 +113,7 @@ class ContinuousTask(AsrTask):
         ignore_grad: bool = False,
         ema_model: Any = None,
     ) -> Any:
-        """Take the turn that the schedule says, and then judge the labels that were made.
+        """Take the turn that the schedule says, and then check the labels that were made.
 
         Raises:
             XlplError: a training that is under way, but whose cache was not in its checkpoint; no moving average
@@ -126,7 +126,7 @@ class ContinuousTask(AsrTask):
             return super(ContinuousTask, self).train_step(batch, model, criterion, optimizer, update_num, ignore_grad)
 
         step = learner.step(model, ema_model if self.uses_ema else model, update_num, train)
-        self._watch(step.heard, update_num)
+        self._watch(step.counts, update_num)
         if step.result is None:
             return self._left_out(step.failure, optimizer)
         loss, sample_size, logged = step.result
@@ -267,11 +267,11 @@ class ContinuousTask(AsrTask):
         }
         return nothing["loss"], 0, nothing
 
-    def _watch(self, heard: Sequence[LabelCounts], update: int) -> None:
+    def _watch(self, labelled: Sequence[LabelCounts], update: int) -> None:
         """Judge the fresh labels of all processes; each comes to the same verdict."""
-        for counts in heard:
+        for counts in labelled:
             self._guard.observe(counts)
-        if not heard:
+        if not labelled:
             return
         verdict = self._verdict = self._guard.judge()
         collapsed, first = verdict.state == COLLAPSED, distributed_utils.get_global_rank() == 0

@@ -28,7 +28,7 @@ SELECT_FILE = "select.json"
 
 @dataclass
 class SelectConfig:
-    """What to choose from, and what to judge it by."""
+    """What to choose from, and what it is scored with."""
 
     checkpoints: list[str] = option(
         [], "checkpoints of one training, the oldest first; those with the same weights (last and best) are judged once"
@@ -57,15 +57,15 @@ class Candidate:
     Attributes:
         checkpoint: its path.
         updates: after how many it was saved.
-        value: the tuning score; lower is better. None where nothing was heard.
-        heard: utterances of the sample in which the greedy decoder finds a letter.
+        value: the tuning score; lower is better. None where greedy output is empty.
+        nonempty: utterances of the sample in which the greedy decoder finds a letter.
         refused: which guard objects; empty where none does.
     """
 
     checkpoint: str
     updates: int
     value: float | None
-    heard: int
+    nonempty: int
     refused: str
     outcome: SampleCounts | None
 
@@ -121,7 +121,7 @@ def _judge(config: SelectConfig) -> Iterator[Candidate]:
         decoder = replace(config.decoder, beam=ground.search.beam, nbest=1)
         with DecoderPool(decoder, ground.sample.units, config.workers) as pool:
             (decoding,) = ground.sample.decode(pool, [weights])
-        trial = ground.judge(weights, decoding.hypotheses)
+        trial = ground.score(weights, decoding.hypotheses)
         yield Candidate(checkpoint, updates, trial.value, len(ground.sample), trial.refused, trial.outcome)
 
 
@@ -141,7 +141,7 @@ def _different(checkpoints: Sequence[str]) -> Iterator[tuple[str, int]]:
 
 
 def _as_tuning(config: SelectConfig, checkpoint: str) -> TuneConfig:
-    """Return what tuning would be asked with this checkpoint, so that both judge alike."""
+    """Return what tuning would be asked with this checkpoint, so that both score alike."""
     return TuneConfig(
         am=checkpoint,
         data=config.data,
@@ -162,10 +162,10 @@ def _refuse_deaf(candidates: Sequence[Candidate], most_silent: float) -> list[Ca
     Args:
         most_silent: share of utterances.
     """
-    most = max(candidate.heard for candidate in candidates)
+    most = max(candidate.nonempty for candidate in candidates)
     return [
-        replace(candidate, refused=f"greedy output in {candidate.heard} utterances, of another checkpoint in {most}")
-        if candidate.heard < (1 - most_silent) * most and not candidate.refused
+        replace(candidate, refused=f"greedy output in {candidate.nonempty} utterances, of another checkpoint in {most}")
+        if candidate.nonempty < (1 - most_silent) * most and not candidate.refused
         else candidate
         for candidate in candidates
     ]

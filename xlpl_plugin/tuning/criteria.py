@@ -21,7 +21,7 @@ from xlpl_plugin.text.perplexity import load_lm
 UER_FLOOR = 0.05
 # what an edit costs in a description of the greedy output: which letter (ln of 28 is 3.3) and where
 NATS_PER_EDIT = 4.0
-# pseudo-count of each entry of the confusion table: it is estimated on the very decoding that it judges
+# pseudo-count of each entry of the confusion table: it is estimated on the very decoding that it scores
 _PSEUDO_COUNT = 0.5
 
 Level = Literal["words", "units"]
@@ -92,15 +92,15 @@ class ScoringLM:
 class OutcomeTally:
     """Adds up an ``SampleCounts``, one utterance after the other, none of which is kept."""
 
-    def __init__(self, judge: ScoringLM) -> None:
-        self._judge = judge
+    def __init__(self, scoring_lm: ScoringLM) -> None:
+        self._scoring_lm = scoring_lm
         self._channel = ChannelTable()
         self._counts: Counter[str] = Counter()
         self._lm_nats = 0.0
 
     def add(self, hypothesis: Hypothesis, greedy: Hypothesis) -> None:
         units, path = hypothesis.units, greedy.units
-        nats, tokens = self._judge.nats(hypothesis)
+        nats, tokens = self._scoring_lm.nats(hypothesis)
         self._lm_nats += nats
         self._counts.update(
             utterances=1,
@@ -123,9 +123,11 @@ class OutcomeTally:
 _COUNTED = ("utterances", "empty", "words", "letters", "greedy_letters", "edits", "greedy_units", "lm_tokens")
 
 
-def measure_outcome(hypotheses: Iterable[Hypothesis], greedy: Iterable[Hypothesis], judge: ScoringLM) -> SampleCounts:
+def measure_outcome(
+    hypotheses: Iterable[Hypothesis], greedy: Iterable[Hypothesis], scoring_lm: ScoringLM
+) -> SampleCounts:
     """Measure the hypotheses of a sample against the greedy output of the same utterances."""
-    tally = OutcomeTally(judge)
+    tally = OutcomeTally(scoring_lm)
     for hypothesis, path in zip(hypotheses, greedy, strict=True):
         tally.add(hypothesis, path)
     return tally.outcome()
@@ -134,7 +136,7 @@ def measure_outcome(hypotheses: Iterable[Hypothesis], greedy: Iterable[Hypothesi
 class ChannelTable:
     """A table of what each unit becomes in a noisy copy (another unit or nothing), and of what appears from nothing.
 
-    It is estimated on the alignments of the very pairs that it then judges. So a mistake that the acoustic model makes
+    It is estimated on the alignments of the very pairs that it then scores. So a mistake that the acoustic model makes
     regularly, such as a spelling of its own language, costs little, unlike in an edit distance.
     """
 
@@ -155,17 +157,17 @@ class ChannelTable:
         return total
 
 
-def _aligned(heard: Sequence[str], path: Sequence[str]) -> Iterable[tuple[str, str]]:
+def _aligned(units: Sequence[str], path: Sequence[str]) -> Iterable[tuple[str, str]]:
     """Yield (unit, what became of it) with '' for nothing; between two units one '' that yields nothing, or more."""
     insertions = 0
-    for step in Levenshtein.opcodes(heard, path):
-        sources, targets = heard[step.src_start : step.src_end], path[step.dest_start : step.dest_end]
+    for step in Levenshtein.opcodes(units, path):
+        sources, targets = units[step.src_start : step.src_end], path[step.dest_start : step.dest_end]
         insertions += max(0, len(targets) - len(sources))
         length = max(len(sources), len(targets))
         padded = (*sources, *[""] * (length - len(sources))), (*targets, *[""] * (length - len(targets)))
         yield from zip(*padded, strict=True)
     # each place where something could have appeared and did not
-    yield from [("", "")] * max(0, len(heard) + 1 - insertions)
+    yield from [("", "")] * max(0, len(units) + 1 - insertions)
 
 
 def count_letters(units: Iterable[str]) -> int:

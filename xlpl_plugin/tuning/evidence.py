@@ -65,23 +65,24 @@ class Reading:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What speaks for an acoustic model that heard the target.
+    """How much better audio decodes than its null, spliced audio.
 
     Attributes:
-        heard: the sample as it is.
+        real: the sample as it is.
         spliced: the same, spliced at random.
-        gain: by how many nats a greedy unit the score that the decoder maximises is higher; 0: no word was heard.
+        gain: by how many nats a greedy unit the score that the decoder maximises is higher;
+            0: no better than spliced audio.
         error: standard error of the gain (jackknife over groups of utterances); None for a single utterance.
     """
 
-    heard: Reading
+    real: Reading
     spliced: Reading
     gain: float
     error: float | None
 
 
 def measure_evidence(
-    pool: DecoderPool, sample: Sample, weights: Weights, judge: ScoringLM, criterion: str, seed: int
+    pool: DecoderPool, sample: Sample, weights: Weights, scoring_lm: ScoringLM, criterion: str, seed: int
 ) -> Evidence:
     """Decode ``sample`` as it is and spliced, with the same weights.
 
@@ -92,8 +93,8 @@ def measure_evidence(
     nulls = [sample.spliced(seed + number) for number in range(_SPLICED)]
     pairs, null_pairs = _decode(pool, [sample], weights), _decode(pool, nulls, weights)
     gain, error = _compare(_scores(pairs), _scores(null_pairs))
-    heard, spliced = (_read(decoded, judge, criterion) for decoded in (pairs, null_pairs))
-    return Evidence(heard, spliced, gain, error)
+    real, spliced = (_read(decoded, scoring_lm, criterion) for decoded in (pairs, null_pairs))
+    return Evidence(real, spliced, gain, error)
 
 
 def detects_target(gain: float, error: float | None) -> bool | None:
@@ -105,7 +106,7 @@ def detects_target(gain: float, error: float | None) -> bool | None:
 
 def repeats_one_word(evidence: Evidence) -> bool:
     """Tell whether the model says one word to everything; then no gain speaks for it."""
-    return evidence.heard.top_word_share > MOST_OF_ONE_WORD
+    return evidence.real.top_word_share > MOST_OF_ONE_WORD
 
 
 def _decode(pool: DecoderPool, samples: Sequence[Sample], weights: Weights) -> list[Pair]:
@@ -116,9 +117,9 @@ def _decode(pool: DecoderPool, samples: Sequence[Sample], weights: Weights) -> l
     return pairs
 
 
-def _read(pairs: Sequence[Pair], judge: ScoringLM, criterion: str) -> Reading:
+def _read(pairs: Sequence[Pair], scoring_lm: ScoringLM, criterion: str) -> Reading:
     hypotheses = [hypothesis for hypothesis, _ in pairs]
-    outcome = measure_outcome(hypotheses, [path for _, path in pairs], judge)
+    outcome = measure_outcome(hypotheses, [path for _, path in pairs], scoring_lm)
     words = Counter(word for hypothesis in hypotheses for word in hypothesis.words)
     return Reading(
         value=CRITERIA[criterion](outcome),
@@ -138,14 +139,14 @@ def _scores(pairs: Sequence[Pair]) -> Array:
     return table
 
 
-def _compare(heard: Array, spliced: Array) -> tuple[float, float | None]:
+def _compare(real: Array, spliced: Array) -> tuple[float, float | None]:
     """Return by how much the score a unit of the first is higher, and the standard error of that (jackknife)."""
-    gain = _rate(heard.sum(axis=0)) - _rate(spliced.sum(axis=0))
-    groups = len(heard)
+    gain = _rate(real.sum(axis=0)) - _rate(spliced.sum(axis=0))
+    groups = len(real)
     if groups < 2:
         return gain, None
     left = [
-        _rate(np.delete(heard, group, axis=0).sum(axis=0)) - _rate(np.delete(spliced, group, axis=0).sum(axis=0))
+        _rate(np.delete(real, group, axis=0).sum(axis=0)) - _rate(np.delete(spliced, group, axis=0).sum(axis=0))
         for group in range(groups)
     ]
     return gain, float(np.sqrt((groups - 1) * np.var(left)))

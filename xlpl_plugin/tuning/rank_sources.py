@@ -179,7 +179,7 @@ def _is_same(file: Path, settings: dict[str, Any]) -> bool:
 def _settings(config: RankConfig) -> dict[str, Any]:
     """Return all that decides the figures but the models; files count by their content."""
     named = {"lexicon": config.decoder.lexicon, "lm": config.decoder.lm}
-    searched = {"judge": config.search.judge, "text": config.search.text}
+    searched = {"scoring_lm": config.search.scoring_lm, "text": config.search.text}
     files = InputFiles({key: path for key, path in (named | searched).items() if path}).sha256
     return {
         "xlpl": version("xlpl"),

@@ -32,7 +32,7 @@ class Decoding(NamedTuple):
 
 
 class Sample:
-    """Utterances drawn at random in which the greedy decoder hears something.
+    """Utterances drawn at random whose greedy output is not empty.
 
     Attributes:
         ids: of the utterances, sorted.
@@ -73,10 +73,10 @@ class Sample:
         self.greedy_penalty = penalty_for_length(self._greedy_length, wanted, *blank_penalty)
         paths = self._greedy(self.greedy_penalty)
         # silence says nothing about weights
-        heard = [index for index, path in enumerate(paths) if path.units]
-        self.ids = tuple(emissions[index][0].id for index in heard)
-        self._log_probs = [self._log_probs[index] for index in heard]
-        self.greedy = [paths[index] for index in heard]
+        nonempty = [index for index, path in enumerate(paths) if path.units]
+        self.ids = tuple(emissions[index][0].id for index in nonempty)
+        self._log_probs = [self._log_probs[index] for index in nonempty]
+        self.greedy = [paths[index] for index in nonempty]
         if not self.greedy:
             raise SilentModel(
                 f"the acoustic model finds no unit in any of {len(chosen)} utterances",

@@ -113,7 +113,7 @@ class TuningObjective:
             units_per_second=search.units_per_second,
         )
 
-    def judge(self, weights: Weights, hypotheses: Sequence[Hypothesis]) -> Trial:
+    def score(self, weights: Weights, hypotheses: Sequence[Hypothesis]) -> Trial:
         """Measure one decoding of the sample, and apply criterion and guards."""
         outcome = measure_outcome(hypotheses, self.sample.greedy, self.lm)
         return score_trial(weights, outcome, self.search, self._word_length)
@@ -130,7 +130,7 @@ def tune(config: TuneConfig, *, force: bool = False) -> Tuning:
     ground = TuningObjective(config)
     search, sample = ground.search, ground.sample
     with DecoderPool(replace(config.decoder, beam=search.beam, nbest=1), sample.units, config.workers) as pool:
-        trials = search_weights(pool, sample, search, ground.judge)
+        trials = search_weights(pool, sample, search, ground.score)
         best = steady_choice(trials)
         evidence = measure_evidence(pool, sample, best, ground.lm, search.criterion, search.seed)
     beams: tuple[BeamTrial, ...] = ()

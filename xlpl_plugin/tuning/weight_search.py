@@ -50,10 +50,10 @@ class SearchConfig:
         least=1,
     )
     beam_tolerance: float = option(0.005, "share of the words that a smaller beam may change", least=0, most=1)
-    judge: str = option(
-        "", "KenLM model that judges the hypotheses; empty: the decoder's own", file="a KenLM model that judges"
+    scoring_lm: str = option(
+        "", "KenLM model that scores the hypotheses; empty: the decoder's own", file="a KenLM model to score with"
     )
-    judge_level: str = option("words", "what the judging LM is over: words or units", choices=("words", "units"))
+    scoring_lm_level: str = option("words", "what the scoring LM is over: words or units", choices=("words", "units"))
     text: str = option(
         "",
         "normalised text of the target, to know how long its words are; empty: not compared",
@@ -82,18 +82,20 @@ class SearchConfig:
     seed: int = option(1, "seed of the sample and the trials", least=0)
 
     def check_together(self, key: str) -> None:
-        """Raise ``XlplError`` for units that are judged by an LM over words (``check_options``)."""
-        if self.judge_level == "units" and not self.judge:
-            raise XlplError(f"{join(key, 'judge')} is empty", expected="a KenLM model over units, as judge_level says")
+        """Raise ``XlplError`` for units that an LM over words would score (``check_options``)."""
+        if self.scoring_lm_level == "units" and not self.scoring_lm:
+            raise XlplError(
+                f"{join(key, 'scoring_lm')} is empty", expected="a KenLM model over units, as scoring_lm_level says"
+            )
 
 
 def scoring_lm(search: SearchConfig, decoder: DecoderConfig) -> tuple[str, Level]:
-    """Return the file of the LM that judges ('' where there is none), and what it is over.
+    """Return the file of the LM that scores hypotheses ('' where there is none), and what it is over.
 
     The decoder's own, unless another is named; without a lexicon that one is over units.
     """
-    in_units = search.judge_level == "units" or not (search.judge or decoder.lexicon)
-    return search.judge or decoder.lm, "units" if in_units else "words"
+    in_units = search.scoring_lm_level == "units" or not (search.scoring_lm or decoder.lexicon)
+    return search.scoring_lm or decoder.lm, "units" if in_units else "words"
 
 
 @dataclass(frozen=True)

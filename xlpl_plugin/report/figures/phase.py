@@ -88,21 +88,21 @@ def _known(points: Points) -> list[float]:
 def _draw(drawn: _Drawn, curves: Mapping[str, Points], collapse: Collapse | None) -> Picture:
     figure = new_figure(2.1)
     axes = figure.add_subplot(title=drawn.title, xlabel="update")
-    told = []
+    in_words = []
     for (key, label), colour in zip(drawn.lines.items(), (BLUE, RED), strict=False):
         if key in curves:
             axes.plot(*finite(curves[key]), color=colour, linewidth=1.2, marker="o", markersize=2, label=label)
             values = _known(curves[key])
-            told.append(f"{label + ' ' if label else ''}{values[0]:.4g} at first, {values[-1]:.4g} at the end")
+            in_words.append(f"{label + ' ' if label else ''}{values[0]:.4g} at first, {values[-1]:.4g} at the end")
     axes.set_ylim(span([value for points in curves.values() for value in _known(points)], drawn.share))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
     axes.tick_params(length=0)
     if collapse:
-        told.append(f"collapsed at update {collapse.update}")
+        in_words.append(f"collapsed at update {collapse.update}")
         _mark(axes, collapse)
     if any(drawn.lines.values()):
         legend_above(axes)
-    alt = f"Continuous phase, {drawn.title}, by update: {'; '.join(told)}"
+    alt = f"Continuous phase, {drawn.title}, by update: {'; '.join(in_words)}"
     return picture(figure, f"continuous-{drawn.name}", alt, drawn.caption)
 
 

@@ -67,8 +67,8 @@ def _curve(display: Display, known: Mapping[Stage, float], report: Report) -> Pi
         annotate(axes, display.text(known[stage]), (places[stage], values[stage]), 8, ha="center")
     axes.set_xmargin(0.08)
     axes.set_ylim(span(list(values.values()), share=bool(display.unit)))
-    told = ", ".join(f"{_short(stage)}: {display.text(number)}" for stage, number in known.items())
-    return picture(figure, display.key, f"{display.title} by round: {told}", display.explained)
+    listed = ", ".join(f"{_short(stage)}: {display.text(number)}" for stage, number in known.items())
+    return picture(figure, display.key, f"{display.title} by round: {listed}", display.explained)
 
 
 def _start(report: Report) -> Stage | None:
@@ -115,7 +115,7 @@ def _error_curve(scores: Sequence[Score], start: Stage | None, key: str, name_of
     figure = new_figure(2.8)
     places = places_of(row.stage for row in scores if row.stage is not None)
     axes = axes_over_rounds(figure, f"{key.upper()}, %", places)
-    told = []
+    listed = []
     for name, colour, marker, line in (("LM", BLUE, "o", "-"), ("greedy", RED, "s", "--")):
         alike = [row for row in scores if row.greedy == (name == "greedy")]
         rows = {stage: row for stage in places for row in alike if row.stage == stage}
@@ -123,16 +123,16 @@ def _error_curve(scores: Sequence[Score], start: Stage | None, key: str, name_of
             values = {stage: 100 * _rate(row, key).value for stage, row in rows.items()}
             _intervals(axes, {stage: _rate(row, key) for stage, row in rows.items()}, places, colour)
             _rounds_and_phase(axes, values, places, start, label=name, color=colour, marker=marker, linestyle=line)
-            told.append(f"{name} {', '.join(f'{value:.1f}' for value in values.values())}")
+            listed.append(f"{name} {', '.join(f'{value:.1f}' for value in values.values())}")
         for row in alike:
             if row.stage is None:
                 value = 100 * _rate(row, key).value
                 axes.axhline(value, color=colour, linestyle=":", linewidth=1.2)
                 annotate(axes, row.system, (min(places.values()), value), 3, ha="left", color=SOFT)
-                told.append(f"{row.system} {value:.1f}")
+                listed.append(f"{row.system} {value:.1f}")
     axes.set_ylim(0, 1.08 * axes.dataLim.y1)
     legend_above(axes)
-    alt = f"{name_of_rate} by round: {'; '.join(told)}"
+    alt = f"{name_of_rate} by round: {'; '.join(listed)}"
     return picture(figure, key, alt, f"The {name_of_rate}. Bands are 95 % intervals.")
 
 
@@ -164,19 +164,19 @@ def _training(training: Training) -> Picture:
     loss = panels[0]
     loss.plot(*finite(log.train), color=BLUE, linewidth=1.2, label="training")
     loss.set_title(f"{training.name}: loss")
-    told = f"training {log.train[-1][1]:.2f}"
+    listed = f"training {log.train[-1][1]:.2f}"
     if log.valid:
         losses, errors = ([(row[0], row[column]) for row in log.valid] for column in (1, 2))
         loss.plot(*finite(losses), color=RED, marker="s", markersize=3, linewidth=1.2, label="validation")
         panels[1].plot(*finite(errors), color=GREEN, marker="o", markersize=3, linewidth=1.2)
         panels[1].set_title("validation UER, %", fontsize=9)
         panels[1].set_ylim(0, 1.15 * panels[1].dataLim.y1 or 1.0)
-        told += f", validation {losses[-1][1]:.2f} with a UER of {errors[-1][1]:.1f} %"
+        listed += f", validation {losses[-1][1]:.2f} with a UER of {errors[-1][1]:.1f} %"
     legend_above(loss)
     panels[-1].set_xlabel("update")
     for axes in panels:
         axes.tick_params(length=0)
-    return picture(figure, f"training-{training.name}", f"Loss of {training.name} by update; at the end: {told}")
+    return picture(figure, f"training-{training.name}", f"Loss of {training.name} by update; at the end: {listed}")
 
 
 def draw_tunings(tunings: Mapping[str, Tuning]) -> list[Picture]:
@@ -213,8 +213,8 @@ def draw_costs(steps: Sequence[StepReport]) -> list[Picture]:
         figure = new_figure(1.1 + 0.3 * len(seconds))
         totals = _bars(figure.add_subplot(title=f"time, {unit}"), seconds, factor)
         figure.legend(loc="outside lower center", ncols=3, fontsize=8)
-        told = ", ".join(f"{stage} {total:.1f}" for stage, total in zip(seconds, totals, strict=True))
-        return [picture(figure, "time", f"Time in {unit}: {told}")]
+        listed = ", ".join(f"{stage} {total:.1f}" for stage, total in zip(seconds, totals, strict=True))
+        return [picture(figure, "time", f"Time in {unit}: {listed}")]
 
 
 def _bars(axes: Any, seconds: Mapping[str, Mapping[str, float]], factor: float) -> list[float]:

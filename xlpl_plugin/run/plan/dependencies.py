@@ -38,7 +38,7 @@ def decoder_files(decoder: DecoderConfig) -> tuple[str, ...]:
 
 
 def scoring_files(search: SearchConfig) -> tuple[str, ...]:
-    return tuple(path for path in (search.judge, search.text) if path)
+    return tuple(path for path in (search.scoring_lm, search.text) if path)
 
 
 def source_folders(config: IterateConfig) -> list[str]:

@@ -139,6 +139,6 @@ def _option(step: Train, key: str) -> str:
 
 
 def max_update(step: Train) -> int | None:
-    """Return the length of the training in updates where the configuration tells it."""
+    """Return the length of the training in updates where the configuration holds it."""
     text = _option(step, "optimization.max_update")
     return int(text) if text.isdigit() and int(text) > 0 else None

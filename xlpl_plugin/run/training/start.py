@@ -1,4 +1,4 @@
-"""A training from its start to its end: run, found again, or told why it failed."""
+"""A training from its start to its end: run, found again, or ended with the reason of its failure."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def run_training(
     A job in a queue outlives this process. The next call finds it and waits for it before anything else, as it does
     for the command run by hand.
 
-    A collapse is an end as well: it is told, and its last checkpoint is a good one.
+    A collapse is an end as well: it is reported, and its last checkpoint is a good one.
 
     Args:
         workers: decoding processes of a training that searches labels.
@@ -84,10 +84,10 @@ def _await_former_job(step: Train, launcher: LauncherConfig) -> None:
         return not running_jobs(launcher, folder)
 
     with _job_logs(folder) as (logs, copy):
-        told = follow(logs, ended, title=step.name, max_update=max_update(step), copy=copy)
-    if told.diverged:
+        followed = follow(logs, ended, title=step.name, max_update=max_update(step), copy=copy)
+    if followed.diverged:
         end_jobs(launcher, folder)
-        raise _divergence(step, told)
+        raise _divergence(step, followed)
 
 
 def _record(folder: Path) -> Path:
@@ -110,7 +110,7 @@ def _run(
             return True
 
         try:
-            told = follow(logs, ended, title=step.name, max_update=max_update(step), copy=copy)
+            followed = follow(logs, ended, title=step.name, max_update=max_update(step), copy=copy)
         except KeyboardInterrupt:
             if launcher.queued:
                 tqdm.write(
@@ -121,11 +121,11 @@ def _run(
             end_child(child)
             if not launcher.queued:
                 end_jobs(launcher, folder)  # torchrun's workers outlive a torchrun that is killed
-    if told.diverged:
+    if followed.diverged:
         end_jobs(launcher, folder)
-        raise _divergence(step, told)
+        raise _divergence(step, followed)
     if child.returncode != 0:
-        raise _failure(step, child.returncode, told)
+        raise _failure(step, child.returncode, followed)
 
 
 _Logs = tuple[list[GrowingFile], TextIO | None]
@@ -149,18 +149,18 @@ def _job_logs(folder: Path) -> Iterator[_Logs]:
 def _copy_record(folder: Path) -> int:
     """Put what trainers themselves logged so far in the place of train.log; return its length in bytes."""
     record = _record(folder)
-    told = record.read_bytes() if record.exists() else b""
-    (folder / "train.log").write_bytes(told)
-    return len(told)
+    log = record.read_bytes() if record.exists() else b""
+    (folder / "train.log").write_bytes(log)
+    return len(log)
 
 
 def _size(file: Path) -> int:
     return file.stat().st_size if file.exists() else 0
 
 
-def _divergence(step: Train, told: Followed) -> XlplError:
+def _divergence(step: Train, followed: Followed) -> XlplError:
     return XlplError(
-        f"{step.name}: the training computes nan or inf and cannot recover; the log ends with\n    {_lines(told)}",
+        f"{step.name}: the training computes nan or inf and cannot recover; the log ends with\n    {_lines(followed)}",
         file=Path(step.out) / "train.log",
         expected="finite losses and gradients",
         remedy="lower optimization.lr, lengthen the warm-up (the first number of lr_scheduler.phase_ratio) or set "
@@ -169,7 +169,7 @@ def _divergence(step: Train, told: Followed) -> XlplError:
     )
 
 
-def _failure(step: Train, code: int, told: Followed) -> XlplError:
+def _failure(step: Train, code: int, followed: Followed) -> XlplError:
     if code < 0:
         name = signal.Signals(-code).name
         remedy = "the machine may be out of memory: lower dataset.max_tokens" if name == "SIGKILL" else None
@@ -177,7 +177,7 @@ def _failure(step: Train, code: int, told: Followed) -> XlplError:
     else:
         problem, remedy = f"{step.name}: the training failed with exit status {code}", None
     return XlplError(
-        f"{problem}; the log ends with\n    {_lines(told)}",
+        f"{problem}; the log ends with\n    {_lines(followed)}",
         file=Path(step.out) / "train.log",
         expected="a training that ends with exit status 0",
         remedy=remedy
@@ -186,5 +186,5 @@ def _failure(step: Train, code: int, told: Followed) -> XlplError:
     )
 
 
-def _lines(told: Followed) -> str:
-    return "\n    ".join(told.end)
+def _lines(followed: Followed) -> str:
+    return "\n    ".join(followed.end)

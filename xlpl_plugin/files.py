@@ -168,7 +168,7 @@ def read_lines(path: str | Path) -> list[str]:
 
 
 def iter_lines(path: str | Path) -> Iterator[str]:
-    """As ``read_lines``, one line at a time, so that a corpus need not fit in memory."""
+    """Read as ``read_lines`` does, one line at a time, so that a corpus need not fit in memory."""
     path = must_exist(path, "a UTF-8 text file")
     with system_errors(path, "a UTF-8 text file"), path.open("rb") as stream:
         for number, raw in enumerate(stream, start=1):

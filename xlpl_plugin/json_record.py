@@ -34,7 +34,7 @@ class JsonRecord:
 
     @classmethod
     def read_if_there(cls, path: str | Path) -> Self | None:
-        """As ``read``; None where there is no such file."""
+        """Read as ``read`` does; None where there is no such file."""
         return cls.read(path) if Path(path).exists() else None
 
     def write(self, path: str | Path) -> None:

@@ -77,5 +77,5 @@ class Engine:
 
 @functools.cache
 def engine() -> Engine:
-    """The process's engine."""
+    """Return the process's engine."""
     return Engine()

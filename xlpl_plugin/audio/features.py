@@ -16,7 +16,7 @@ FFT_BINS = 257
 
 
 def num_frames(num_samples: Tensor) -> Tensor:
-    """Frames that lie wholly inside the recording, so that none of them ever sees padding."""
+    """Count the frames that lie wholly inside the recording, so that none of them ever sees padding."""
     return ((num_samples - WINDOW) // HOP + 1).clamp(min=0)
 
 
@@ -46,7 +46,7 @@ class LogMel(nn.Module):
         self.register_buffer("warped_filters", bank, persistent=False)
 
     def forward(self, waveform: Tensor) -> Tensor:
-        """(B, T) samples in [-1, 1] to (B, F, num_mels); F = 0 for less than 25 ms."""
+        """Turn (B, T) samples in [-1, 1] into (B, F, num_mels); F = 0 for less than 25 ms."""
         with torch.autocast(waveform.device.type, enabled=False):
             waveform = waveform.float()
             if waveform.shape[1] < WINDOW:
@@ -62,7 +62,7 @@ class LogMel(nn.Module):
 
 
 def mel_filters(num_mels: int, warp: float) -> Tensor:
-    """(FFT_BINS, num_mels) triangular filters; ``warp`` < 1 lowers the formants that they see.
+    """Return (FFT_BINS, num_mels) triangular filters; ``warp`` < 1 lowers the formants that they see.
 
     The warp is linear up to 7 kHz and bends from there so that the Nyquist frequency stays in place.
     """
@@ -87,7 +87,7 @@ def _mel_filters(num_mels: int, warp: float) -> Tensor:
 
 
 def normalize_utterance(features: Tensor, valid: Tensor, eps: float = 1e-5) -> Tensor:
-    """Zero mean and unit variance of each channel over an utterance's own frames; padding becomes 0.
+    """Give each channel zero mean and unit variance over an utterance's own frames; padding becomes 0.
 
     Args:
         features: (B, F, C).

@@ -23,7 +23,7 @@ class SpecAugment(nn.Module):
         self.time_masks, self.time_width, self.time_share = time_masks, time_width, time_share
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """(B, F, C) and (B,) frames to masked (B, F, C)."""
+        """Mask (B, F, C) features of (B,) frames."""
         if not self.training:
             return features
         batch, frames, channels = features.shape

@@ -9,7 +9,7 @@ from xlpl_plugin.text_table import render
 
 
 def describe_labels(summary: LabelSummary) -> str:
-    """Tell what each filter removed, and what is left."""
+    """Say what each filter removed, and what is left."""
     rows = [
         {
             "filter": row.name,
@@ -27,7 +27,7 @@ def describe_labels(summary: LabelSummary) -> str:
 
 
 def describe_part(summary: PartSummary, part: Part, out: str) -> str:
-    """Tell what a part holds, and what comes next."""
+    """Say what a part holds, and what comes next."""
     return (
         f"part {part}: {summary.shards} shards of {summary.utterances} utterances are done "
         f"({summary.found} of the shards were there)\n"

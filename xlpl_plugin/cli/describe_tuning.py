@@ -15,7 +15,7 @@ from xlpl_plugin.tuning.weight_search import Trial
 
 
 def describe_tuning(tuning: Tuning, show: int) -> str:
-    """Tell the ``show`` best trials, the beams and, on the last line, the choice as overrides for ``xlpl label``."""
+    """Describe the ``show`` best trials, the beams and, on the last line, the choice as options of ``xlpl label``."""
     parts = [
         "trials by their tuning score, the best first; no reference was read",
         render([_row(trial, tuning.criterion, f"{trial.value:.4f}") for trial in tuning.trials[:show]]),
@@ -30,7 +30,7 @@ def describe_tuning(tuning: Tuning, show: int) -> str:
 
 
 def describe_oracle(oracle: Oracle, show: int) -> str:
-    """Tell the ``show`` best trials by word error rate, and how far from them the label-free choice is."""
+    """Describe the ``show`` best trials by word error rate, and how far from them the label-free choice is."""
     rows = [_row(trial, "WER %", f"{100 * trial.value:.1f}") for trial in oracle.trials[:show]]
     parts = [f"{ORACLE} (trials on {oracle.utterances} utterances, the best first)", render(rows)]
     if oracle.label_free is not None and oracle.regret is not None:
@@ -43,7 +43,7 @@ def describe_oracle(oracle: Oracle, show: int) -> str:
 
 
 def describe_ranking(ranking: Sequence[Ranked]) -> str:
-    """Tell how well each model recognises words of the target, the best first."""
+    """Describe how well each model recognises words of the target, the best first."""
     return render([_ranked_row(row) for row in ranking])
 
 

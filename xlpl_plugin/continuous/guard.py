@@ -135,7 +135,7 @@ class CollapseGuard:
         self._recent.append(counts)
 
     def judge(self) -> GuardVerdict:
-        """Judge the labels as of now; healthy until the reference is whole, or where the guard is switched off."""
+        """Check the labels as of now; healthy until the reference is whole, or where the guard is switched off."""
         if self.config.no_guard or self._seen < self.config.guard_window:
             return GuardVerdict(HEALTHY)
         window = list(self._recent)

@@ -56,7 +56,7 @@ class Peers:
         return self.holdings[self._rank]
 
     def share(self, news: News) -> list[LabelCounts]:
-        """Tell the others, hear them, and return the counts of all in the order of the processes.
+        """Exchange news with the other processes and return the counts of all in the order of the processes.
 
         Every process must call this once in every step.
         """

@@ -26,11 +26,11 @@ class Schedule:
     seed: tuple[int, ...]
 
     def begun(self, update: int) -> bool:
-        """Whether the warm-up is over at the (0-based) update."""
+        """Return whether the warm-up is over at the (0-based) update."""
         return update >= self.warm_up
 
     def is_unlabelled(self, update: int) -> bool:
-        """Whether the (0-based) update trains on the cache."""
+        """Return whether the (0-based) update trains on the cache."""
         if not self.begun(update):
             return False
         length = self.labelled + self.unlabelled

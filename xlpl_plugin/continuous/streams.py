@@ -41,7 +41,7 @@ class BatchStream:
         self.go_to(1, 0)
 
     def go_to(self, epoch: int, taken: int) -> None:
-        """Be where a stream is that has taken so many batches of its epoch."""
+        """Go to the place of a stream that has taken so many batches of its epoch."""
         self.epoch, self.taken = epoch, taken
         self._batches = self._deal(epoch)
 

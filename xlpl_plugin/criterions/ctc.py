@@ -134,7 +134,7 @@ def _check(cfg: CtcConfig) -> None:
 
 
 def required_frames(targets: Tensor, lengths: Tensor) -> Tensor:
-    """(B,) fewest frames that CTC needs for (B, L) targets: one a unit, and a blank between equal neighbours."""
+    """Return the (B,) frames that CTC needs for (B, L) targets: one a unit, and a blank between equal neighbours."""
     inside = torch.arange(1, targets.shape[1], device=targets.device) < lengths.unsqueeze(1)
     repeats = (targets[:, 1:] == targets[:, :-1]) & inside
     return lengths + repeats.sum(dim=1)

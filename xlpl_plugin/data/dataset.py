@@ -163,7 +163,7 @@ class AudioDataset(FairseqDataset):
         self.epoch = epoch
 
     def ordered_indices(self) -> Indices:
-        """The rows of this epoch, longest first, equal lengths in random order."""
+        """Return the rows of this epoch, longest first, equal lengths in random order."""
         generator = np.random.default_rng((self.seed, self.epoch))
         drawn = np.concatenate(
             [_draw(np.flatnonzero(self.part == i), share, generator) for i, share in enumerate(self.shares)]

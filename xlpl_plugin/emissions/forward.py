@@ -112,7 +112,7 @@ class ModelEmissions:
         return self.stream_shards(manifest.root, [manifest.utterances])
 
     def stream_shards(self, root: Path, shards: Iterable[Sequence[Utterance]]) -> Generator[Emission, None, None]:
-        """As ``stream``, one shard after the other. No batch holds utterances of two shards."""
+        """Stream as ``stream`` does, one shard after the other. No batch holds utterances of two shards."""
         with closing(prefetch(self._compute(root, shards), _BATCHES)) as batches:
             for batch in batches:
                 yield from batch

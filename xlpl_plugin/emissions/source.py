@@ -48,4 +48,4 @@ class EmissionSource(Protocol):
         """Yield an emission for every utterance, in any order; what cannot be had comes with an ``error``."""
 
     def stream_shards(self, root: Path, shards: Iterable[Sequence[Utterance]]) -> Generator[Emission, None, None]:
-        """As ``stream``, one shard after the other; an emission does not depend on what is in other shards."""
+        """Stream one shard after the other; an emission does not depend on what is in other shards."""

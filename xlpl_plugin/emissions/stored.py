@@ -110,7 +110,7 @@ class Emissions:
             yield Emission(utterance, self[utterance.id], self._index.windows(utterance.id), error)
 
     def stream_shards(self, root: Path, shards: Iterable[Sequence[Utterance]]) -> Generator[Emission, None, None]:
-        """As ``stream``, one shard after the other."""
+        """Stream as ``stream`` does, one shard after the other."""
         for utterances in shards:
             yield from self.stream(Manifest(root, tuple(utterances)))
 

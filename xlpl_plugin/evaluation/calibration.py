@@ -45,7 +45,7 @@ class JudgedWords:
 
 
 def measure_reliability(system: System, references: References) -> Reliability:
-    """Judge the confidences of ``system`` by ``references``.
+    """Measure the confidences of ``system`` against ``references``.
 
     Raises:
         XlplError: not one confidence a word, or fewer than two utterances with words: one to fit on, one to test.

@@ -34,7 +34,7 @@ def count_words(references: Sequence[str], hypotheses: Sequence[str]) -> EditCou
 
 
 def count_characters(references: Sequence[str], hypotheses: Sequence[str]) -> EditCounts:
-    """As ``count_words`` for characters; the space between words is one of them."""
+    """Count as ``count_words`` does, but characters; the space between words is one of them."""
     return _from_alignments(jiwer.process_characters(list(references), list(hypotheses)))
 
 

@@ -242,21 +242,21 @@ def empty(traits: Traits, left: Rows) -> Dropped:
 
 
 def infeasible(traits: Traits, left: Rows, frame_seconds: float) -> Dropped:
-    """CTC cannot emit more units than there are frames, and needs a blank between two alike."""
+    """Return the rows with too few frames: CTC needs one a unit, and a blank between two alike."""
     frames = np.floor(traits["seconds"] / frame_seconds) if frame_seconds else traits["frames"]
     for row in left[traits["frames_needed"][left] > frames[left]]:
         yield int(row), f"needs {traits['frames_needed'][row]:.0f} frames, has {frames[row]:.0f}"
 
 
 def beyond(traits: Traits, left: Rows, rule: Rule, bound: float) -> Dropped:
-    """Rows on the bad side of a bound."""
+    """Return the rows on the bad side of a bound."""
     values = traits[rule.column]
     for row in left[values[left] > bound if rule.high else values[left] < bound]:
         yield int(row), rule.text.format(values[row])
 
 
 def worst(traits: Traits, left: Rows, rule: Rule, fraction: float) -> Dropped:
-    """The fraction of rows that are worst; of equal ones those whose ids come first."""
+    """Return the fraction of rows that are worst; of equal ones those whose ids come first."""
     count = int(len(left) * fraction)
     if not count:
         return

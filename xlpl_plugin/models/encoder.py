@@ -129,7 +129,7 @@ class EncoderLayer(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(config.dim) for _ in sublayers)
 
     def forward(self, x: Tensor, valid: Tensor) -> Tensor:
-        """(B, T, D) and (B, T) booleans to (B, T, D)."""
+        """Turn (B, T, D) frames and (B, T) booleans into (B, T, D)."""
         for sublayer, norm in zip(self.sublayers, self.norms, strict=True):
             if self.pre_norm:
                 x = x + self.dropout(sublayer(norm(x), valid))

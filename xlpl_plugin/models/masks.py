@@ -18,7 +18,7 @@ _NOT_MASKED = ("this should never happen", "the entire sequence is masked")
 def seeded_mask_indices(
     shape: tuple[int, int], *args: Any, seed: int | None = None, **options: Any
 ) -> npt.NDArray[np.bool_]:
-    """As fairseq's ``compute_mask_indices``, seeded by NumPy's global generator where no seed is given.
+    """Draw masks as fairseq's ``compute_mask_indices``, seeded by NumPy's global generator where no seed is given.
 
     Where the spans of a row are rounded to none or would cover all of it, as with the channels of a small encoder,
     nothing is masked: fairseq would end the training.

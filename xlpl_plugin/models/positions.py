@@ -20,12 +20,12 @@ class Sinusoidal(nn.Module):
         )
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """(B, T, D) to (B, T, D)."""
+        """Add positions to (B, T, D)."""
         positions = torch.arange(x.shape[1], device=x.device, dtype=torch.float32).expand(x.shape[0], -1)
         return x + self.embed(positions).to(x.dtype)
 
     def embed(self, positions: Tensor) -> Tensor:
-        """(B, T) real positions to (B, T, D)."""
+        """Embed (B, T) real positions as (B, T, D)."""
         angles = positions.unsqueeze(-1) * self.rates.float()
         return torch.cat([angles.sin(), angles.cos()], dim=-1)
 
@@ -68,7 +68,7 @@ class RelativeBias(nn.Module):
         self.table = nn.Parameter(torch.randn(2 * max_distance + 1, head_dim) * 0.02)
 
     def forward(self, query: Tensor) -> Tensor:
-        """(B, H, T, head_dim) queries to (B, H, T, T) additions to the attention logits, already scaled."""
+        """Turn (B, H, T, head_dim) queries into (B, H, T, T) additions to the attention logits, already scaled."""
         time = query.shape[2]
         scores = query @ self.table.to(query.dtype).T / math.sqrt(query.shape[-1])
         place = torch.arange(time, device=query.device)

@@ -31,7 +31,7 @@ class TransformerCtc(BaseFairseqModel):
         return cls(cfg, len(task.target_dictionary))
 
     def forward(self, source: Tensor, padding_mask: Tensor | None = None, **_: Any) -> dict[str, Tensor | None]:
-        """(B, T) waveform and (B, T) booleans (true = padding) to logits (T', B, C) and their mask (B, T')."""
+        """Turn a (B, T) waveform and (B, T) booleans (true = padding) into logits (T', B, C) and their mask (B, T')."""
         if padding_mask is None:
             num_samples = torch.full((source.shape[0],), source.shape[1], device=source.device)
         else:
@@ -41,13 +41,13 @@ class TransformerCtc(BaseFairseqModel):
         return {"encoder_out": logits.transpose(0, 1), "padding_mask": padding}
 
     def get_logits(self, net_output: dict[str, Any], normalize: bool = False) -> Tensor:
-        """(T', B, C) float32 logits, or log-probabilities if ``normalize``."""
+        """Return (T', B, C) float32 logits, or log-probabilities if ``normalize``."""
         logits: Tensor = net_output["encoder_out"].float()
         return logits.log_softmax(dim=-1) if normalize else logits
 
     def get_normalized_probs(
         self, net_output: dict[str, Any], log_probs: bool, sample: dict[str, Any] | None = None
     ) -> Tensor:
-        """(T', B, C) float32 probabilities or their logarithms, whatever the precision of the model."""
+        """Return (T', B, C) float32 probabilities or their logarithms, whatever the precision of the model."""
         logits = self.get_logits(net_output)
         return logits.log_softmax(dim=-1) if log_probs else logits.softmax(dim=-1)

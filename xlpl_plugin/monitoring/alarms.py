@@ -51,7 +51,7 @@ COLLAPSES = frozenset(
 
 
 def alarms(history: Sequence[Signals], *, followed: bool = True) -> list[Alarm]:
-    """Judge the last labelling of ``history`` (round 0 first) by itself and against the rounds before.
+    """Check the last labelling of ``history`` (round 0 first) by itself and against the rounds before.
 
     Where no round follows, that rounds bring no more gain is no alarm.
     """

@@ -76,7 +76,7 @@ class Verdict:
 
 
 def decide(history: Sequence[Signals], config: StopConfig) -> Decision:
-    """Judge the rounds of ``history``, round 0 first.
+    """Choose the best round of ``history``, round 0 first, and say whether rounds end.
 
     The best round is the earliest among those without an alarm of a collapse whose label-free score on held-out audio
     is within ``tolerance`` of the lowest; the lowest on the labelled audio, where that alone was measured; the last
@@ -100,7 +100,7 @@ def best_round(history: Sequence[Signals], tolerance: float) -> int:
 
 
 def is_gain(history: Sequence[Signals], tolerance: float) -> bool:
-    """Whether the last labelling of ``history`` beats the one before by more than the tolerance, without a collapse.
+    """Return whether the last labelling beats the one before by more than the tolerance, without a collapse.
 
     Without a score on held-out audio that is unknown, and so not taken for a gain.
     """
@@ -126,7 +126,7 @@ def _reason(history: Sequence[Signals], best: int, config: StopConfig) -> str:
 
 
 def go_no_go(first: Signals, config: StopConfig) -> Verdict:
-    """Judge the source AM by its labelling, round 0: does it recognise anything of the target?"""
+    """Decide by the source AM's labelling, round 0: does it recognise anything of the target?"""
     if config.zero_shot == "off":
         return Verdict(None, "stop.zero_shot=off", "")
     if first.evidence is None:

@@ -71,7 +71,7 @@ class Result(JsonRecord):
 
 
 def judge(config: IterateConfig, number: int) -> Result:
-    """Judge the run after round ``number`` was measured, and write result.json."""
+    """Choose the best round after round ``number`` was measured, and write result.json."""
     outcome = stand(config, number)
     outcome.write(RunLayout(config.out).result)
     return outcome
@@ -120,12 +120,12 @@ def rounds_over(config: IterateConfig, outcome: Result) -> bool:
 
 
 def goes_on(config: IterateConfig, outcome: Result) -> bool:
-    """Whether the continuous phase follows the rounds: not where round 0 ended them."""
+    """Return whether the continuous phase follows the rounds: not where round 0 ended them."""
     return config.continuous.enabled and rounds_over(config, outcome) and not _hopeless(outcome)
 
 
 def judge_phase(config: IterateConfig, outcome: Result) -> Result:
-    """Judge the continuous phase, which went on from the best round of ``outcome``, and write result.json.
+    """Decide whether to take the continuous phase, which went on from the best round, and write result.json.
 
     Its model is taken where its score on held-out audio is lower than that of its start. Where its labels came from the
     LM that scores, it must be lower by more than the tolerance of rounds: such labels look good to that LM.

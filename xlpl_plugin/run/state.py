@@ -69,7 +69,7 @@ class RunState:
         return progress is not None and progress.done and progress.fingerprint == fingerprint
 
     def is_other(self, name: str, fingerprint: str) -> bool:
-        """Whether the step was begun or done with other options or inputs than those of ``fingerprint``."""
+        """Return whether the step was begun or done with other options or inputs than those of ``fingerprint``."""
         progress = self._steps.get(name)
         return progress is not None and progress.fingerprint != fingerprint
 

@@ -133,7 +133,7 @@ class AsrTask(FairseqTask):
     def train_step(
         self, sample: Any, model: Any, criterion: Any, optimizer: Any, update_num: int, *args: Any, **options: Any
     ) -> Any:
-        """As fairseq's, which seeds torch for every update, so that a resumed training goes on alike.
+        """Train as fairseq does, with torch seeded for every update, so that a resumed training goes on alike.
 
         NumPy, from which wav2vec 2.0 draws its masks and the layers that it leaves out, is seeded here.
         """
@@ -161,13 +161,13 @@ class AsrTask(FairseqTask):
         return model
 
     def build_generator(self, models: Any, args: Any, *_: Any, **__: Any) -> Any:
-        """The decoder that the ``dec_*`` options ask for; fairseq's own options of generation do not apply."""
+        """Build the decoder that the ``dec_*`` options ask for; fairseq's own options of generation do not apply."""
         from xlpl_plugin.tasks.generator import CtcGenerator
 
         return CtcGenerator(self.decoder_options, self.target_dictionary, self.cfg.dec_words)
 
     def get_batch_iterator(self, dataset: Any, **options: Any) -> Any:
-        """As fairseq's, but without its two silent losses of data (multiples of 8, shards that no one decodes)."""
+        """Iterate as fairseq, without its two silent losses of data (multiples of 8, shards that no one decodes)."""
         if options.get("required_batch_size_multiple", 1) > 1:
             logger.info("dataset.required_batch_size_multiple is taken as 1, so that no utterance is lost")
             options["required_batch_size_multiple"] = 1
@@ -191,7 +191,7 @@ class AsrTask(FairseqTask):
         super().load_state_dict(state_dict)
 
     def get_checkpoint_dict(self) -> dict[str, Any]:
-        """What fairseq hands back to ``set_checkpoint_dict`` on resume (it does not restore the task's state)."""
+        """Return what ``set_checkpoint_dict`` gets on resume (fairseq does not restore the task's state)."""
         return {type(self).__name__: {"units": list(self.target_dictionary.symbols)}}
 
     def set_checkpoint_dict(self, state: dict[str, Any]) -> None:

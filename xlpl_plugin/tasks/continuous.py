@@ -94,7 +94,7 @@ class ContinuousTask(AsrTask):
         return self.cfg.data_weight
 
     def get_batch_iterator(self, dataset: Any, **options: Any) -> Any:
-        """For training an iterator over numbered turns, the same in all processes."""
+        """Return for training an iterator over numbered turns, the same in all processes."""
         if not isinstance(dataset, Turns):
             return super().get_batch_iterator(dataset, **options)
         if self._learner is None:
@@ -134,7 +134,7 @@ class ContinuousTask(AsrTask):
         return loss, sample_size, self._logged
 
     def valid_step(self, sample: Any, model: Any, criterion: Any, ema_model: Any = None) -> Any:
-        """As fairseq's: what is validated is the model in training, whoever labels."""
+        """Validate as fairseq does: the model in training, whoever labels."""
         return super().valid_step(sample, model, criterion)
 
     def reduce_metrics(self, logging_outputs: list[dict[str, Any]], criterion: Any) -> None:
@@ -142,12 +142,12 @@ class ContinuousTask(AsrTask):
         log_curves(logging_outputs)
 
     def post_save(self, checkpoint: str, num_updates: int) -> None:
-        """fairseq calls this after a save: the checkpoint is one to go back to, if the next labels are healthy too."""
+        """Note a save by fairseq: the checkpoint is one to go back to, if the next labels are healthy too."""
         if self._verdict.state == HEALTHY:
             propose_good(Path(checkpoint))
 
     def get_checkpoint_dict(self) -> dict[str, Any]:
-        """As ``AsrTask``'s, with the cache of every process and what belongs to it."""
+        """Return ``AsrTask``'s, with the cache of every process and what belongs to it."""
         state = super().get_checkpoint_dict()
         if self._learner is None:
             return state

@@ -188,7 +188,7 @@ def letters_per_word(text: str | Path, spellings: Mapping[str, Sequence[Sequence
 
 
 def edits_and_lm(outcome: SampleCounts) -> float:
-    """Edits to greedy for each greedy unit, plus a quarter of the LM's nats a letter: one edit weighs 4 nats.
+    """Return edits to greedy for each greedy unit, plus a quarter of the LM's nats a letter: one edit weighs 4 nats.
 
     A sum, since a product lets a large LM weight pay for any number of edits, and a letter's LM cost, since a
     word's is lower the shorter the words are. About what it costs to write the text down, and the edits in it
@@ -198,17 +198,17 @@ def edits_and_lm(outcome: SampleCounts) -> float:
 
 
 def wav2vec_u(outcome: SampleCounts) -> float:
-    """ln(perplexity a word) * unit error rate to greedy: wav2vec-U's choice."""
+    """Return ln(perplexity a word) * unit error rate to greedy: wav2vec-U's choice."""
     return outcome.log_perplexity * max(outcome.uer, UER_FLOOR)
 
 
 def lm_per_letter(outcome: SampleCounts) -> float:
-    """As wav2vec_u, but the LM's nats a letter instead of a word."""
+    """Score as wav2vec_u, but with the LM's nats a letter instead of a word."""
     return outcome.nats_per_letter * max(outcome.uer, UER_FLOOR)
 
 
 def channel(outcome: SampleCounts) -> float:
-    """The LM's nats plus those of the greedy units as a noisy copy of the hypothesis, for each letter."""
+    """Return the LM's nats plus those of the greedy units as a noisy copy of the hypothesis, for each letter."""
     return (outcome.lm_nats + outcome.channel_nats) / max(1, outcome.letters)
 
 

@@ -98,14 +98,14 @@ def measure_evidence(
 
 
 def detects_target(gain: float, error: float | None) -> bool | None:
-    """Tell whether a gain speaks for a model that recognises words of the target; None where that is doubtful."""
+    """Decide whether a gain shows that the model recognises words of the target; None where that is doubtful."""
     if gain < max(LEAST_GAIN, ERRORS * (error or 0.0)):
         return False
     return True if gain >= CLEAR_GAIN else None
 
 
 def repeats_one_word(evidence: Evidence) -> bool:
-    """Tell whether the model says one word to everything; then no gain speaks for it."""
+    """Return whether the model writes one word for everything; then no gain counts."""
     return evidence.real.top_word_share > MOST_OF_ONE_WORD
 
 

@@ -85,7 +85,7 @@ class Picture:
 
 @contextlib.contextmanager
 def style() -> Iterator[None]:
-    """Within it figures get the report's look."""
+    """Give figures the report's look within it."""
     with matplotlib.rc_context(_STYLE):
         yield
 

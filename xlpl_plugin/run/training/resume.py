@@ -40,7 +40,7 @@ def collapse_of(checkpoints: Path) -> str:
 
 
 def is_finished(record: Path, checkpoints: Path, max_update: int | None) -> bool:
-    """Whether a training came to its end; started once more, fairseq would add an update.
+    """Return whether a training came to its end; started once more, fairseq would add an update.
 
     Args:
         record: the log that the training's own process wrote (hydra's).

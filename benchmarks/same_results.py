@@ -34,6 +34,8 @@ RATE = 16_000
 # a measurement's stage is told by its place
 _VARYING = {"seconds", "search_seconds", "times", "finished", "train_seconds", "config", "settings", "am", "checkpoint"}
 _VARYING |= {"am_sha256", "round", "stage"}
+# fields by the names that earlier commits have for them
+_FORMER_NAMES = {"real": "heard", "nonempty": "heard"}
 
 
 def write_corpus(folder: Path) -> None:
@@ -174,7 +176,7 @@ def _values(value: Any) -> Iterator[tuple[str, Any]]:
 
 def _constant(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _constant(part) for key, part in value.items() if key not in _VARYING}
+        return {_FORMER_NAMES.get(key, key): _constant(part) for key, part in value.items() if key not in _VARYING}
     return [_constant(part) for part in value] if isinstance(value, list) else value
 
 

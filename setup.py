@@ -8,7 +8,8 @@ REQUIRES = [
     # training; the module is `fairseq`, this fork of it imports on Python 3.11 and later
     "ve-fairseq==0.12.3",
     "torch==2.11.*",
-    "torchaudio==2.11.*",
+    # 2.11.1 asks for symbols that torch 2.11 has not
+    "torchaudio==2.11.0",
     "numpy>=2.1,<3",
     "hydra-core>=1.3.2,<1.4",
     "omegaconf>=2.3,<2.4",
@@ -26,6 +27,14 @@ REQUIRES = [
     "Unidecode>=1.3.8,<2",
     "uroman>=1.3,<2",
     "num2words>=0.5.14,<0.6",
+    # CLDR: words of numbers, currencies and units, and where words end in scripts without spaces
+    "icu4py>=1.2,<2",
+    "babel>=2.17,<3",
+    # codes and names of languages, and their scripts
+    "langcodes>=3.5,<4",
+    "language-data>=1.4,<2",
+    # Unicode's script of a letter
+    "fonttools>=4.60,<5",
     "PyYAML>=6,<7",
     # files of results read back with the types of their dataclasses checked
     "msgspec>=0.19,<1",
@@ -34,6 +43,8 @@ REQUIRES = [
     "soundfile>=0.13,<0.15",
     "soxr>=0.5,<2",
     "av>=14,<19",
+    # where a long recording holds speech; the wheel has the model
+    "silero-vad>=6.2,<7",
     "espeakng-loader>=0.2.4,<0.3",
     "wordfreq>=3.1,<4",
     # evaluation and the command line
@@ -62,6 +73,23 @@ DEV = [
     "wheel>=0.45",
 ]
 
+# what a reader of one form alone needs; an error about that form names the extra
+EXTRAS = {
+    # pdf, docx, subtitles, MediaWiki dumps as text
+    "documents": [
+        "pypdf>=7,<8",
+        "cryptography>=44",
+        "python-docx>=1.2,<2",
+        "pysubs2>=1.8,<2",
+        "mwxml>=0.3.8,<0.4",
+        "mwparserfromhell>=0.7,<0.8",
+    ],
+    # every corpus that lhotse prepares
+    "lhotse": ["lhotse>=1.33,<2"],
+    # Hugging Face datasets with the audio inside
+    "parquet": ["pyarrow>=20,<27"],
+}
+
 # YAML files and examples are for people to copy and to pass by their path, so they lie beside the package, not in it
 SHARED = [
     (f"share/xlpl/{file.parent}", [str(file)])
@@ -84,6 +112,10 @@ setup(
     data_files=SHARED,
     install_requires=REQUIRES,
     # scripts/build_kenlm.sh takes cmake from here when the machine has none
-    extras_require={"dev": DEV, "build": ["cmake>=3.25"]},
+    extras_require={
+        **EXTRAS,
+        "dev": [*DEV, *(name for names in EXTRAS.values() for name in names)],
+        "build": ["cmake>=3.25"],
+    },
     entry_points={"console_scripts": ["xlpl=xlpl_plugin.cli:main"]},
 )

@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from xlpl_plugin.cli.declared import Function, flags
-from xlpl_plugin.data.prepare import Item, PrepareOptions, prepare
+from xlpl_plugin.data.items import Item
+from xlpl_plugin.data.prepare import PrepareOptions, prepare
 from xlpl_plugin.data.summary import PrepareReport
 from xlpl_plugin.text_table import render
 

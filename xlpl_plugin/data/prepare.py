@@ -15,6 +15,7 @@ import numpy as np
 from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.audio.reading import read_audio, write_audio
 from xlpl_plugin.concurrency import parallel_map
+from xlpl_plugin.data.items import Item
 from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
 from xlpl_plugin.data.split import PARTS, split_by_sentence
 from xlpl_plugin.data.summary import Dropped, PrepareReport, part_report
@@ -28,17 +29,6 @@ from xlpl_plugin.text.speller import SPELLERS
 # full scale = 0 dB; below this a recording holds nothing but the noise of the converter
 SILENCE_DB = -60.0
 REPORT = "prepare.json"
-
-
-@dataclass(frozen=True)
-class Item:
-    """One recording to prepare. ``text`` is the raw transcript, None where there is none."""
-
-    id: str
-    audio: Path
-    text: str | None = None
-    # the part it must go to, where that is decided already: a transcript too uncertain to judge by is for train only
-    part: str = ""
 
 
 @dataclass
@@ -153,12 +143,10 @@ def _transcribe(items: Sequence[Item], transcriber: Transcriber, dropped: list[D
             dropped.append(Dropped(item.id, "no transcript"))
             continue
         label = transcriber(item.text)
-        if label.units:
-            labels[item.id] = label
+        if label.problem:
+            dropped.append(Dropped(item.id, label.problem))
         else:
-            dropped.append(
-                Dropped(item.id, "a word without a spelling" if label.words else "empty after normalisation")
-            )
+            labels[item.id] = label
     return labels
 
 

@@ -23,6 +23,8 @@ class Labels:
     words: str | None = None
     units: str | None = None
     sentences: tuple[str, ...] = ()
+    # why the transcript cannot be used; empty: it can
+    problem: str = ""
 
     @property
     def letters(self) -> int | None:
@@ -40,11 +42,14 @@ class Transcriber:
         self._speller = speller
 
     def __call__(self, text: str) -> Labels:
-        """Return a transcript's labels: no words where nothing is spoken, no units where a word has no spelling."""
-        words = self.normalizer.normalize(text)
+        """Return a transcript's labels, or the problem that forbids its use."""
+        spoken = self.normalizer.spoken(text)
+        if spoken.problem:
+            return Labels(problem=spoken.problem)
+        words = spoken.words
         spellings = [self._speller.spell(word) for word in words.split()]
-        if not spellings or not all(spellings):
-            return Labels(words, units="")
+        if not all(spellings):
+            return Labels(problem="a word without a spelling")
         units = " ".join(" ".join(spelling[0]) for spelling in spellings)
         sentences = tuple(filter(None, map(self._sentence_normalizer.normalize, _SENTENCE_END.split(text))))
         return Labels(words, units, sentences or (words,))

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from xlpl_plugin.files import iter_lines
@@ -13,6 +14,14 @@ from xlpl_plugin.text.numbers import NumberSpeaker
 from xlpl_plugin.text.rules import load_rules
 
 APOSTROPHE = "'"
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """The words of a written sentence, and why it must not be used as a transcript or as text (empty: it may)."""
+
+    words: str
+    problem: str = ""
 
 
 class Normalizer:
@@ -54,6 +63,11 @@ class Normalizer:
         self._elision = re.compile(rf"(?<!\w)(?:{rules.elision})") if rules.elision else None
         self._final_apostrophe = re.compile(rules.final_apostrophe) if rules.final_apostrophe else None
         self._replace = {ord(old): new for old, new in rules.replace.items()}
+
+    def spoken(self, text: str) -> Spoken:
+        """Return the spoken words of ``text``, with the problem where they would not be all that is spoken."""
+        words = self.normalize(text)
+        return Spoken(words, "" if words else "empty after normalisation")
 
     def normalize(self, text: str) -> str:
         """Return the spoken words of ``text``; an empty string if nothing in it is spoken."""

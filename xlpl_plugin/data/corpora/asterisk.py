@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from omegaconf import OmegaConf
 
-from xlpl_plugin.data.prepare import Item
+from xlpl_plugin.data.items import Item
 from xlpl_plugin.debian import extract_deb, fetch_package
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import iter_lines, must_exist

@@ -17,7 +17,7 @@ from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.audio.espeak import Voice, engine
 from xlpl_plugin.audio.noise import add_noise
 from xlpl_plugin.audio.reading import write_audio
-from xlpl_plugin.data.prepare import Item
+from xlpl_plugin.data.items import Item
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import read_lines
 from xlpl_plugin.text.wordlist import frequent_words, word_weight

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.audio.reading import AUDIO_SUFFIXES, audio_info
-from xlpl_plugin.data.prepare import Item
+from xlpl_plugin.data.items import Item
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist, read_lines
 

@@ -198,5 +198,5 @@ def test_frequent_words_are_a_file_of_their_own(tmp_path: Path) -> None:
     assert len(set(words)) == len(words) <= 201
     assert (tmp_path / "out" / "text.txt").read_text(encoding="utf-8") == "una frase sola\n"
     with pytest.raises(XlplError, match="no words of language"):
-        prepare_text("xx", [tmp_path / "in.txt"], tmp_path / "other", words=5)
+        prepare_text("haw", [tmp_path / "in.txt"], tmp_path / "other", words=5)
     assert not (tmp_path / "other").exists()

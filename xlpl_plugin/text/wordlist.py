@@ -5,6 +5,10 @@ from __future__ import annotations
 import wordfreq
 
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.text.language import find_language
+
+# wordfreq's name of a language where it is not the usual one
+_OTHER_CODES = {"no": "nb", "hr": "sh", "bs": "sh", "sr": "sh"}
 
 
 def frequent_words(language: str, count: int) -> list[str]:
@@ -13,16 +17,22 @@ def frequent_words(language: str, count: int) -> list[str]:
     Raises:
         XlplError: wordfreq has no list of that language.
     """
-    try:
-        return [word for word in wordfreq.top_n_list(language, count) if word.isalpha()]
-    except LookupError as error:
-        raise XlplError(
-            f"wordfreq has no words of language {language!r}",
-            expected=f"one of {' '.join(sorted(wordfreq.available_languages()))}",
-            remedy="give text of your own instead",
-        ) from error
+    return [word for word in wordfreq.top_n_list(_listed(language), count) if word.isalpha()]
 
 
 def word_weight(word: str, language: str) -> float:
     """Return the share of ``word`` among all words of the language."""
-    return float(wordfreq.word_frequency(word, language))
+    return float(wordfreq.word_frequency(word, _listed(language)))
+
+
+def _listed(language: str) -> str:
+    """Return wordfreq's code of a language; asked for one that it lacks, wordfreq itself would answer in English."""
+    base, listed = find_language(language).base, wordfreq.available_languages()
+    code = _OTHER_CODES.get(base, base)
+    if code not in listed:
+        raise XlplError(
+            f"wordfreq has no words of language {language!r}",
+            expected=f"one of {' '.join(sorted(listed))}",
+            remedy="give text of your own instead",
+        )
+    return code

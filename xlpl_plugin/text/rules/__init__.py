@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
-from num2words import CONVERTER_CLASSES
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
-from xlpl_plugin.text import swahili
+from xlpl_plugin.text.language import Language
 
 FOLDER = Path(__file__).parent
-swahili.register()
+
+
+class Foreign(Enum):
+    """What becomes of letters of another script."""
+
+    sentence = "sentence"
+    word = "word"
+    keep = "keep"
+
+
+class Segmentation(Enum):
+    """What a word is where no spaces are written."""
+
+    words = "words"
+    characters = "characters"
 
 
 @dataclass
@@ -35,9 +51,13 @@ class OrdinalRule:
 class NumberRules:
     """How digits become words."""
 
-    # num2words' name of the language; empty: as the language's code says, and where num2words lacks it, digits are
-    # dropped (and counted)
+    # num2words' name of the language: then these rules read every digit. Empty: only what CLDR knows for certain is
+    # read (numbers/cldr.py), and a sentence with another digit is left out
     language: str = ""
+    # words of single numbers, where no library knows them: {"1": ..., "2": ...}
+    words: dict[str, str] = field(default_factory=dict)
+    # regular expressions of what stays unread, so that the sentence is left out
+    unread: list[str] = field(default_factory=list)
     # characters between groups of three digits
     group: str = "\u00a0\u202f"
     # character before the decimals
@@ -78,8 +98,14 @@ class Rules:
     """All that differs between languages."""
 
     numbers: NumberRules = field(default_factory=NumberRules)
-    # first words of the Unicode names of the letters that stay (LATIN, CYRILLIC); empty: every letter
+    # ISO 15924 codes of the scripts of the language's letters (Latn, Cyrl); empty: as CLDR says
     scripts: list[str] = field(default_factory=list)
+    # where a sentence holds letters of another script: leave the "sentence" out, take the "word" out, or "keep" it
+    foreign: Foreign = Foreign.sentence
+    # what is a word where no spaces are written: "words" of ICU's dictionary, or "characters"
+    segmentation: Segmentation = Segmentation.words
+    # regular expression of the vowel signs that writers put or leave out: taken off
+    optional: str = ""
     # characters read as an apostrophe
     apostrophes: str = "'"
     # pairs of brackets whose content is not spoken
@@ -96,38 +122,45 @@ class Rules:
     single_letters: bool = False
     # regular expression of an elided word with its apostrophe, as far as what follows shows it; it becomes its own word
     elision: str = ""
-    # regular expression of whole words whose last apostrophe stays
-    final_apostrophe: str = ""
-    # lower-case character -> what stands for it in every word
+    # regular expression of whole words whose first or last apostrophe stays
+    outer_apostrophe: str = ""
+    # signs that are letters where they stand between two letters (Catalan l·l)
+    inner: str = ""
+    # regular expression, on text in lower case -> what stands instead, in the order of the file
     replace: dict[str, str] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=32)
-def load_rules(language: str, file: Path | None = None) -> Rules:
-    """Return the rules of ``language`` (``pt_BR`` falls back on ``pt``, that on the default), or those of ``file``.
+def load_rules(language: Language, file: Path | None = None) -> Rules:
+    """Return the rules of a language: the default's, those of its script, and its own or those of ``file``.
 
     Raises:
-        XlplError: the file is missing, or has unknown keys or values of the wrong type.
+        XlplError: the file is missing, has unknown keys, values of the wrong type, or a broken pattern.
     """
-    base = language.replace("-", "_").split("_")[0].lower()
-    shipped = FOLDER / f"{base}.yaml"
-    layers = [FOLDER / "default.yaml"]
-    if file is not None:
-        layers.append(must_exist(file, "a YAML file of normaliser rules"))
-    elif shipped.exists() and base != "default":
-        layers.append(shipped)
+    layers = [FOLDER / "default.yaml", *(FOLDER / f"{script}.yaml" for script in sorted(language.scripts))]
+    layers.append(must_exist(file, "a YAML file of normaliser rules") if file else FOLDER / f"{language.base}.yaml")
     rules = OmegaConf.structured(Rules)
-    for layer in layers:
+    for layer in filter(Path.exists, layers):
         try:
             rules = OmegaConf.merge(rules, OmegaConf.load(layer))
-        except (OmegaConfBaseException, ValueError, TypeError) as error:
+            _check_patterns(cast(Rules, OmegaConf.to_object(rules)))
+        except (OmegaConfBaseException, YAMLError, re.error, ValueError, TypeError) as error:
             raise XlplError(
                 f"cannot use these rules: {str(error).splitlines()[0]}",
                 file=layer,
-                expected="the keys of xlpl_plugin/text/rules/default.yaml",
+                expected="the keys of xlpl_plugin/text/rules/__init__.py, and patterns of Python's re",
             ) from error
     loaded = cast(Rules, OmegaConf.to_object(rules))
-    if not loaded.numbers.language:
-        known = [name for name in (language.replace("-", "_"), base) if name in CONVERTER_CLASSES]
-        loaded.numbers.language = known[0] if known else ""
+    loaded.scripts = loaded.scripts or sorted(language.scripts)
     return loaded
+
+
+def _check_patterns(rules: Rules) -> None:
+    numbers = rules.numbers
+    patterns = [*rules.deleted, rules.optional, rules.elision, rules.outer_apostrophe, *rules.replace]
+    patterns += [*numbers.unread, *numbers.times, *(rule.pattern for rule in numbers.ordinals)]
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"the pattern {pattern!r}: {error}") from error

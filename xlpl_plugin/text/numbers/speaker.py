@@ -8,10 +8,9 @@ from collections.abc import Callable
 
 from num2words import num2words
 
+from xlpl_plugin.text.numbers.words import LONGEST_NUMBER, spaced
 from xlpl_plugin.text.rules import NumberRules, OrdinalRule
 
-# longer runs of digits are identifiers, which people read digit by digit
-LONGEST_NUMBER = 15
 LONGEST_DECIMALS = 3
 # beyond this nobody says an ordinal, and num2words is not safe (Spanish recurses without end at 999999999999999)
 LONGEST_ORDINAL = 4
@@ -40,17 +39,17 @@ class NumberSpeaker:
 
     def expand(self, text: str) -> str:
         """Read ordinals, times, and numbers with a unit or a currency."""
-        if not self._rules.language or not _has_digit(text):
+        if not _has_digit(text):
             return text
         for pattern, replacement in self._steps:
-            text = pattern.sub(replacement, text)
+            text = pattern.sub(_guarded(replacement), text)
         return text
 
     def expand_bare(self, text: str) -> str:
         """Read every digit that is left."""
-        if not self._rules.language or not _has_digit(text):
+        if not _has_digit(text):
             return text
-        return self._bare.sub(self._speak_match, text)
+        return self._bare.sub(_guarded(self._speak_match), text)
 
     def cardinal(self, digits: str) -> str:
         """Read a run of digits; with a leading zero, or when very long, digit by digit."""
@@ -60,7 +59,7 @@ class NumberSpeaker:
 
     def _words(self, number: int | str, **options: str) -> str:
         words: str = num2words(number, lang=self._rules.language, **options)
-        return _spaced(words)
+        return spaced(words)
 
     def number(self, text: str) -> str:
         """Read a number in the language's own writing: grouped, with decimals, or neither."""
@@ -156,6 +155,18 @@ class NumberSpeaker:
         return self.number(number)
 
 
+def _guarded(replacement: Replacement) -> Replacement:
+    """Leave digits as they are where num2words fails: it raises whatever its converter of a language stumbles over."""
+
+    def guarded(match: re.Match[str]) -> str:
+        try:
+            return replacement(match)
+        except Exception:
+            return match[0]
+
+    return guarded
+
+
 def _form(forms: list[str], number: int, fraction: bool) -> str:
     """Pick a unit's form: [always], [one, many], or the Slavic [one, few, many]."""
     if len(forms) < 3:
@@ -175,8 +186,3 @@ def _has_digit(text: str) -> bool:
 
 def _ascii_digits(text: str) -> str:
     return "".join(str(unicodedata.decimal(character)) for character in text if character.isdecimal())
-
-
-def _spaced(words: str) -> str:
-    """num2words writes ``one thousand, two hundred and thirty-four``; a speaker says words."""
-    return words.replace("-", " ").replace(",", " ").lower()

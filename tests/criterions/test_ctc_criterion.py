@@ -104,6 +104,27 @@ def test_batch_of_infeasible_rows_is_no_division_by_zero(dictionary: Dictionary)
     assert reduced([counts])["loss"] == 0.0
 
 
+def test_labels_that_are_all_too_long_end_the_training(dictionary: Dictionary) -> None:
+    model, long = random_model([3] * 4), [[4] * 20] * 4
+    own = criterion(dictionary)
+    own(model.train(), sample(long))
+    with pytest.raises(XlplError, match="4 of 4 training utterances have labels longer than their frames"):
+        own(model.eval(), sample(long))
+
+
+def test_many_labels_that_are_too_long_are_warned_of_once(
+    dictionary: Dictionary, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = random_model([9] * 4).train()
+    own = criterion(dictionary)
+    for _ in range(60):
+        own(model, sample([[4] * 20, [4, 5], [4, 5], [4, 5]]))
+    assert [record.message for record in caplog.records if "longer than their frames" in record.message] == [
+        "25 of 100 training utterances have labels longer than their frames: they teach nothing. Do the labels belong "
+        "to the audio? xlpl check lists them"
+    ]
+
+
 def test_half_precision_logits_give_a_float32_loss(dictionary: Dictionary) -> None:
     full, half = random_model([50]), random_model([50], dtype=torch.float16)
     half.logits.data *= 50  # far beyond what a float16 sum of exponentials holds

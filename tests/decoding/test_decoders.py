@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import string
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 
 from xlpl_plugin.decoding import DecoderConfig, Weights, build_decoder
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import write_lines
+from xlpl_plugin.text.lexicon import Lexicon, write_lexicon
 from xlpl_plugin.text.lm import LmOptions, build_lm
 
 UNITS = ("<s>", "<pad>", "</s>", "<unk>", "|", "a", "b")
@@ -79,6 +82,28 @@ def test_broken_lm_is_refused(tmp_path: Path, lexicon: str, content: bytes) -> N
     path.write_bytes(content)
     with pytest.raises(XlplError, match=r"lm.arpa: KenLM cannot load it"):
         build_decoder(DecoderConfig(lexicon=lexicon, lm=str(path)), UNITS)
+
+
+def test_an_lm_of_other_words_is_refused_and_one_of_few_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = [f"w{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(100)]
+    file = tmp_path / "big.txt"
+    write_lexicon(file, Lexicon({word: ((*word, "|"),) for word in words}))
+    units = ("<s>", "<pad>", "</s>", "<unk>", "|", *string.ascii_lowercase)
+
+    def lm_of(known: list[str]) -> str:
+        text = tmp_path / "text.txt"
+        write_lines(text, [*known, "zz zz"])
+        return str(tmp_path / "lm" / build_lm([text], tmp_path / "lm", LmOptions(order=2), force=True).model)
+
+    with pytest.raises(XlplError, match=r"the LM knows 0% of the lexicon's 100 words; not waa, wab, wac"):
+        build_decoder(DecoderConfig(lexicon=str(file), lm=lm_of([word.upper() for word in words])), units)
+    build_decoder(DecoderConfig(lexicon=str(file), lm=lm_of(words[:30])), units)
+    assert "the LM knows 30% of the lexicon's 100 words" in caplog.text
+    caplog.clear()
+    build_decoder(DecoderConfig(lexicon=str(file), lm=lm_of(words[:60])), units)
+    assert "the LM knows" not in caplog.text
 
 
 def test_missing_lm_is_refused(tmp_path: Path, lexicon: str) -> None:

@@ -103,7 +103,7 @@ def test_run_gives_greedy_and_lm_for_each_round_in_order(truth: Path, run: Path,
     assert [score.script for score in scores] == ["romanised", "native"] * 4 + ["native"]
     assert [round(6 * score.wer.value) for score in scores] == [5, 2, 0, 1, 0, 0, 0, 0, 0]
     # every row but the baseline itself is compared, the greedy ones with the baseline's romanised words
-    differences = [score.difference and round(6 * score.difference.wer.value) for score in scores]
+    differences = [score.difference and round(6 * score.difference.rate.value) for score in scores]
     assert differences == [3, None, -2, -1, -2, -2, -2, -2, -2]
 
 

@@ -9,8 +9,10 @@ import pytest
 from support import label_records
 from support.label_records import record
 
+from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.evaluation.counting import bootstrap_rates, count_characters, count_words
+from xlpl_plugin.evaluation.hints import hints
 from xlpl_plugin.evaluation.score_tables import percent, render_scores
 from xlpl_plugin.evaluation.scoring import ScoreOptions, score
 from xlpl_plugin.evaluation.texts import System, read_references, read_systems
@@ -51,6 +53,32 @@ def labels(tmp_path: Path) -> Path:
             "a/2": ("", "", "s i"),
         },
     )
+
+
+def test_what_looks_alike_is_alike(references: Path, tmp_path: Path) -> None:
+    """A decomposed letter and a space of no width are no errors."""
+    system = tmp_path / "out.wrd"
+    system.write_text("perche\u0301 no\nsi\u0300\nuno\u200b due\u00ad tre\n", encoding="utf-8")
+    system.with_suffix(".tsv").write_text((references / "test.tsv").read_text(), encoding="utf-8")
+    (row,) = score(read_systems(system), read_references(references, "test"), FAST)
+    assert row.wer.value == row.cer.value == 0
+
+
+def test_case_and_punctuation_are_pointed_out(references: Path, tmp_path: Path) -> None:
+    truth = read_references(references, "test")
+    texts = {"a/1": "Perché no?", "a/2": "sì", "a/3": "uno due quattro"}
+    (hint,) = hints([System("asr", "native", texts, tmp_path / "x")], truth)
+    assert "16.7 % instead of 50.0 %" in hint
+    assert not list(hints([System("same", "native", truth.native, tmp_path / "x")], truth))
+
+
+def test_the_headline_is_cer_without_spaces_where_a_segmenter_made_the_words(tmp_path: Path) -> None:
+    folder = tmp_path / "zh"
+    write_manifest(folder, "test", Manifest(folder, (Utterance("a.wav", 16000, "今天 天气 很好", "a | b | c |"),)))
+    texts = {"a": "今 天天 气 很 好"}
+    (row,) = score([System("x", "native", texts, tmp_path)], read_references(folder, "test"), FAST)
+    assert (row.headline, row.rate.value, row.wer.value) == ("CER", 0, 5 / 3)
+    assert render_scores([row]).split("\n")[0].index("CER") < render_scores([row]).split("\n")[0].index("WER")
 
 
 def test_missing_and_extra_ids_are_named(references: Path, tmp_path: Path) -> None:
@@ -173,10 +201,10 @@ def test_paired_difference_is_tighter_than_the_two_intervals(tmp_path: Path) -> 
     )
     assert same.difference is None
     assert improved.difference is not None
-    assert improved.difference.wer.value == pytest.approx(-0.125)
-    assert improved.difference.wer.high < 0
+    assert improved.difference.rate.value == pytest.approx(-0.125)
+    assert improved.difference.rate.high < 0
     assert improved.difference.not_better == 0
-    width = improved.difference.wer.high - improved.difference.wer.low
+    width = improved.difference.rate.high - improved.difference.rate.low
     assert width < 0.6 * (same.wer.high - same.wer.low)
 
 

@@ -41,6 +41,11 @@ def names(*history: Signals) -> list[str]:
     return [alarm.name for alarm in alarms(history)]
 
 
+def test_labels_in_words_of_another_script_raise_an_alarm() -> None:
+    assert "foreign words" in names(signals(foreign_share=0.52))
+    assert "foreign words" not in names(signals(foreign_share=0.04))
+
+
 # five rounds on Italian recordings whose labels got better every time: word error rates 70.0 57.9 53.0 51.9 50.9
 REAL: dict[str, tuple[Any, ...]] = {
     "blank_share": (0.496, 0.516, 0.469, 0.444, 0.426),

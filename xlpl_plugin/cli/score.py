@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.evaluation.hints import hints
 from xlpl_plugin.evaluation.nbest import nbest_oracle
 from xlpl_plugin.evaluation.score_tables import render_reliability, render_scores
 from xlpl_plugin.evaluation.scoring import FIRST, Score, ScoreOptions, ScoreTable, name_of, score
@@ -88,6 +89,8 @@ def command(
     scores = score(systems, truth, ScoreOptions(resamples, seed), baselines=_baselines(baseline) if baseline else ())
     form: Form = "markdown" if markdown else "text"
     click.echo(render_scores(scores, form))
+    for hint in hints(systems, truth):
+        click.echo(f"\n{hint}")
     if reliability is not None:
         scores = _judge(scores, systems, truth, reliability)
         click.echo("\n" + render_reliability(scores, form))

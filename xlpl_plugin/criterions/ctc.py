@@ -1,5 +1,6 @@
 """The registered criterion ``xlpl_ctc``: CTC in float32, with a weight for each utterance."""
 
+import logging
 import math
 from dataclasses import dataclass, field
 from typing import Any, Optional
@@ -17,6 +18,8 @@ from xlpl_plugin.criterions.meters import log_validation, validation_counts
 from xlpl_plugin.data.units import SPECIAL_SYMBOLS
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.models.outputs import log_probs_and_frames
+
+logger = logging.getLogger(__name__)
 
 
 # fairseq makes flags of the fields and needs types, not strings: no ``from __future__ import annotations`` here
@@ -62,6 +65,7 @@ class Ctc(FairseqCriterion):
         self._post_process = cfg.post_process or "letter"
         self.dictionary = task.target_dictionary
         self.blank = self.dictionary.index(task.blank_symbol)
+        self._feasibility = _Feasibility()
 
     def forward(self, model: Any, sample: dict[str, Any], reduce: bool = True) -> tuple[Tensor, int, dict[str, Any]]:
         """Return the summed loss, its denominator and the counts to log.
@@ -81,6 +85,7 @@ class Ctc(FairseqCriterion):
         losses = losses * feasible * sample["weights"].float() / lengths.clamp(min=1) ** self.cfg.length_power
         loss = losses.sum()
         sentences, units = int(feasible.sum()), int((lengths * feasible).sum())
+        self._feasibility.add(len(lengths), sentences, training=model.training)
         sample_size = sentences if self.cfg.sentence_avg else units
         counts = {
             "loss": loss.detach(),
@@ -113,6 +118,39 @@ class Ctc(FairseqCriterion):
     @staticmethod
     def logging_outputs_can_be_summed() -> bool:
         return True
+
+
+class _Feasibility:
+    """Watches how many utterances have labels that are longer than their frames, and so teach nothing."""
+
+    ENOUGH, WARN_FROM = 100, 0.1
+
+    def __init__(self) -> None:
+        self._seen = self._infeasible = 0
+        self._warned = False
+
+    def add(self, utterances: int, feasible: int, *, training: bool) -> None:
+        """Count a batch of training; look at the sum when there is enough, and before a validation.
+
+        Raises:
+            XlplError: no utterance so far could teach anything.
+        """
+        if training:
+            self._seen += utterances
+            self._infeasible += utterances - feasible
+        if not self._infeasible or (training and self._seen < self.ENOUGH):
+            return
+        share = self._infeasible / self._seen
+        problem = f"{self._infeasible} of {self._seen} training utterances have labels longer than their frames"
+        if share == 1:
+            raise XlplError(
+                problem,
+                expected="fewer units than frames",
+                remedy="check that labels belong to the audio (xlpl check), or use a model with more frames a second",
+            )
+        if share >= self.WARN_FROM and not self._warned:
+            self._warned = True
+            logger.warning("%s: they teach nothing. Do the labels belong to the audio? xlpl check lists them", problem)
 
 
 def _check(cfg: CtcConfig) -> None:

@@ -18,6 +18,10 @@ from xlpl_plugin.text.speller import Spelling
 
 logger = logging.getLogger(__name__)
 
+# of the lexicon's words, the share that the LM knows: frequent words beside a small text leave it at a half
+WARN_BELOW_KNOWN = 0.5
+REFUSE_BELOW_KNOWN = 0.02
+
 
 @dataclass(frozen=True)
 class SearchSpace:
@@ -49,6 +53,8 @@ def build_search_space(
     lm = load_lm(lm_path, (*words, UNKNOWN)) if lm_path else ZeroLM()
     # the probability after <s> stands for that in any context: it lets the beam look ahead inside a word
     *unigrams, unknown = first_word_scores(lm, len(words) + 1)
+    if lm_path:
+        _check_coverage(words, unigrams, unknown, lm_path)
     homographs = _homographs(pairs, words, unigrams, unknown)
 
     unit_index = {unit: index for index, unit in enumerate(units)}
@@ -64,6 +70,23 @@ def build_search_space(
         some = " ".join(dropped[:10]) + (" ..." if len(dropped) > 10 else "")
         logger.warning("%d words left out, since likelier ones are spelled alike: %s", len(dropped), some)
     return SearchSpace(words, trie, lm, dropped)
+
+
+def _check_coverage(words: Sequence[str], unigrams: Sequence[float], unknown: float, lm: str | Path) -> None:
+    """Refuse an LM that knows hardly a word of the lexicon, and warn of one that knows few."""
+    known = sum(score != unknown for score in unigrams) / len(words)
+    if known >= WARN_BELOW_KNOWN:
+        return
+    strangers = [word for word, score in zip(words, unigrams, strict=False) if score == unknown]
+    problem = f"the LM knows {known:.0%} of the lexicon's {len(words)} words; not {', '.join(strangers[:3])}"
+    if known < REFUSE_BELOW_KNOWN:
+        raise XlplError(
+            problem,
+            file=lm,
+            expected="an LM over the lexicon's words: the same case, the same normalising, words and not letters",
+            remedy="make text, lexicon and LM with `xlpl prepare text`, `xlpl lexicon` and `xlpl lm` of one language",
+        )
+    logger.warning("%s: %s. Words that it lacks are all alike to it", lm, problem)
 
 
 def _require_whole_words(pairs: Iterable[tuple[str, Spelling]], has_boundary: bool) -> None:

@@ -38,6 +38,11 @@ def count_characters(references: Sequence[str], hypotheses: Sequence[str]) -> Ed
     return _from_alignments(jiwer.process_characters(list(references), list(hypotheses)))
 
 
+def count_unspaced(references: Sequence[str], hypotheses: Sequence[str]) -> EditCounts:
+    """Count characters without the spaces between words, which there a segmenter put in, not a writer."""
+    return count_characters(*([text.replace(" ", "") for text in texts] for texts in (references, hypotheses)))
+
+
 def _from_alignments(output: jiwer.WordOutput | jiwer.CharacterOutput) -> EditCounts:
     kinds = ("substitute", "delete", "insert")
     table = np.zeros((len(output.alignments), len(kinds)), dtype=np.int64)

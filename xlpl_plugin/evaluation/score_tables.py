@@ -9,21 +9,22 @@ from xlpl_plugin.text_table import Form, render
 
 
 def render_scores(scores: Sequence[Score], form: Form = "text") -> str:
-    """Draw error rates in per cent with their intervals; a difference column only where there are differences."""
+    """Draw error rates in per cent with intervals, the headline rate first, and differences where there are some."""
     compared = any(score.difference for score in scores)
     rows = []
     for score in scores:
+        rates = {"WER %": percent(score.wer), "CER %": percent(score.cer)}
         row = {
             "system": score.system,
             "text": score.script,
-            "WER %": percent(score.wer),
-            "CER %": percent(score.cer),
+            **(rates if score.headline == "WER" else dict(reversed(rates.items()))),
             "sub": str(score.substitutions),
             "del": str(score.deletions),
             "ins": str(score.insertions),
         }
         if compared:
-            row["WER against baseline"] = percent(score.difference.wer, sign="+") if score.difference else ""
+            difference = percent(score.difference.rate, sign="+") if score.difference else ""
+            row[f"{score.headline} against baseline"] = difference
         rows.append(row)
     return render(rows, form)
 

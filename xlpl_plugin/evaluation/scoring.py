@@ -5,18 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.evaluation.counting import EditCounts, Rates, bootstrap_rates, count_characters, count_words
+from xlpl_plugin.evaluation.counting import (
+    EditCounts,
+    Rates,
+    bootstrap_rates,
+    count_characters,
+    count_unspaced,
+    count_words,
+)
 from xlpl_plugin.evaluation.reliability import Reliability
 from xlpl_plugin.evaluation.texts import References, Script, System
 from xlpl_plugin.json_record import JsonRecord
 from xlpl_plugin.stage import CONTINUOUS, Stage
+from xlpl_plugin.text.scripts import is_unspaced
 
 _IDS_SHOWN = 5
 FIRST = Stage.round(0)
+Headline = Literal["WER", "CER"]
 _STAGE = re.compile(rf"round \d+|{CONTINUOUS}")
 
 
@@ -36,10 +46,10 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    """WER minus the WER of ``baseline`` on the same resamples (below zero: better than the baseline)."""
+    """The headline rate minus that of ``baseline`` on the same resamples (below zero: better than the baseline)."""
 
     baseline: str
-    wer: Interval
+    rate: Interval
     # share of resamples in which this system is not better than the baseline
     not_better: float
 
@@ -60,6 +70,8 @@ class Score:
     insertions: int
     wer: Interval
     cer: Interval
+    # the rate to go by: CER where a segmenter made the words, since they are not the writers' own
+    headline: Headline = "WER"
     difference: Difference | None = None
     reliability: Reliability | None = None
 
@@ -72,6 +84,11 @@ class Score:
         if name == name_of(FIRST):
             return FIRST
         return Stage.parse(name) if _STAGE.fullmatch(name) else None
+
+    @property
+    def rate(self) -> Interval:
+        """The headline rate."""
+        return self.wer if self.headline == "WER" else self.cer
 
     @property
     def greedy(self) -> bool:
@@ -126,11 +143,13 @@ def score(
     """
     options = options or ScoreOptions()
     everything = [*systems, *baselines]
+    unspaced = is_unspaced(word for text in references.native.values() for word in text.split())
     words = [_count(system, references, count_words) for system in everything]
-    characters = [_count(system, references, count_characters) for system in everything]
+    characters = [_count(system, references, count_unspaced if unspaced else count_characters) for system in everything]
     if any(counts.length.sum() == 0 for counts in words):
         raise XlplError("the references hold no word", file=references.folder / f"{references.split}.wrd")
     wer, cer = _resample(words, options), _resample(characters, options)
+    main, drawn = (characters, cer) if unspaced else (words, wer)
     return [
         Score(
             system=system.name,
@@ -142,7 +161,8 @@ def score(
             insertions=int(words[i].insertions.sum()),
             wer=_interval(_rate(words[i]), wer[i], options),
             cer=_interval(_rate(characters[i]), cer[i], options),
-            difference=_difference(i, everything, len(systems), words, wer, options),
+            headline="CER" if unspaced else "WER",
+            difference=_difference(i, everything, len(systems), main, drawn, options),
         )
         for i, system in enumerate(systems)
     ]
@@ -192,13 +212,18 @@ def _interval(value: float, resampled: Rates, options: ScoreOptions) -> Interval
 
 
 def _difference(
-    row: int, everything: Sequence[System], first: int, words: Sequence[EditCounts], wer: Rates, options: ScoreOptions
+    row: int,
+    everything: Sequence[System],
+    first: int,
+    counts: Sequence[EditCounts],
+    rates: Rates,
+    options: ScoreOptions,
 ) -> Difference | None:
     """Compare with the baseline of the same script (baselines start at index ``first``), unless that is the row."""
     for other in range(first, len(everything)):
         baseline = everything[other]
         if baseline.script == everything[row].script and baseline != everything[row]:
-            resampled = wer[row] - wer[other]
-            value = _rate(words[row]) - _rate(words[other])
+            resampled = rates[row] - rates[other]
+            value = _rate(counts[row]) - _rate(counts[other])
             return Difference(baseline.name, _interval(value, resampled, options), float((resampled >= 0).mean()))
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,7 +84,7 @@ def read_references(folder: str | Path, split: str) -> References:
     utterances = read_manifest(folder, split).utterances
     if not utterances:
         raise XlplError("the split holds no utterance", file=folder / f"{split}.tsv", expected="at least one")
-    native = {u.id: u.words for u in utterances if u.words is not None}
+    native = {u.id: canonical(u.words) for u in utterances if u.words is not None}
     romanised = {u.id: " ".join(words_of_units(u.units.split())) for u in utterances if u.units is not None}
     return References(folder, split, native, romanised or None)
 
@@ -126,7 +127,7 @@ def _decoder(labels: Path) -> tuple[bool, bool]:
 def _read_words(path: Path, name: str) -> System:
     must_exist(path.with_suffix(".tsv"), "the manifest of the .wrd file, which names its lines")
     utterances = read_manifest(path.parent, path.stem).utterances
-    return System(name, "native", {u.id: u.words or "" for u in utterances}, path)
+    return System(name, "native", {u.id: canonical(u.words or "") for u in utterances}, path)
 
 
 def _read_labels(file: Path) -> dict[str, _Label]:
@@ -135,13 +136,21 @@ def _read_labels(file: Path) -> dict[str, _Label]:
         if record.id in labels:
             raise XlplError(f"id {record.id!r} stands twice", file=file, line=number, expected="every id once")
         labels[record.id] = _Label(
-            words=record.text,
+            words=canonical(record.text),
             spelt=_spelt(record.units),
             greedy=_spelt(record.greedy),
             confidences=record.word_confidences,
-            alternatives=tuple(text for text, _ in record.alternatives),
+            alternatives=tuple(canonical(text) for text, _ in record.alternatives),
         )
     return labels
+
+
+def canonical(text: str) -> str:
+    """Return the same words in NFC without characters of no width, so that what looks alike is alike."""
+    if text.isascii():
+        return text
+    text = unicodedata.normalize("NFC", text)
+    return "".join(character for character in text if unicodedata.category(character) != "Cf")
 
 
 def _spelt(units: str) -> str:

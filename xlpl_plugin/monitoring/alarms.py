@@ -34,6 +34,8 @@ FALL_OF_SCORE = 0.01
 MOST_OF_SOURCE_LEAD = 0.80
 # a smaller lead of the source is no foreign accent
 LEAST_SOURCE_LEAD = 0.01
+# names in Latin letters come to a few per cent; of labels that English took over, half were English
+MOST_FOREIGN = 0.10
 
 # alarms after which a round's labels should teach nobody
 COLLAPSES = frozenset(
@@ -67,6 +69,7 @@ def alarms(history: Sequence[Signals], *, followed: bool = True) -> list[Alarm]:
         _degradation,
         *((_plateau,) if followed else ()),
         _source_language,
+        _foreign_words,
     )
     return [alarm for check in checks for alarm in check(history)]
 
@@ -235,6 +238,18 @@ def _source_language(history: Sequence[Signals]) -> Iterator[Alarm]:
             f"target's text by {now:.3f} (Jensen-Shannon distance); round 0: {first:.3f}.",
             "The students stay with the source language. Lower student.mix_weights, train longer on the labels, or "
             "raise the learning rate.",
+        )
+
+
+def _foreign_words(history: Sequence[Signals]) -> Iterator[Alarm]:
+    """The source AM detects words that it was trained on, and the lexicon lets them pass."""
+    share = history[-1].foreign_share
+    if share is not None and share > MOST_FOREIGN:
+        yield Alarm(
+            "foreign words",
+            f"{share:.0%} of the words of the labels are in another script than most words of the lexicon.",
+            "Lexicon and text hold words of another language, and the source AM may know them. Make the text again by "
+            "xlpl prepare text, which leaves out sentences with letters of another script; from it lexicon and LM.",
         )
 
 

@@ -24,6 +24,7 @@ from xlpl_plugin.monitoring.training_log import read_training_log
 from xlpl_plugin.monitoring.unit_histograms import Histogram, distance, text_histogram, units_histogram
 from xlpl_plugin.schema import check_options
 from xlpl_plugin.text.lexicon import read_lexicon
+from xlpl_plugin.text.scripts import main_script, script_of_word
 from xlpl_plugin.tuning.criteria import CRITERIA, OutcomeTally, ScoringLM
 from xlpl_plugin.tuning.tune import read_tuning
 from xlpl_plugin.tuning.weight_search import SearchConfig, scoring_lm
@@ -97,6 +98,7 @@ def measure(config: MeasureConfig) -> Signals:
         histogram_distance=text.distance(counts.units),
         greedy_histogram_distance=text.distance(counts.greedy_units),
         source_distance=_nearest(counts.greedy_units, config.sources),
+        foreign_share=text.foreign_share(counts.words),
         nonword_share=counts.nonword_share,
         train_loss=log.train[-1][1] if log and log.train else None,
         valid_loss=valid[1] if valid else None,
@@ -232,6 +234,14 @@ class _Text:
         lexicon = read_lexicon(decoder.lexicon) if decoder.lexicon else None
         self.spelled = spelled_words(lexicon) if lexicon else None
         self._histogram = text_histogram(text, lexicon) if lexicon and text else None
+        self._script = main_script(lexicon.spellings) if lexicon else None
+
+    def foreign_share(self, words: Counter[str]) -> float | None:
+        """Return the share of the labels' words that are in another script than most words of the lexicon."""
+        if self._script is None:
+            return None
+        foreign = sum(count for word, count in words.items() if script_of_word(word) not in ("", self._script))
+        return foreign / max(1, words.total())
 
     def distance(self, units: Histogram) -> float | None:
         return None if self._histogram is None else distance(units, self._histogram)

@@ -156,6 +156,15 @@ class Signals:
     top_word_share: float = shown(
         "most frequent word", "top word", _WORDS, "share", "", "Share of all words that are this one."
     )
+    foreign_share: float | None = shown(
+        "words of another script",
+        "other script",
+        _WORDS,
+        "share",
+        "lower",
+        "Words of the labels that are not in the script of most words of the lexicon.",
+        default=None,
+    )
     nonword_share: float | None = shown(
         "greedy words that are none",
         "greedy non-words",

@@ -82,22 +82,22 @@ def _error_rate(report: Report) -> Iterator[Fact]:
     if report.status.best not in rows:
         return
     chosen = rows[report.status.best]
-    lowest = min(rows.values(), key=lambda row: row.wer.value)
+    lowest = min(rows.values(), key=lambda row: row.rate.value)
     before = [FIRST]
     phase = report.continuous
     if phase and phase.result and phase.result.taken:
         before.append(Stage.round(phase.result.start))
     more = [
-        f"{stage}: {100 * rows[stage].wer.value:.1f} %"
+        f"{stage}: {100 * rows[stage].rate.value:.1f} %"
         for stage in dict.fromkeys(before)
         if stage in rows and rows[stage] is not chosen
     ]
-    if lowest.wer.value < chosen.wer.value:
-        more.append(f"lowest: {called(lowest.stage or FIRST)}, {100 * lowest.wer.value:.1f} %")
+    if lowest.rate.value < chosen.rate.value:
+        more.append(f"lowest: {called(lowest.stage or FIRST)}, {100 * lowest.rate.value:.1f} %")
     elif len(rows) > 1:
         more.append("the lowest of all rounds")
     of_what = called(CONTINUOUS) if chosen.stage == CONTINUOUS else "the best round"
-    yield Fact(f"WER of {of_what}", f"{100 * chosen.wer.value:.1f} %", "; ".join(more))
+    yield Fact(f"{chosen.headline} of {of_what}", f"{100 * chosen.rate.value:.1f} %", "; ".join(more))
 
 
 def _label_free(report: Report) -> Iterator[Fact]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 from fontTools import unicodedata as unicode_scripts
 from icu4py.breakers import CharacterBreaker, WordBreaker
@@ -12,12 +13,31 @@ from icu4py.breakers import CharacterBreaker, WordBreaker
 UNSPACED = frozenset({"Hani", "Hira", "Kana", "Bopo", "Thai", "Laoo", "Khmr", "Mymr"})
 # letters of several scripts, such as the glottal stop of Hawaiian, belong to every one of them
 _ANY = frozenset({"Zyyy", "Zinh"})
+_UNSPACED = "unspaced"
 
 
 @functools.lru_cache(maxsize=65536)
 def scripts_of(character: str) -> frozenset[str]:
     """Return the ISO 15924 codes of the scripts that a character belongs to; empty: any of them."""
     return frozenset(unicode_scripts.script_extension(character)) - _ANY
+
+
+def script_of_word(word: str) -> str:
+    """Return the script of a word's letters, "" where it has none of its own; all unspaced scripts count as one."""
+    for character in word:
+        if character.isalpha() and (scripts := scripts_of(character)):
+            return _UNSPACED if scripts & UNSPACED else min(scripts)
+    return ""
+
+
+def main_script(words: Iterable[str]) -> str:
+    """Return the script that most of the words are in."""
+    return max(Counter(map(script_of_word, words)).items(), key=lambda item: item[1], default=("", 0))[0]
+
+
+def is_unspaced(words: Iterable[str]) -> bool:
+    """Say whether most words are in a script that writes no spaces, so that a segmenter made them words."""
+    return main_script(words) == _UNSPACED
 
 
 def segment_words(text: str, locale: str) -> str:

@@ -102,6 +102,10 @@ def test_counts_of_one_labelling(project: Project) -> None:
     assert (signals.change, signals.evidence, signals.train_loss, signals.source_distance) == (None, None, None, None)
 
 
+def test_words_of_another_script_are_counted(project: Project) -> None:
+    assert project.of(record("one", "ab тест àb", "a b |"), record("two", "a", "a |")).foreign_share == 0.25
+
+
 def test_silence_is_measured(project: Project) -> None:
     signals = project.of(record("one", "", ""))
     assert (signals.vocabulary, signals.top_word_share, signals.agreement) == (0, 0.0, 1.0)

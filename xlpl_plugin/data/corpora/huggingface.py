@@ -99,7 +99,7 @@ def _pyarrow(file: Path) -> tuple[Any, type[Exception]]:
         from pyarrow import parquet
     except ImportError as error:
         remedy = "pip install 'xlpl[parquet]'"
-        raise XlplError("pyarrow is not installed", file=file, expected="pyarrow", remedy=remedy) from error
+        raise XlplError(f"pyarrow cannot be imported: {error}", file=file, expected="pyarrow", remedy=remedy) from error
     return parquet, pyarrow.ArrowException
 
 

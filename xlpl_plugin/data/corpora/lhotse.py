@@ -127,7 +127,9 @@ def _load(manifest: Path) -> Iterator[tuple[Place, Any]]:
         from lhotse.serialization import load_manifest_lazy
     except ImportError as error:
         remedy = "pip install 'xlpl[lhotse]'"
-        raise XlplError("lhotse is not installed", file=manifest, expected="lhotse", remedy=remedy) from error
+        raise XlplError(
+            f"lhotse cannot be imported: {error}", file=manifest, expected="lhotse", remedy=remedy
+        ) from error
     line = 0
     try:
         for line, found in enumerate(load_manifest_lazy(manifest) or (), start=1):

@@ -42,6 +42,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "rate": (),
 }
 
+_KNOWN = {name for ours, others in COLUMNS.items() for name in (ours, *others)}
+
 
 def recognise(source: Path) -> str:
     """Say what makes ``source`` a table; '' if it is none."""
@@ -211,7 +213,14 @@ def _jsonl_rows(table: Path) -> Iterator[tuple[int, Row]]:
             raise XlplError(f"not JSON: {error}", file=table, line=number, expected="one JSON object a line") from error
         if not isinstance(row, dict):
             raise XlplError("not a JSON object", file=table, line=number, expected='{"audio": ..., "text": ...}')
-        yield number, {key: "" if value is None else str(value) for key, value in row.items()}
+        yield number, {key: _cell(key, value, Place(table, number)) for key, value in row.items()}
+
+
+def _cell(name: str, value: object, place: Place) -> str:
+    """Return the text of a value; one of a column that means nothing here may be of any kind."""
+    if isinstance(value, dict | list | bool) and name.lower() in _KNOWN:
+        raise error_at(place, f"{name!r} is no text or number", '{"audio": "a.wav", ...}')
+    return "" if value is None else str(value)
 
 
 _ROWS: Mapping[str, Callable[[Path], Iterator[tuple[int, Row]]]] = {

@@ -44,6 +44,8 @@ Examples:
   xlpl prepare manifest clips.tsv --language de --out data/de --speller uroman
   xlpl prepare manifest cv-corpus-22.0/sw --division corpus --language sw --out data/sw
 """
+# shown of what was passed over
+_KINDS = 10
 
 
 @click.command("manifest", help=_HELP.format(forms="\n".join(f"  {line}" for line in describe_forms())))
@@ -77,7 +79,9 @@ def _work_folder(out: Path) -> Iterator[Path]:
 
 
 def _say(corpus: Corpus) -> None:
-    passed = ", ".join(f"{count} {kind}" for kind, count in sorted(corpus.passed_over.items()))
+    kinds = sorted(corpus.passed_over.items(), key=lambda kind: (-kind[1], kind[0]))
+    passed = ", ".join(f"{count} {kind}" for kind, count in kinds[:_KINDS])
+    passed += f" and {sum(count for _, count in kinds[_KINDS:])} of other kinds" if kinds[_KINDS:] else ""
     for sentence in (*corpus.notes, f"passed over: {passed}" if passed else ""):
         if sentence:
             click.echo(sentence)

@@ -42,6 +42,12 @@ def test_linked_folders_are_followed_without_circles(tmp_path: Path) -> None:
     assert f"{tmp_path}/in/linked/back leads to a folder that was read already" in corpus.notes
 
 
+def test_a_link_beside_its_folder_changes_no_name(tmp_path: Path) -> None:
+    write(tmp_path / "in" / "b" / "c" / "x.flac")
+    (tmp_path / "in" / "a").symlink_to(tmp_path / "in" / "b" / "c")
+    assert [item.id for item in read(tmp_path / "in").items] == ["b/c/x"]
+
+
 def test_linked_recordings(tmp_path: Path) -> None:
     write(tmp_path / "store" / "1.flac")
     (tmp_path / "in").mkdir()

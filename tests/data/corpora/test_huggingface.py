@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
 import pytest
 import soundfile
 
 from xlpl_plugin.data.corpora.forms import read_corpus
 from xlpl_plugin.data.corpora.listing import Corpus
 from xlpl_plugin.errors import XlplError
-
-pyarrow = pytest.importorskip("pyarrow")
 
 
 def sound(form: str = "WAV") -> bytes:

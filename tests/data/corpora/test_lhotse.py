@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import lhotse
 import numpy as np
 import pytest
 import soundfile
@@ -13,8 +14,6 @@ import soundfile
 from xlpl_plugin.data.corpora.forms import read_corpus
 from xlpl_plugin.data.corpora.listing import Corpus
 from xlpl_plugin.errors import XlplError
-
-lhotse = pytest.importorskip("lhotse")
 
 
 def recording(folder: Path, name: str = "talk", channels: int = 1) -> Any:
@@ -28,8 +27,8 @@ def segment(name: str, start: float, end: float, channel: Any = 0, of: str = "ta
 
 
 def write(folder: Path, recordings: list[Any], supervisions: list[Any]) -> Path:
-    lhotse.RecordingSet.from_recordings(recordings).to_file(folder / "x_recordings_train.jsonl.gz")
-    lhotse.SupervisionSet.from_segments(supervisions).to_file(folder / "x_supervisions_train.jsonl.gz")
+    lhotse.RecordingSet.from_recordings(recordings).to_file(folder / "test_recordings_train.jsonl.gz")
+    lhotse.SupervisionSet.from_segments(supervisions).to_file(folder / "test_supervisions_train.jsonl.gz")
     return folder
 
 
@@ -48,7 +47,9 @@ def stretches(corpus: Corpus) -> list[tuple[Any, ...]]:
 
 def test_supervisions_of_long_recordings(tmp_path: Path) -> None:
     rows = [segment("a", 0.5, 1.5), segment("b", 1.0, 2.0), segment("c", 0, 3.0, of="other")]
-    corpus = read(write(tmp_path, [recording(tmp_path), recording(tmp_path, "other"), recording(tmp_path, "t")], rows))
+    recordings = [recording(tmp_path, name) for name in ("talk", "other", "t")]
+    corpus = read(write(tmp_path, recordings, rows), "corpus")
+    assert {item.part for item in corpus.items} == {"train"}
     assert stretches(corpus) == [("a", "A", 0.5, 1.5, None), ("b", "B", 1.0, 2.0, None), ("c", "C", 0.0, None, None)]
     assert corpus.passed_over == {"recordings without a supervision": 1}
     assert "stretches that begin before the one before them ends: 1" in corpus.notes
@@ -99,11 +100,11 @@ def test_cuts_that_are_no_stretch_of_a_file(tmp_path: Path) -> None:
 
 def test_damaged_manifests(tmp_path: Path) -> None:
     write(tmp_path, [recording(tmp_path)], [segment("a", 0, 1), segment("b", 0, 1, of="lost")])
-    with pytest.raises(XlplError, match=r"x_supervisions_train.jsonl.gz:2: no recording 'lost'"):
+    with pytest.raises(XlplError, match=r"test_supervisions_train.jsonl.gz:2: no recording 'lost'"):
         read(tmp_path)
-    file = tmp_path / "x_supervisions_train.jsonl.gz"
+    file = tmp_path / "test_supervisions_train.jsonl.gz"
     file.write_bytes(file.read_bytes()[:-20])
-    with pytest.raises(XlplError, match=r"x_supervisions_train.jsonl.gz:1: lhotse cannot read it"):
+    with pytest.raises(XlplError, match=r"test_supervisions_train.jsonl.gz:1: lhotse cannot read it"):
         read(tmp_path)
     (tmp_path / "y.jsonl.gz").write_bytes(b"no gzip")
     with pytest.raises(XlplError, match=r"y.jsonl.gz:1: lhotse cannot read it"):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from xlpl_plugin.audio.reading import write_audio
 from xlpl_plugin.data.corpora.forms import read_corpus
@@ -50,6 +53,13 @@ def test_nemo_manifest(tmp_path: Path) -> None:
     assert "columns passed over: lang, duration" in found.notes
 
 
+def test_parts_by_folders_and_no_others(tmp_path: Path) -> None:
+    """The folders above the table, which may be called anything, say nothing."""
+    found = corpus(tmp_path, "t.tsv", f"audio\ndev/a.wav\n{tmp_path}/test/b.wav\n", "corpus")
+    assert [(item.id, item.part) for item in found.items] == [("dev/a", "valid")]
+    assert found.passed_over == {"rows of no part": 1}
+
+
 def test_csv_with_quoted_cells(tmp_path: Path) -> None:
     content = 'file_name,transcription\na.wav,"one, ""two"""\nb.wav,"three\nfour"\n\n'
     assert [item.text for item in items(tmp_path, "t.csv", content)] == ['one, "two"', "three\nfour"]
@@ -60,6 +70,15 @@ def test_byte_order_mark_line_ends_of_windows_and_blank_last_lines(tmp_path: Pat
     separator = "\t" if name == "t.tsv" else ","
     content = separator.join(("\ufeffaudio", "text\r\na.wav", "one\r\n\r\n\n"))
     assert items(tmp_path, name, content) == [Item("a", tmp_path / "a.wav", "one")]
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\t\n\r")), min_size=1))
+def test_every_row_of_a_tsv_is_read_as_it_stands(texts: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        rows = "".join(f"{number}.wav\t{text}\n" for number, text in enumerate(texts))
+        found = items(Path(name), "t.tsv", f"audio\ttext\n{rows}")
+    assert [item.text for item in found] == [text or None for text in texts]
+    assert [item.id for item in found] == [str(number) for number in range(len(texts))]
 
 
 def test_nobody_is_no_person(tmp_path: Path) -> None:
@@ -100,7 +119,7 @@ def test_declared_rate_of_a_file_that_is_not_there(tmp_path: Path) -> None:
         ("t.csv", "audio;text\na.wav;one\n", "seem to be parted by ';': part them by ','"),
         ("t.tsv", "audio,text\na.wav,one\n", "seem to be parted by ',': part them by tabs"),
         ("t.tsv", "audio\taudio\na\tb\n", "t.tsv:1: two columns 'audio'"),
-        ("t.tsv", "path\tfile\na\tb\n", "t.tsv:2: columns 'path' and 'file'"),
+        ("t.tsv", "path\tfile\na\tb\n", "t.tsv:1: columns 'path' and 'file'"),
         ("t.tsv", "audio\tstart\tend\na.wav\t2\t2\n", "t.tsv:2: a-0000200-0000200 ends at 2 s, and begins at 2 s"),
         ("t.tsv", "audio\tstart\na.wav\t-1\n", "begins at -1 s"),
         ("t.tsv", "audio\tstart\na.wav\t0:30\n", "t.tsv:2: start is '0:30'"),

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from xlpl_plugin.audio.reading import AUDIO_SUFFIXES
-from xlpl_plugin.data.corpora.listing import Listing, Place
+from xlpl_plugin.data.corpora.listing import Listing, Place, part_of
 from xlpl_plugin.data.items import Item
-from xlpl_plugin.files import read_lines, system_errors
+from xlpl_plugin.files import path_error, read_lines
 
 _TABLES = (".tsv", ".csv", ".jsonl", ".parquet")
 
@@ -22,7 +22,7 @@ def recognise(source: Path) -> str:
 def read(source: Path, listing: Listing) -> None:
     """List every recording below ``source``, also through links to folders; each folder is read once.
 
-    Parts, where the corpus's division is asked for, are the folders right below ``source``.
+    Parts, where the corpus's division is asked for, are told by the names of folders.
     """
     for folder, names in _walk(source, listing):
         recordings = [name for name in names if Path(name).suffix.lower() in AUDIO_SUFFIXES]
@@ -39,21 +39,30 @@ def read(source: Path, listing: Listing) -> None:
 def _walk(source: Path, listing: Listing) -> Iterator[tuple[Path, list[str]]]:
     """Yield each folder and the names of its files, in alphabetical order; hidden ones (`._clip.mp3`) are no part."""
     seen: set[tuple[int, int]] = set()
-    with system_errors(source, "a folder that can be read"):
-        for path, below, names in os.walk(source, followlinks=True):
+    # real folders first: what a recording is called must not depend on links to it
+    starts = [str(source)]
+    for start in starts:
+        for path, below, names in os.walk(start, onerror=_refuse):
             status = os.stat(path)
             if (status.st_dev, status.st_ino) in seen:
                 below.clear()
                 listing.notes.append(f"{path} leads to a folder that was read already")
                 continue
             seen.add((status.st_dev, status.st_ino))
-            below[:] = sorted(name for name in below if not name.startswith("."))
+            visible = sorted(name for name in below if not name.startswith("."))
+            below[:] = [name for name in visible if not os.path.islink(os.path.join(path, name))]
+            starts += [os.path.join(path, name) for name in visible if name not in below]
             yield Path(path), sorted(name for name in names if not name.startswith("."))
+
+
+def _refuse(error: OSError) -> None:
+    raise path_error(error, error.filename, "a folder that can be read") from error
 
 
 def _add(audio: Path, source: Path, listing: Listing) -> None:
     transcript = audio.with_suffix(".txt")
     text = " ".join(read_lines(transcript)) if transcript.exists() else None
     inside = audio.relative_to(source)
-    split = inside.parts[0] if len(inside.parts) > 1 else ""
-    listing.add(Item(inside.with_suffix("").as_posix(), audio, text), Place(audio), split)
+    folder = inside.parent.as_posix()
+    item = Item(inside.with_suffix("").as_posix(), audio, text)
+    listing.add(item, Place(audio), folder if part_of(folder) else "")

@@ -45,7 +45,9 @@ def read(source: Path, listing: Listing) -> None:
 
 
 def _parquet_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*.parquet") if path.is_file() and not path.name.startswith("."))
+    found = sorted(path for path in folder.rglob("*.parquet") if path.is_file())
+    # what a download leaves in .cache is no part of the set
+    return [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
 
 
 def _tables(folder: Path) -> list[Path]:

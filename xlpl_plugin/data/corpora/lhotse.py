@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from xlpl_plugin.data.corpora.listing import Listing, Place, error_at, first_line, resolve_below
+from xlpl_plugin.data.corpora.listing import Listing, Place, error_at, first_line, part_of, resolve_below
 from xlpl_plugin.data.items import Item
 from xlpl_plugin.errors import XlplError
 
@@ -66,28 +67,36 @@ def _recordings_of(supervisions: Path) -> Path:
 
 def _read_supervisions(manifest: Path, listing: Listing) -> None:
     recordings = {recording.id: (recording, place) for place, recording in _load(_recordings_of(manifest))}
-    heard = set()
+    heard, split = set(), _split(manifest)
     for place, segment in _load(manifest):
         if segment.recording_id not in recordings:
             raise error_at(place, f"no recording {segment.recording_id!r}", f"one of {_recordings_of(manifest)}")
         heard.add(segment.recording_id)
         recording, _ = recordings[segment.recording_id]
-        listing.add(_item(segment, recording, 0.0, place), place, manifest.name)
+        listing.add(_item(segment, recording, 0.0, place), place, split)
     if silent := len(recordings) - len(heard):
         listing.passed_over["recordings without a supervision"] += silent
 
 
 def _read_cuts(manifest: Path, listing: Listing) -> None:
+    split = _split(manifest)
     for place, cut in _load(manifest):
         if type(cut).__name__ != "MonoCut" or not cut.has_recording:
             kind = type(cut).__name__ if type(cut).__name__ != "MonoCut" else "cut without a recording"
             raise error_at(place, f"a {kind}", "MonoCut, with its recording", "leave it out, or save the cut's audio")
         for segment in cut.supervisions:
-            listing.add(_item(segment, cut.recording, cut.start, place), place, manifest.name)
+            listing.add(_item(segment, cut.recording, cut.start, place), place, split)
         if not cut.supervisions:
             audio, channel = _sound(cut.recording, cut.channel, place)
             end = _end(cut.end, cut.start, cut.recording)
-            listing.add(Item(cut.id, audio, None, "", "", cut.start, end, channel), place, manifest.name)
+            listing.add(Item(cut.id, audio, None, "", "", cut.start, end, channel), place, split)
+
+
+def _split(manifest: Path) -> str:
+    """Return the part in a manifest's name: CORPUS_supervisions_PART.jsonl.gz, where a corpus may be called a test."""
+    name = manifest.name.removesuffix(".gz").removesuffix(".jsonl")
+    after = re.split("supervisions|cuts", name)[-1]
+    return after if part_of(after) else name
 
 
 def _item(segment: Any, recording: Any, offset: float, place: Place) -> Item:

@@ -57,8 +57,8 @@ def read_librispeech(source: Path, listing: Listing) -> None:
         XlplError: a line of another form.
     """
     for table in sorted(_transcripts(source)):
-        # the part is two folders above: dev-clean/1272/128104
-        part = next((path.name for path in table.parents if part_of(path.name)), "")
+        # dev-clean/1272/128104/1272-128104.trans.txt
+        part = table.absolute().parent.parent.parent.name
         for number, line in numbered_lines(table):
             name, _, text = line.partition(" ")
             if name.count("-") != 2:

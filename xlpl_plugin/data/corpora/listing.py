@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from xlpl_plugin.data.items import Item
@@ -21,6 +21,7 @@ _PARTS = {
     **dict.fromkeys(("dev", "development", "val", "valid", "validation"), "valid"),
     **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
 }
+_CONTROL = re.compile(r"[\t\n\r\0]")
 # what tables write where they do not know who speaks; as a name it would make one person of many
 _NOBODY = frozenset({"", "-", "n/a", "na", "nan", "none", "null", "unknown"})
 
@@ -225,8 +226,7 @@ def separator_hint(line: str, separator: str) -> str | None:
 
 
 def _check_id(name: str, place: Place) -> None:
-    parts = PurePosixPath(name).parts
-    if not parts or name.startswith("/") or ".." in parts or any(mark in name for mark in "\t\n\r\0"):
+    if not name.strip("./") or name.startswith("/") or ".." in name.split("/") or _CONTROL.search(name):
         raise error_at(place, f"unusable id {name!r}", "a relative path without '..' and tabs", "rename it")
 
 

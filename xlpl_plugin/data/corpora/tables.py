@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.audio.reading import audio_info
@@ -42,6 +43,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "rate": (),
 }
 
+_TIMES = ("start", "end", "duration")
 _KNOWN = {name for ours, others in COLUMNS.items() for name in (ours, *others)}
 
 
@@ -70,13 +72,10 @@ def list_table(table: Path, listing: Listing, *, root: Path | None = None, split
     for line, row in _ROWS[table.suffix](table):
         place, names = Place(table, line), tuple(row)
         if names not in chosen:
-            chosen[names] = choose_columns(names, place)
-            _need_audio(chosen[names], names, place)
-            note_unused(names, chosen[names], listing)
+            chosen[names] = _columns(names, place if table.suffix == ".jsonl" else Place(table, 1), listing)
         values = {ours: row[theirs] for ours, theirs in chosen[names].items()}
         item = _item(values, root or table.parent, suffix, place)
-        inside = next(filter(part_of, PurePosixPath(values["audio"]).parts[:-1]), "")
-        listing.add(item, place, values.get("split") or split or inside)
+        listing.add(item, place, values.get("split") or split or _part_folder(values["audio"]))
 
 
 def choose_columns(names: Sequence[str], place: Place) -> dict[str, str]:
@@ -94,8 +93,8 @@ def choose_columns(names: Sequence[str], place: Place) -> dict[str, str]:
             raise error_at(place, f"columns {' and '.join(map(repr, found))}", expected, f"call the right one {ours!r}")
         if found:
             chosen[ours] = found[0]
-    # of a whole recording, or beside an end, a duration says nothing new
-    if "start" not in chosen or "end" in chosen:
+    # the duration of a whole recording says nothing new
+    if "start" not in chosen:
         chosen.pop("duration", None)
     return chosen
 
@@ -106,42 +105,46 @@ def note_unused(names: Sequence[str], chosen: Mapping[str, str], listing: Listin
     listing.unused_columns.update(dict.fromkeys(name for name in names if name not in used))
 
 
-def _need_audio(chosen: Mapping[str, str], names: Sequence[str], place: Place) -> None:
-    if "audio" in chosen:
-        return
-    objects = place.file.suffix == ".jsonl"
-    separator = "," if place.file.suffix == ".csv" else "\t"
-    raise error_at(
-        place if objects else Place(place.file, 1),
-        "no column 'audio'",
-        f"columns of {', '.join(COLUMNS)}, of which audio is needed",
-        None if objects else separator_hint(separator.join(names), separator),
-    )
+def _columns(names: Sequence[str], place: Place, listing: Listing) -> Mapping[str, str]:
+    """Return what ``choose_columns`` does, where there is audio among them."""
+    chosen = choose_columns(names, place)
+    if "audio" not in chosen:
+        separator = {".tsv": "\t", ".csv": ","}.get(place.file.suffix, "")
+        expected = f"columns of {', '.join(COLUMNS)}, of which audio is needed"
+        remedy = separator_hint(separator.join(names), separator) if separator else None
+        raise error_at(place, "no column 'audio'", expected, remedy)
+    note_unused(names, chosen, listing)
+    return chosen
 
 
 def _item(values: Row, root: Path, suffix: str, place: Place) -> Item:
-    own = PurePosixPath(values["audio"])
-    if not own.name:
+    own = values["audio"]
+    if not posixpath.basename(own):
         raise error_at(place, "no audio file is named", f"a path, relative to {root}")
-    own = own if own.suffix or not suffix else own.with_name(own.name + suffix)
+    stem, given = posixpath.splitext(own)
     start, end, channel = _stretch(values, place)
-    audio = root / own
+    audio = Path(root, own if given else own + suffix)
     if values.get("rate"):
         _check_rate(values["rate"], audio, place)
-    name = values.get("id") or stretch_name(_name(own), start, end, channel)
+    name = values.get("id") or stretch_name(_name(stem), start, end, channel)
     return Item(name, audio, values.get("text") or None, "", values.get("speaker", ""), start, end, channel)
 
 
-def _name(audio: PurePosixPath) -> str:
+def _name(stem: str) -> str:
     """Return the id of a recording that the table gives none: its path without suffix, below the table's folder."""
-    inside = PurePosixPath(audio.name) if audio.is_absolute() else audio
-    return str(PurePosixPath(*(part for part in inside.with_suffix("").parts if part != "..")))
+    inside = posixpath.basename(stem) if posixpath.isabs(stem) else stem
+    return "/".join(part for part in inside.split("/") if part not in ("", ".", ".."))
+
+
+def _part_folder(audio: str) -> str:
+    """Return the folder of a path below the table where it is named like a part."""
+    folder = "" if posixpath.isabs(audio) else posixpath.dirname(audio)
+    return folder if folder and part_of(folder) else ""
 
 
 def _stretch(values: Row, place: Place) -> tuple[float, float | None, int | None]:
     """Return start and end in seconds, and the channel."""
-    given = {name: values[name] for name in ("start", "end", "duration") if values.get(name)}
-    times = {name: parse_seconds(value, name, place) for name, value in given.items()}
+    times = {name: parse_seconds(values[name], name, place) for name in _TIMES if values.get(name)}
     start = times.get("start", 0.0)
     end = times.get("end", start + times["duration"] if "duration" in times else None)
     channel = values.get("channel", "")

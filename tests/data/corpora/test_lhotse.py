@@ -10,6 +10,8 @@ import lhotse
 import numpy as np
 import pytest
 import soundfile
+from lhotse import recipes
+from support.layouts import layouts
 
 from xlpl_plugin.data.corpora.forms import read_corpus
 from xlpl_plugin.data.corpora.listing import Corpus
@@ -116,3 +118,38 @@ def test_without_lhotse_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "lhotse.serialization", None)
     with pytest.raises(XlplError, match=r"lhotse cannot be imported(.|\n)*pip install 'xlpl\[lhotse\]'"):
         read(file)
+
+
+@pytest.mark.parametrize("name", ["ljspeech", "librispeech", "mls"])
+def test_lhotse_prepares_what_is_read_here(tmp_path: Path, name: str) -> None:
+    """Its recipe for a real corpus takes our layout of it, and both ways lead to the same utterances."""
+    clips = layouts.make_clips(tmp_path / "clips", 6, seconds=0.3)
+    source = getattr(layouts, name)(tmp_path / "mls_polish", clips)
+    speakers = [(clip.speaker, "F") for clip in clips]
+    layouts.write_rows(source / "metainfo.txt", [("SPEAKER", "GENDER"), *speakers], "|")
+    options: dict[str, Any] = {
+        "librispeech": {"dataset_parts": ["train-clean", "dev-clean", "test-clean"]},
+        "mls": {"opus": False},
+    }.get(name, {})
+    where = tmp_path if name == "mls" else source
+    getattr(recipes, f"prepare_{name}")(where, output_dir=tmp_path / "manifests", **options)
+    ours, theirs = read(source), read(tmp_path / "manifests")
+    assert (ours.form, theirs.form) == (name, "lhotse")
+    assert len(ours.items) == len(clips)
+    assert facts(ours) == facts(theirs)
+
+
+def test_data_folder_of_kaldi_that_lhotse_writes(tmp_path: Path) -> None:
+    recordings, rows = [recording(tmp_path)], [segment("a", 0.5, 1.5), segment("b", 1, 2.25)]
+    write(tmp_path, recordings, rows)
+    sets = lhotse.RecordingSet.from_recordings(recordings), lhotse.SupervisionSet.from_segments(rows)
+    lhotse.kaldi.export_to_kaldi(*sets, tmp_path / "s5" / "data")
+    ours = read(tmp_path / "s5" / "data")
+    assert ours.form == "kaldi"
+    assert facts(ours) == facts(read(tmp_path))
+
+
+def facts(corpus: Corpus) -> set[tuple[Any, ...]]:
+    """What is known of each utterance; of LJ Speech lhotse takes the text that is not normalised."""
+    rows = corpus.items
+    return {(row.id, str(row.text).lower(), row.speaker, row.audio, row.start, row.end, row.channel) for row in rows}

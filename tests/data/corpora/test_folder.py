@@ -23,7 +23,8 @@ def write(*files: Path) -> None:
 
 
 def test_what_is_passed_over_is_counted_by_suffix(tmp_path: Path) -> None:
-    write(tmp_path / "a.flac", tmp_path / "b c" / "d.FLAC")
+    write(tmp_path / "a.flac", tmp_path / "b c" / "d.flac")
+    (tmp_path / "b c" / "d.flac").rename(tmp_path / "b c" / "d.FLAC")
     for name in ("a.txt", "notes.txt", "x.pdf", "y.PDF", "README", "._a.flac", ".git/z.flac", "list.tsv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("one\ntwo\n")

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from xlpl_plugin.data.items import Item
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import iter_lines, must_exist
+from xlpl_plugin.files import iter_lines
 
 Division = Literal["own", "corpus"]
 
@@ -186,7 +186,7 @@ def need_folder(folder: Path, what: str, remedy: str) -> Path:
     """
     if not folder.is_dir():
         raise XlplError(f"has no folder {folder.name}", file=folder.parent, expected=what, remedy=remedy)
-    return must_exist(folder, what)
+    return folder
 
 
 def stretch_name(name: str, start: float, end: float | None, channel: int | None) -> str:

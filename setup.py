@@ -85,7 +85,8 @@ EXTRAS = {
         "mwparserfromhell>=0.7,<0.8",
     ],
     # every corpus that lhotse prepares
-    "lhotse": ["lhotse>=1.33,<2"],
+    # lhotse imports urllib3 and does not declare it
+    "lhotse": ["lhotse>=1.33,<2", "urllib3>=2,<3"],
     # Hugging Face datasets with the audio inside
     "parquet": ["pyarrow>=20,<27"],
 }

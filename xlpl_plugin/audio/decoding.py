@@ -168,11 +168,15 @@ def _pcm_part(path: Path, content: mmap.mmap) -> _Part:
         raise truncated(path, f"its header promises {found.size} bytes of samples, {found.available} are there")
     if found and not found.known and found.available:
         return _Part(_Corrected(path, *found.corrected()), by_ffmpeg=False)
+    return _Part(str(path), by_ffmpeg=False) if _knows(path) else _Part(_url(path), by_ffmpeg=True)
+
+
+def _knows(path: Path) -> bool:
+    """Say whether libsndfile reads what is in a form that it knows; its count of MP3 in WAV is a guess as well."""
     try:
-        soundfile.info(str(path))
-    except soundfile.LibsndfileError:  # another codec in a known form, such as MP3 in WAV
-        return _Part(_url(path), by_ffmpeg=True)
-    return _Part(str(path), by_ffmpeg=False)
+        return not soundfile.info(str(path)).subtype.startswith("MPEG")
+    except soundfile.LibsndfileError:
+        return False
 
 
 class _Corrected(io.FileIO):

@@ -12,7 +12,8 @@ Content = bytes | mmap.mmap
 # the mark of a stream, then a metadata block of type 0 (the last or not) and 34 bytes: STREAMINFO
 _MARK = b"fLaC"
 _STREAMINFO = (b"\x00\x00\x00\x22", b"\x80\x00\x00\x22")
-_STREAMINFO_END, _LONGEST_HEADER = 42, 16
+_STREAMINFO_END = 42
+_SHORTEST_HEADER, _LONGEST_HEADER = 6, 16
 # above the largest frame that encoders make of speech, with a tag behind it
 _TAIL = 1 << 17
 
@@ -65,7 +66,7 @@ def _last_sample(content: Content, start: int, end: int) -> int | None:
 
 def _frame_end(frame: bytes, block_size: int) -> int | None:
     """Read a frame's header: the number of the sample behind it, None where the checksum says that it is none."""
-    if len(frame) < _LONGEST_HEADER:
+    if len(frame) < _SHORTEST_HEADER:
         return None
     size_code, rate_code = frame[2] >> 4, frame[2] & 15
     coded = max(1, 8 - (frame[4] ^ 0xFF).bit_length())  # bytes of a number written as in UTF-8
@@ -76,7 +77,7 @@ def _frame_end(frame: bytes, block_size: int) -> int | None:
     size_bytes = {6: 1, 7: 2}.get(size_code, 0)
     size = int.from_bytes(frame[position : position + size_bytes], "big") + 1 if size_bytes else _block(size_code)
     position += size_bytes + {12: 1, 13: 2, 14: 2}.get(rate_code, 0)
-    if _crc8(frame[:position]) != frame[position]:
+    if frame[position : position + 1] != bytes([_crc8(frame[:position])]):
         return None
     return (number if frame[1] & 1 else number * block_size) + size
 

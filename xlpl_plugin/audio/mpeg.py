@@ -102,7 +102,7 @@ def mpeg_frames(container: Any, stream: Any, path: Path) -> Iterator[Any]:
         try:
             frames = packet.decode()
         except av.FFmpegError as error:
-            if frame_size(head) or head == b"\xff":  # a frame, or the first byte of one
+            if frame_size(head) or (len(head) < 4 and head[:1] == b"\xff"):  # a frame, or the first bytes of one
                 raise
             damage = damage or (error if heard and not _is_tag(head) else None)
             continue

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 Content = bytes | mmap.mmap
 
+# with the version of the form
+_MARK = b"OggS\0"
 _BEGINS, _ENDS = 2, 4
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
@@ -61,14 +63,18 @@ def with_serial(content: bytes, serial: int) -> bytes:
 
 
 def _pages(content: Content) -> Iterator[tuple[int, int, int, int]]:
-    """Yield (start, start of the body, end, flags) of each page; the end of a cut page lies behind the file's."""
-    position = content.find(b"OggS")
+    """Yield (start, start of the body, end, flags) of each page.
+
+    The end of a cut page lies behind the file's, or behind the mark of a page of another file: then it ends nothing.
+    """
+    position = content.find(_MARK)
     while position >= 0 and position + 27 <= len(content):
         flags, segments = content[position + 5], content[position + 26]
         body = position + 27 + segments
         end = body + sum(content[position + 27 : body])
-        yield position, body, end, flags
-        position = content.find(b"OggS", end)
+        inside = content.find(_MARK, body, end)
+        yield position, body, end, flags if inside < 0 else flags & ~_ENDS
+        position = content.find(_MARK, end if inside < 0 else inside)
 
 
 def _checksum(page: bytearray) -> int:

@@ -248,10 +248,13 @@ def test_what_a_header_says(tmp_path: Path) -> None:
     encode(tmp_path / "raw.g722", tone(), rate=16_000, codec="g722", form="g722")
     encode(tmp_path / "voice.m4a", np.stack([speech(48_000)] * 2), rate=48_000, codec="aac", form="ipod")
     write_audio(tmp_path / "voice.flac", tone())
-    assert audio_info(tmp_path / "voice.mp3") == AudioInfo(22_050, 1, None)
-    assert audio_info(tmp_path / "raw.g722") == AudioInfo(16_000, 1, None)
-    assert audio_info(tmp_path / "voice.m4a") == AudioInfo(48_000, 2, None)
-    assert audio_info(tmp_path / "voice.flac") == AudioInfo(16_000, 1, 16_000)
+    chained = (tmp_path / "voice.flac").read_bytes() * 2
+    (tmp_path / "chained.flac").write_bytes(chained)
+    assert audio_info(tmp_path / "voice.mp3") == AudioInfo(22_050, 1, None, 3.0)
+    assert audio_info(tmp_path / "raw.g722") == AudioInfo(16_000, 1, None, 1.0)
+    assert audio_info(tmp_path / "voice.m4a") == AudioInfo(48_000, 2, None, pytest.approx(3.0, abs=0.1))
+    assert audio_info(tmp_path / "voice.flac") == AudioInfo(16_000, 1, 16_000, 1.0)
+    assert audio_info(tmp_path / "chained.flac") == AudioInfo(16_000, 1, None, 2.0)
 
 
 def test_a_film_without_sound(tmp_path: Path) -> None:

@@ -45,11 +45,16 @@ class Block:
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a file's header says; ``frames`` are samples a channel, None where only decoding tells them."""
+    """What a file's header says.
+
+    ``frames`` are samples a channel, None where only decoding tells them. ``seconds`` are about right: of MP3, for
+    one, they may be guessed from the bit rate; None where nothing says how long the file is.
+    """
 
     rate: int
     channels: int
     frames: int | None
+    seconds: float | None
 
 
 @dataclass(frozen=True)
@@ -69,13 +74,20 @@ def audio_info(path: str | Path) -> AudioInfo:
     """
     path = nonempty(path)
     with _errors(path):
-        parts = _parts(path)
-        first = parts[0]
-        if first.by_ffmpeg:
-            with _opened(first, path) as (_, stream):
-                return AudioInfo(int(stream.rate), int(stream.channels), None)
-        with _sound(first) as file:
-            return AudioInfo(int(file.samplerate), int(file.channels), int(file.frames) if len(parts) == 1 else None)
+        parts = [_part_info(part, path) for part in _parts(path)]
+    first, seconds = parts[0], [part.seconds for part in parts]
+    known = [length for length in seconds if length is not None]
+    total = sum(known) if len(known) == len(seconds) else None
+    return AudioInfo(first.rate, first.channels, first.frames if len(parts) == 1 else None, total)
+
+
+def _part_info(part: _Part, path: Path) -> AudioInfo:
+    if part.by_ffmpeg:
+        with _opened(part, path) as (container, stream):
+            seconds = None if container.duration is None else container.duration / av.time_base
+            return AudioInfo(int(stream.rate), int(stream.channels), None, seconds)
+    with _sound(part) as file:
+        return AudioInfo(int(file.samplerate), int(file.channels), int(file.frames), file.frames / file.samplerate)
 
 
 def decode(path: str | Path) -> Iterator[Block]:

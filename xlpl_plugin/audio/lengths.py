@@ -78,7 +78,7 @@ def missing_container_bytes(content: Content) -> int:
     else:
         properties = content.find(_ASF_PROPERTIES, 0, 4096) if content[:4] == b"\x30\x26\xb2\x75" else -1
         end = int(struct.unpack_from("<Q", content, properties + 40)[0]) if properties >= 0 else 0
-    return max(0, end - len(content)) if not _cannot_be(end) else 0
+    return 0 if _cannot_be(end, len(content)) else max(0, end - len(content))
 
 
 def truncated(path: Path, detail: str) -> XlplError:
@@ -90,21 +90,32 @@ def truncated(path: Path, detail: str) -> XlplError:
 
 def _sized(content: Content, size: int, start: int, field: int, form: str, counted: int = 0) -> SampleBytes:
     available = max(0, len(content) - start)
-    known = not _cannot_be(size)
-    if known and content[:4] == b"RIFF":  # some writers forget the byte that fills up an odd size
-        known = any(_chunk_follows(content, start + size + padding) for padding in (0, size % 2))
+    known = not _cannot_be(size, available)
+    if content[:4] == b"RIFF":
+        known = _is_chunk(content, start) if size == 0 else known and _all_counted(content, start, size)
     return SampleBytes(size, available, known, field, form, counted)
 
 
-def _cannot_be(size: int) -> bool:
-    return size <= 0 or any(abs(size - limit) <= _NEAR_LIMIT for limit in _LIMITS)
+def _cannot_be(size: int, available: int) -> bool:
+    return size <= 0 or (size > available and any(abs(size - limit) <= _NEAR_LIMIT for limit in _LIMITS))
 
 
-def _chunk_follows(content: Content, position: int) -> bool:
+def _all_counted(content: Content, start: int, size: int) -> bool:
     """Say whether what lies behind the samples is the end, a chunk, a tag or padding, and no further samples."""
-    name = bytes(content[position : position + 4])
-    if len(content) - position <= _MISCOUNT or name[:3] == b"ID3" or not any(name):
-        return True
+    for end in (start + size, start + size + size % 2):  # some writers forget the byte that fills up an odd size
+        name = bytes(content[end : end + 4])
+        if len(content) - end <= _MISCOUNT or name[:3] == b"ID3" or not any(name) or _is_name(name):
+            return True
+    return False
+
+
+def _is_chunk(content: Content, position: int) -> bool:
+    """Say whether a chunk of RIFF stands here that ends inside the file."""
+    head = bytes(content[position : position + 8])
+    return len(head) == 8 and _is_name(head[:4]) and position + 8 + int.from_bytes(head[4:], "little") <= len(content)
+
+
+def _is_name(name: bytes) -> bool:
     return name.isascii() and name.decode().isprintable()
 
 

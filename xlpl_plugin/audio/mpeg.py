@@ -22,8 +22,8 @@ _AC3_RATES = (32, 40, *_LAYER_II[1:], 448, 512, 576, 640)
 _RATES = (44_100, 48_000, 32_000)
 _TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"3DI")
 _TAG_HEADER = 10
-# fewer bytes are no recording
-_SHORTEST = 64
+# fewer bytes behind a tag are another tag, or some frames that need no decoder of their own
+_SHORTEST = 1024
 
 
 def frame_size(head: bytes) -> int:
@@ -54,8 +54,13 @@ def _ac3_frame_size(head: bytes) -> int:
 
 
 def joined_files(content: Content) -> list[tuple[int, int]]:
-    """Return the bytes (start, end) of the files that are joined here, each with the ID3v2 tag that it begins with."""
-    starts, position = [0], 0
+    """Return the bytes (start, end) of the MP3 files that are joined here, each with the ID3v2 tag that it begins with.
+
+    Of AAC the whole is one: its tags stand in the midst of a stream, and FFmpeg knows them.
+    """
+    starts, position = [0], _leading_tags(content, 0)
+    if not frame_size(content[position : position + 4]):
+        return [(0, len(content))]
     while (position := content.find(b"ID3", position)) >= 0:
         size = _tag_size(content[position : position + _TAG_HEADER])
         # several tags may stand before one recording, and one behind the last

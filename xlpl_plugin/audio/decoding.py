@@ -72,7 +72,7 @@ def audio_info(path: str | Path) -> AudioInfo:
     Raises:
         XlplError: the file is missing, empty, truncated or not audio.
     """
-    path = nonempty(path)
+    path = _nonempty(path)
     with _errors(path):
         parts = [_part_info(part, path) for part in _parts(path)]
     first, seconds = parts[0], [part.seconds for part in parts]
@@ -97,13 +97,13 @@ def decode(path: str | Path) -> Iterator[Block]:
         XlplError: the file is missing, zero-length, truncated, corrupt or not audio. What is wrong at the end is found
             when the blocks before it have been given.
     """
-    path = nonempty(path)
+    path = _nonempty(path)
     with _errors(path):
         for part in _parts(path):
             yield from _by_ffmpeg(part, path) if part.by_ffmpeg else _by_libsndfile(part, path)
 
 
-def nonempty(path: str | Path) -> Path:
+def _nonempty(path: str | Path) -> Path:
     """Return the path of a file that is there and holds something; raise XlplError otherwise."""
     path = must_exist(path, "an audio file")
     if not path.is_file():

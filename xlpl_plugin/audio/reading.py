@@ -31,7 +31,7 @@ _LOUD = 0.5
 def read_audio(path: str | Path, *, channel: int | None = None) -> Waveform:
     """Decode wav, flac, ogg, mp3, raw g722 and whatever else libsndfile or FFmpeg reads, all that is in it.
 
-    Other rates are resampled. Channels are averaged; a block of about 4 seconds in which they cancel each other (one
+    Other rates are resampled. Channels are averaged; a block of 10 seconds in which they cancel each other (one
     inverted) is its first loud channel.
 
     Args:

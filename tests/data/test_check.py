@@ -109,8 +109,16 @@ def test_all_findings_are_reported_not_only_the_first(folder: Path) -> None:
     assert kinds == {"audio", "unknown symbol", "sentence in two parts"}
 
 
-def test_a_truncated_file_needs_decoding(folder: Path) -> None:
+def test_a_truncated_file_is_found_by_its_header(folder: Path) -> None:
     cut_audio(folder)
+    assert check(folder, "--quick").exit_code == 1
+
+
+def test_damage_inside_a_file_needs_decoding(folder: Path) -> None:
+    path = folder / "audio/a/2.flac"
+    content = bytearray(path.read_bytes())
+    content[3000:3400] = bytes(400)
+    path.write_bytes(content)
     assert check(folder, "--quick").exit_code == 0
     assert check(folder).exit_code == 1
 

@@ -1,158 +1,96 @@
-"""Any recording as a 16 kHz mono float32 array, and prepared recordings as 16-bit FLAC."""
+"""Any recording as a 16 kHz mono float32 array, at once or block by block; the door to the rest of audio files."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
-from typing import Any
 
-import av
 import numpy as np
 import numpy.typing as npt
-import soundfile
 import soxr
 
 from xlpl_plugin.audio import SAMPLE_RATE
+from xlpl_plugin.audio.decoding import AudioInfo, Block, audio_info, decode
+from xlpl_plugin.audio.formats import AUDIO_SUFFIXES, is_recording
+from xlpl_plugin.audio.writing import write_audio
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import atomic_open, must_exist
+
+__all__ = [
+    "AUDIO_SUFFIXES", "AudioInfo", "Waveform", "audio_info", "is_recording", "read_audio", "stream_audio", "write_audio"
+]  # fmt: skip
 
 Waveform = npt.NDArray[np.float32]
 
-# libsndfile reads these; a file that merely fails to open must not be guessed at by another decoder
-_SNDFILE_SUFFIXES = frozenset(
-    {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64", ".rf64"}
-)
-AUDIO_SUFFIXES = _SNDFILE_SUFFIXES | {".g722", ".m4a", ".mp4", ".aac", ".webm", ".wma"}
-# a stream written to a pipe cannot know its length: such sizes in a WAV header are no sign of a truncated file
-_UNKNOWN_SIZES = frozenset({0, 0x7FFFFFFF, 0xFFFFFFFF})
-_SHORT_DATA = re.compile(r"^data\s*:\s*(\d+) \(should be", re.MULTILINE)
+# a mean so much weaker (20 dB) than what the loudest channel alone would leave of itself in it has been cancelled
+_CANCELLED = 0.01
+# a channel that counts as loud beside the loudest
+_LOUD = 0.5
 
 
-@dataclass(frozen=True)
-class AudioInfo:
-    """What a file's header says; ``frames`` are samples a channel."""
+def read_audio(path: str | Path, *, channel: int | None = None) -> Waveform:
+    """Decode wav, flac, ogg, mp3, raw g722 and whatever else libsndfile or FFmpeg reads, all that is in it.
 
-    rate: int
-    channels: int
-    frames: int
+    Other rates are resampled. Channels are averaged; a block of 10 seconds in which they cancel each other (one
+    inverted) is its first loud channel.
 
-
-def audio_info(path: str | Path) -> AudioInfo:
-    """Read the header of a file that libsndfile knows (not raw G.722), without decoding it.
-
-    Raises:
-        XlplError: the file is missing, empty, truncated or not audio.
-    """
-    path = _nonempty(path)
-    try:
-        info = soundfile.info(str(path), verbose=True)
-    except soundfile.LibsndfileError as error:
-        raise _undecodable(path, error) from error
-    _reject_truncated(path, info)
-    return AudioInfo(int(info.samplerate), int(info.channels), int(info.frames))
-
-
-def read_audio(path: str | Path) -> Waveform:
-    """Decode wav, flac, ogg, mp3, raw g722 and whatever else libsndfile or FFmpeg reads.
-
-    Channels are averaged, other rates resampled.
+    Args:
+        path: a file; what it is, its contents say, its name only for raw codecs.
+        channel: the one channel to read, from 0; None = the mean of all.
 
     Returns:
         (T,) float32 at 16 kHz, full scale = 1.
 
     Raises:
-        XlplError: the file is missing, zero-length, truncated, corrupt, not audio, or holds NaN or infinity.
+        XlplError: the file is missing, zero-length, truncated, corrupt, not audio, holds NaN or infinity, or has no
+            such channel.
     """
-    path = _nonempty(path)
-    waveform = _read_sndfile(path) if path.suffix.lower() in _SNDFILE_SUFFIXES else _read_ffmpeg(path)
-    if waveform.size == 0:
+    blocks = list(stream_audio(path, channel=channel))
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+
+def stream_audio(path: str | Path, *, channel: int | None = None) -> Iterator[Waveform]:
+    """Yield what ``read_audio`` returns in blocks of some seconds, in memory that does not grow with the recording.
+
+    Raises:
+        XlplError: as ``read_audio``; what is wrong at the end is found when the blocks before it have been given.
+    """
+    empty = True
+    mono = (Block(_mono(block.samples, channel, path), block.rate) for block in decode(path))
+    for rate, run in groupby(mono, key=lambda block: block.rate):
+        for samples in _resampled((block.samples for block in run), rate):
+            if samples.size:
+                empty = False
+                yield samples
+    if empty:
         raise XlplError("no samples", file=path, expected="a recording", remedy="leave the file out")
-    if not np.isfinite(waveform).all():
+
+
+def _mono(samples: Waveform, channel: int | None, path: str | Path) -> Waveform:
+    """Return (T,) of a (T, channels) block."""
+    channels = samples.shape[1]
+    if channel is not None and not 0 <= channel < channels:
+        raise XlplError(f"no channel {channel}", file=path, expected=f"0 to {channels - 1}: it has {channels} channels")
+    if channel is None and channels > 1:
+        mono = samples.mean(axis=1, dtype=np.float32)
+        energies = np.array([np.dot(one, one) for one in samples.T])
+        if np.dot(mono, mono) < _CANCELLED * energies.max() / channels**2:
+            mono = samples[:, np.argmax(energies > _LOUD * energies.max())]
+    else:
+        mono = samples[:, channel or 0]
+    if not np.isfinite(mono).all():
         raise XlplError(
             "holds NaN or infinite samples", file=path, expected="finite samples", remedy="export the recording again"
         )
-    return waveform
+    return np.ascontiguousarray(mono)
 
 
-def write_audio(path: str | Path, waveform: Waveform) -> None:
-    """Write a (T,) float32 waveform at 16 kHz as 16-bit FLAC, whole or not at all; what is too loud is clipped."""
-    if waveform.ndim != 1 or waveform.size == 0 or not np.isfinite(waveform).all():
-        raise XlplError(
-            f"cannot write an array of shape {waveform.shape}", file=path, expected="(T,) finite samples, T > 0"
-        )
-    with atomic_open(path, "wb") as stream:
-        soundfile.write(stream, np.clip(waveform, -1.0, 1.0), SAMPLE_RATE, format="FLAC", subtype="PCM_16")
-
-
-def _nonempty(path: str | Path) -> Path:
-    path = must_exist(path, "an audio file")
-    if not path.is_file():
-        raise XlplError("not a file", file=path, expected="an audio file")
-    if path.stat().st_size == 0:
-        raise XlplError("zero-length file", file=path, expected="audio", remedy="leave the file out, or fetch it again")
-    return path
-
-
-def _read_sndfile(path: Path) -> Waveform:
-    info = audio_info(path)
-    try:
-        samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise _undecodable(path, error) from error
-    if len(samples) < info.frames:
-        raise _truncated(path, f"{len(samples)} of {info.frames} samples can be decoded")
-    mono = samples.mean(axis=1, dtype=np.float32)
-    if rate == SAMPLE_RATE or mono.size == 0:
-        return np.ascontiguousarray(mono)
-    return np.asarray(soxr.resample(mono, rate, SAMPLE_RATE), dtype=np.float32)
-
-
-def _read_ffmpeg(path: Path) -> Waveform:
-    # raw G.722 has no header: FFmpeg is told the format, and 16 kHz mono follows from it
-    forced = "g722" if path.suffix.lower() == ".g722" else None
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
-    parts: list[npt.NDArray[Any]] = []
-    try:
-        with av.open(str(path), format=forced) as container:
-            if not container.streams.audio:
-                raise XlplError("holds no audio stream", file=path, expected="an audio file")
-            for frame in container.decode(container.streams.audio[0]):
-                parts += [piece.to_ndarray()[0] for piece in resampler.resample(frame)]
-            if parts:
-                parts += [piece.to_ndarray()[0] for piece in resampler.resample(None)]
-    except av.FFmpegError as error:
-        raise _undecodable(path, error) from error
-    return np.concatenate(parts).astype(np.float32, copy=False) if parts else np.zeros(0, np.float32)
-
-
-def _reject_truncated(path: Path, info: Any) -> None:
-    short = _SHORT_DATA.search(str(info.extra_info))
-    if short and int(short.group(1)) not in _UNKNOWN_SIZES:
-        raise _truncated(path, f"its header promises {short.group(1)} bytes of samples")
-    if info.format == "OGG" and not _ogg_is_whole(path.read_bytes()):
-        raise _truncated(path, "the Ogg stream has no end")
-
-
-def _ogg_is_whole(content: bytes) -> bool:
-    """Say whether the last Ogg page is complete and ends the stream; libsndfile just stops at the last whole one."""
-    position, flags = 0, 0
-    while content[position : position + 4] == b"OggS" and position + 27 <= len(content):
-        flags, segments = content[position + 5], content[position + 26]
-        position += 27 + segments + sum(content[position + 27 : position + 27 + segments])
-    return position <= len(content) and bool(flags & 4)
-
-
-def _truncated(path: Path, detail: str) -> XlplError:
-    return XlplError(
-        f"truncated or corrupt: {detail}", file=path, expected="a whole recording", remedy="fetch or export it again"
-    )
-
-
-def _undecodable(path: Path, error: Exception) -> XlplError:
-    return XlplError(
-        f"cannot be decoded: {error}",
-        file=path,
-        expected="an intact wav, flac, ogg, mp3 or raw g722 file",
-        remedy="check the extension, or fetch or convert the file again",
-    )
+def _resampled(blocks: Iterator[Waveform], rate: int) -> Iterator[Waveform]:
+    """Bring blocks of one rate to 16 kHz; the filter runs on from block to block."""
+    if rate == SAMPLE_RATE:
+        yield from blocks
+        return
+    stream = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
+    for block in blocks:
+        yield stream.resample_chunk(block)
+    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)

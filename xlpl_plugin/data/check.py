@@ -113,7 +113,7 @@ def _audio_problem(job: tuple[Path, int, bool]) -> str:
         info = audio_info(path)
         if (info.rate, info.channels) != (SAMPLE_RATE, 1):
             return f"{path}: {info.rate} Hz, {info.channels} channels; expected {SAMPLE_RATE} Hz mono"
-        samples = read_audio(path).size if decode else info.frames
+        samples = read_audio(path).size if decode or info.frames is None else info.frames
     except XlplError as error:
         return f"{path}: {error.problem}"
     return "" if samples == num_samples else f"{path}: {samples} samples, but the .tsv says {num_samples}"

@@ -291,3 +291,15 @@ def test_every_suffix_has_a_decoder_here() -> None:
 def test_amr_wideband_without_speech(tmp_path: Path) -> None:
     (tmp_path / "pause.awb").write_bytes(b"#!AMR-WB\n" + b"\x7c" * 50)  # frames of 20 ms without data
     assert len(read_audio(tmp_path / "pause.awb")) == 50 * 320
+
+
+def test_samples_that_look_like_frames_are_none(tmp_path: Path) -> None:
+    """Noise holds the mark of a frame now and then, with reserved codes or even the right checksum."""
+    rng = np.random.default_rng(0)
+    for _ in range(400):
+        waveform = (rng.standard_normal(int(rng.integers(3_000, 40_000))) * 10 ** rng.uniform(-3, -0.5)).astype(
+            np.float32
+        )
+        assert (
+            write_audio(tmp_path / "noise.flac", waveform) == len(waveform) == len(read_audio(tmp_path / "noise.flac"))
+        )

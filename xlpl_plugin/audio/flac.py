@@ -46,12 +46,14 @@ def _starts(content: Content) -> Iterator[int]:
 
 def _stream(content: Content, start: int, end: int) -> FlacStream:
     samples = int.from_bytes(content[start + 21 : start + 26], "big") & ((1 << 36) - 1)
-    last = _last_sample(content, start, end)
-    return FlacStream(start, end, samples, 0 < samples == last)
+    return FlacStream(start, end, samples, samples > 0 and samples in _frame_ends(content, start, end))
 
 
-def _last_sample(content: Content, start: int, end: int) -> int | None:
-    """Return the number of the sample behind the last frame, None where no frame is found near the end."""
+def _frame_ends(content: Content, start: int, end: int) -> Iterator[int]:
+    """Yield, from the end of the file backwards, the number of the sample behind whatever looks like a frame.
+
+    Samples too can look like one, so what the last frame says is somewhere among these.
+    """
     block_size = int.from_bytes(content[start + 10 : start + 12], "big")
     floor = max(start + _STREAMINFO_END, end - _TAIL)
     tail = bytes(content[floor:end])
@@ -60,8 +62,7 @@ def _last_sample(content: Content, start: int, end: int) -> int | None:
         if tail[position + 1 : position + 2] in (b"\xf8", b"\xf9") and (
             last := _frame_end(tail[position:], block_size)
         ):
-            return last
-    return None
+            yield last
 
 
 def _frame_end(frame: bytes, block_size: int) -> int | None:
@@ -69,6 +70,8 @@ def _frame_end(frame: bytes, block_size: int) -> int | None:
     if len(frame) < _SHORTEST_HEADER:
         return None
     size_code, rate_code = frame[2] >> 4, frame[2] & 15
+    if size_code == 0 or rate_code == 15 or frame[4] == 0xFF:  # reserved, or no number of a frame
+        return None
     coded = max(1, 8 - (frame[4] ^ 0xFF).bit_length())  # bytes of a number written as in UTF-8
     number = frame[4] & (0x7F if coded == 1 else (1 << 7 - coded) - 1)
     for byte in frame[5 : 4 + coded]:
@@ -84,7 +87,7 @@ def _frame_end(frame: bytes, block_size: int) -> int | None:
 
 def _block(code: int) -> int:
     """Return the samples in a frame of RFC 9639's table 14."""
-    return 192 if code == 1 else 576 << code - 2 if code < 6 else 256 << code - 8 if code > 7 else 0
+    return 192 if code == 1 else 576 << code - 2 if code < 6 else 256 << code - 8
 
 
 def _crc8(content: bytes) -> int:

@@ -110,9 +110,9 @@ def stream_map(
     jobs: Iterable[Item],
     *,
     workers: int,
-    start: Callable[..., None],
+    start: Callable[..., object],
     state: tuple[Any, ...],
-) -> Iterator[Result]:
+) -> Generator[Result]:
     """Yield the results in the order of ``jobs``, which are drawn as they are needed: some for each worker ahead.
 
     A single job is done in this process.

@@ -18,7 +18,7 @@ from xlpl_plugin.text.documents.readers.pdf import pdf_blocks
 from xlpl_plugin.text.documents.readers.plain import lines
 from xlpl_plugin.text.documents.readers.rows import cell_texts, json_texts, table_pieces
 from xlpl_plugin.text.documents.readers.subtitles import subtitle_blocks
-from xlpl_plugin.text.documents.source import DocumentPiece, Source, whole, whole_lines
+from xlpl_plugin.text.documents.source import DocumentPiece, Source, whole, whole_lines, whole_text
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ FORMS = {
     form.name: form
     for form in (
         Form("txt", (".txt",), lines, whole_lines),
-        Form("md", (".md", ".markdown"), markdown_blocks),
+        Form("md", (".md", ".markdown"), markdown_blocks, whole_text),
         Form("html", (".html", ".htm", ".xhtml"), page_blocks),
-        Form("srt", (".srt",), subtitle_blocks),
-        Form("vtt", (".vtt",), subtitle_blocks),
-        Form("ass", (".ass", ".ssa"), subtitle_blocks),
+        Form("srt", (".srt",), subtitle_blocks, whole_text),
+        Form("vtt", (".vtt",), subtitle_blocks, whole_text),
+        Form("ass", (".ass", ".ssa"), subtitle_blocks, whole_text),
         Form("jsonl", (".jsonl", ".ndjson"), json_texts, whole_lines),
         Form("tsv", (".tsv",), cell_texts, table_pieces),
         Form("csv", (".csv",), cell_texts, table_pieces),

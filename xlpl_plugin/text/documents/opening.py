@@ -9,6 +9,7 @@ import lzma
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO, NamedTuple
 
@@ -128,7 +129,7 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, found: Opened) ->
     if member.flag_bits & 1:
         raise XlplError("has a password", file=name, expected="an archive that anyone can open")
     with archive.open(member) as unpacked:
-        stream = _bounded(unpacked, lambda: member.compress_size, name)
+        stream = _bounded(unpacked, partial(getattr, member, "compress_size"), name)
         yield from _unpacked(Opened(name, member.filename, stream, found.position), inside=True)
 
 
@@ -137,8 +138,8 @@ def _untarred(found: Opened) -> Iterator[Opened]:
         with tarfile.open(fileobj=found.stream, mode="r|") as archive:
             for member in archive:
                 if member.isfile() and not is_hidden(member.name.removeprefix("./")):
-                    stream: Any = archive.extractfile(member)
-                    opened = Opened(f"{found.name}/{member.name}", member.name, stream, found.position)
-                    yield from _unpacked(opened, inside=True)
+                    name = f"{found.name}/{member.name}"
+                    stream = _bounded(archive.extractfile(member), partial(getattr, member, "size"), name)
+                    yield from _unpacked(Opened(name, member.name, stream, found.position), inside=True)
     except tarfile.TarError as error:
         raise XlplError(f"a damaged tar archive: {error}", file=found.name, expected="a whole archive") from error

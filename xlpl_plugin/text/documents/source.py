@@ -74,6 +74,15 @@ def whole(stream: io.BufferedReader, source: Source) -> Iterator[DocumentPiece]:
     yield DocumentPiece(source, content, size=len(content))
 
 
+def whole_text(stream: io.BufferedReader, source: Source) -> Iterator[DocumentPiece]:
+    """Yield the text of a document in one piece, UTF-8 without a byte order mark; UTF-16 and 32 by their mark.
+
+    Raises:
+        XlplError: it is too large to be held in memory, or not in the encoding of the mark.
+    """
+    return whole(utf8(stream, source), source)
+
+
 def whole_lines(stream: io.BufferedReader, source: Source) -> Iterator[DocumentPiece]:
     """Yield UTF-8 bytes that end where a line ends, without a byte order mark; UTF-16 and 32 by their mark.
 

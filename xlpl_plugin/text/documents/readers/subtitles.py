@@ -10,8 +10,9 @@ from xlpl_plugin.text.documents.optional import documents_extra
 from xlpl_plugin.text.documents.readers.plain import lines
 from xlpl_plugin.text.documents.source import DocumentPiece
 
-# a line that goes on begins without the dash of a new speaker
-_GOES_ON = re.compile(r"\n(?!\s*[-‐-―])")
+# of a new speaker, where two speak at once
+_DASHES = "-‐‑‒–—―"
+_GOES_ON = re.compile(rf"\n(?!\s*[{_DASHES}])")
 
 
 def subtitle_blocks(piece: DocumentPiece) -> Iterator[str]:
@@ -30,4 +31,4 @@ def subtitle_blocks(piece: DocumentPiece) -> Iterator[str]:
         raise XlplError("no subtitles in it", file=piece.source.name, expected=piece.source.form)
     for event in found.events:
         if not event.is_comment:
-            yield from _GOES_ON.sub(" ", event.plaintext).splitlines()
+            yield from (line.lstrip(f"{_DASHES} ") for line in _GOES_ON.sub(" ", event.plaintext).splitlines())

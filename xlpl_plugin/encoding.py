@@ -112,7 +112,7 @@ def not_text(name: str | Path, line: int, byte: int, sample: bytes) -> XlplError
     """
     kind, remedy = _looks_like(sample)
     file = shlex.quote(str(name))
-    plain = shlex.quote(str(name) + ".txt")
+    plain = shlex.quote(f"{Path(name).with_suffix('')}-plain.txt")
     return XlplError(
         f"byte {byte} of the line is not UTF-8; {kind}",
         file=name,

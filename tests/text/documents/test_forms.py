@@ -129,7 +129,9 @@ ARTICLE = """{{Nota|[[x]]|{{y}}}}'''Il [[gatto domestico|gatto]]''' dorme.&lt;re
 == Perché ''piove''? ==
 &lt;!-- no --&gt;
 * Così [http://x.org è].
-[[Categoria:Gatti]]"""
+[[Categoria:Gatti]]
+[[de:Katze]]
+__NOTOC__"""
 
 
 def write_dump(path: Path) -> None:

@@ -5,6 +5,7 @@ mwxml is not used: it reads a fifth as fast as lxml, on which all workers wait.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from io import BufferedReader
 from typing import Any, NamedTuple
@@ -19,6 +20,12 @@ from xlpl_plugin.text.documents.source import PIECE, DocumentPiece, Source
 # namespaces by their numbers, which are the same in every wiki
 _ARTICLES, _FILES, _CATEGORIES = "0", "6", "14"
 _UNSPOKEN_TAGS = frozenset({"ref", "references", "table", "gallery", "math", "syntaxhighlight", "source", "pre"})
+
+
+# __NOTOC__ and its names in other languages
+_SWITCH = re.compile(r"__[^\W\d_]+__")
+# a link to the same article in another language, as it was made before Wikidata
+_OTHER_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z]+)*:\S")
 
 
 class Pages(NamedTuple):
@@ -99,7 +106,7 @@ def article_blocks(piece: DocumentPiece) -> Iterator[str]:
     """
     parser = documents_extra("mwparserfromhell", piece.source)
     for text in piece.content.texts:
-        code = parser.parse(text, skip_style_tags=True)
+        code = parser.parse(_SWITCH.sub("", text), skip_style_tags=True)
         _take_off(code, piece.content.unspoken)
         for line in code.strip_code().replace("'''", "").replace("''", "").splitlines():
             if block := line.strip(" *#:;"):
@@ -118,5 +125,10 @@ def _is_unspoken(node: Any, unspoken: frozenset[str]) -> bool:
     kind = type(node).__name__
     if kind == "Tag":
         return str(node.tag).strip().lower() in _UNSPOKEN_TAGS
-    prefix, colon, _ = str(node.title).partition(":") if kind == "Wikilink" else ("", "", "")
+    if kind != "Wikilink":
+        return False
+    title = str(node.title).strip()
+    prefix, colon, _ = title.partition(":")
+    if node.text is None and _OTHER_LANGUAGE.match(title):
+        return True
     return bool(colon) and prefix.strip().lower() in unspoken

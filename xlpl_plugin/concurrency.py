@@ -112,7 +112,7 @@ def stream_map(
     workers: int,
     start: Callable[..., object],
     state: tuple[Any, ...],
-) -> Generator[Result]:
+) -> Generator[Result, None, None]:
     """Yield the results in the order of ``jobs``, which are drawn as they are needed: some for each worker ahead.
 
     A single job is done in this process.

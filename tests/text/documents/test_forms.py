@@ -6,9 +6,11 @@ import bz2
 import gzip
 import json
 import lzma
+import random
 import tarfile
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import docx
@@ -18,6 +20,7 @@ import pytest
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 
+from xlpl_plugin.errors import XlplError
 from xlpl_plugin.text.documents.forms import FORMS
 from xlpl_plugin.text.documents.sentences import read_sentences
 
@@ -240,3 +243,19 @@ def test_a_docx_after_a_review(tmp_path: Path) -> None:
         for name, content in parts.items():
             archive.writestr(name, content)
     assert list(read_sentences(path)) == ["Nuovo.", *SENTENCES]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_damaged_documents_end_in_an_error_or_in_text(form: str, tmp_path: Path) -> None:
+    path = written(form, tmp_path)
+    raw = path.read_bytes()
+    drawn = random.Random(form)
+    for _ in range(15):
+        damaged = bytearray(raw[: drawn.randint(1, 2 * len(raw))])
+        for _ in range(drawn.randint(1, 8)):
+            damaged[drawn.randrange(len(damaged))] = drawn.randrange(256)
+        start, end = sorted(drawn.choices(range(len(damaged)), k=2))
+        del damaged[start : min(end, start + 20)]
+        path.write_bytes(damaged)
+        with suppress(XlplError):
+            list(read_sentences(path))

@@ -18,6 +18,10 @@ from xlpl_plugin.text.documents.source import MAX_WHOLE
 MAX_RATIO = 200
 # below this nothing is refused: small files of repeats pack well
 FREE_BYTES = 1 << 26
+# what the standard library raises for damaged archives and compressed data
+DAMAGED = (
+    OSError, EOFError, ValueError, KeyError, RuntimeError, zlib.error, lzma.LZMAError, zipfile.BadZipFile
+)  # fmt: skip
 
 
 def too_much(name: str) -> XlplError:
@@ -51,7 +55,7 @@ class BoundedReader(io.RawIOBase):
             found = self._unpacked.read(len(buffer))
         except XlplError:
             raise
-        except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
+        except DAMAGED as error:
             raise XlplError(
                 f"the compressed data is damaged: {error}", file=self._name, expected="a whole compressed file"
             ) from error

@@ -61,9 +61,9 @@ class DocumentReader:
             self.files.append(path)
             self._named.add(path)
 
-    def pieces(self, *, show: bool = False) -> Generator[DocumentPiece | Unreadable]:
+    def pieces(self, *, show: bool = False) -> Generator[DocumentPiece | Unreadable, None, None]:
         """Yield the pieces of each document, or that no more of it can be read; ``show`` draws how far it is."""
-        total = sum(file.stat().st_size for file in self.files) if show else None
+        total = sum(map(_size, self.files)) if show else None
         with tqdm(total=total, desc="reading", unit="B", unit_scale=True, disable=None if show else True) as bar:
             for file in self.files:
                 begin = bar.n
@@ -72,16 +72,15 @@ class DocumentReader:
                     yield piece
 
     def _pieces_of(self, file: Path) -> Iterator[tuple[DocumentPiece | Unreadable, int]]:
-        size = file.stat().st_size if file.exists() else 0
         try:
             for opened in open_documents(file):
                 # what a user names is read whatever its suffix is
                 named = file in self._named and opened.name == str(file)
                 yield from ((piece, opened.position()) for piece in self._document(opened, named))
         except XlplError as error:
-            yield Unreadable(str(file), error), size
+            yield Unreadable(str(file), error), _size(file)
         except OSError as error:
-            yield Unreadable(str(file), path_error(error, file, "a document that can be read")), size
+            yield Unreadable(str(file), path_error(error, file, "a document that can be read")), _size(file)
 
     def _document(self, opened: Opened, named: bool) -> Iterator[DocumentPiece | Unreadable]:
         try:
@@ -104,3 +103,7 @@ class DocumentReader:
         if form is None and named and is_known(opened.bare):
             raise XlplError("XML, and no dump of a MediaWiki", file=opened.name, expected=expected())
         return FORMS["txt"] if form is None and named else form
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0

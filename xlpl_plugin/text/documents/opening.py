@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 from typing import Any, BinaryIO, NamedTuple
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.text.documents.bounds import BoundedReader
+from xlpl_plugin.text.documents.bounds import DAMAGED, BoundedReader
 from xlpl_plugin.text.documents.optional import optional_module
 
 # bytes from which form and compression are told; the name of a tar's form stands in them
@@ -107,15 +107,14 @@ def _bounded(unpacked: Any, packed: Callable[[], int], name: str) -> io.Buffered
 def _unzipped(found: Opened) -> Iterator[Opened]:
     try:
         archive = zipfile.ZipFile(found.stream)
-    except (zipfile.BadZipFile, ValueError) as error:
-        if found.bare.lower().endswith(tuple(_ZIPPED.values())):
-            found.stream.seek(0)
-            yield found  # its reader says what is wrong
-            return
-        raise XlplError(f"a damaged zip archive: {error}", file=found.name, expected="a whole archive") from error
-    names = set(archive.namelist())
-    suffix = next((suffix for part, suffix in _ZIPPED.items() if part in names), "")
-    if suffix:
+        names = set(archive.namelist())
+    except DAMAGED as error:
+        if not found.bare.lower().endswith(tuple(_ZIPPED.values())):
+            raise _damaged(found.name, "zip", error) from error
+        names = set()  # its reader says what is wrong
+    suffix = PurePath(found.bare).suffix.lower()
+    suffix = next((known for part, known in _ZIPPED.items() if part in names), suffix)
+    if suffix in _ZIPPED.values():
         found.stream.seek(0)
         yield found._replace(bare=str(PurePath(found.bare).with_suffix(suffix)))
         return
@@ -128,9 +127,17 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, found: Opened) ->
     name = f"{found.name}/{member.filename}"
     if member.flag_bits & 1:
         raise XlplError("has a password", file=name, expected="an archive that anyone can open")
-    with archive.open(member) as unpacked:
+    try:
+        unpacked = archive.open(member)
+    except DAMAGED as error:
+        raise _damaged(name, "zip", error) from error
+    with unpacked:
         stream = _bounded(unpacked, partial(getattr, member, "compress_size"), name)
         yield from _unpacked(Opened(name, member.filename, stream, found.position), inside=True)
+
+
+def _damaged(name: str, kind: str, error: Exception) -> XlplError:
+    return XlplError(f"a damaged {kind} archive: {error}", file=name, expected="a whole archive")
 
 
 def _untarred(found: Opened) -> Iterator[Opened]:
@@ -141,5 +148,5 @@ def _untarred(found: Opened) -> Iterator[Opened]:
                     name = f"{found.name}/{member.name}"
                     stream = _bounded(archive.extractfile(member), partial(getattr, member, "size"), name)
                     yield from _unpacked(Opened(name, member.name, stream, found.position), inside=True)
-    except tarfile.TarError as error:
-        raise XlplError(f"a damaged tar archive: {error}", file=found.name, expected="a whole archive") from error
+    except (tarfile.TarError, *DAMAGED) as error:
+        raise _damaged(found.name, "tar", error) from error

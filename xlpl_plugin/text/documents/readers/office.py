@@ -11,7 +11,7 @@ from typing import Any
 from lxml import etree
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.text.documents.bounds import check_archive, safe_xml
+from xlpl_plugin.text.documents.bounds import DAMAGED, check_archive, safe_xml
 from xlpl_plugin.text.documents.source import DocumentPiece, Source
 
 _WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
@@ -32,7 +32,7 @@ def unzipped(piece: DocumentPiece) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(io.BytesIO(piece.content)) as archive:
             check_archive(archive, source.name)
             yield archive
-    except (zipfile.BadZipFile, KeyError, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+    except DAMAGED as error:
         raise broken(source, str(error)) from error
     except etree.XMLSyntaxError as error:
         raise broken(source, f"its XML is broken: {error}") from error

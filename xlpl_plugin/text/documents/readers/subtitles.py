@@ -25,7 +25,7 @@ def subtitle_blocks(piece: DocumentPiece) -> Iterator[str]:
     text = "\n".join(lines(piece))
     try:
         found = pysubs2.SSAFile.from_string(text, format_={"vtt": "vtt", "srt": "srt"}.get(piece.source.form))
-    except (pysubs2.Pysubs2Error, ValueError) as error:
+    except Exception as error:  # a damaged file can fail in pysubs2 in any way
         raise XlplError(f"no subtitles: {error}", file=piece.source.name, expected=piece.source.form) from error
     if text.strip() and not found.events:
         raise XlplError("no subtitles in it", file=piece.source.name, expected=piece.source.form)

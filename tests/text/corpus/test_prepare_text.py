@@ -203,3 +203,13 @@ def test_frequent_words_are_a_file_of_their_own(tmp_path: Path) -> None:
     with pytest.raises(XlplError, match="no words of language"):
         prepare_text("xx", [tmp_path / "in.txt"], tmp_path / "other", TextOptions(words=5))
     assert not (tmp_path / "other").exists()
+
+
+def test_what_was_not_read_is_said(page, tmp_path) -> None:
+    (page.parent / "a.log").write_text("x")
+    (page.parent / "b.txt").write_bytes(b"perch\xe9")
+    words = ["prepare", "text", str(page.parent), "--language", "it", "--out", str(tmp_path / "o"), "--skip-unreadable"]
+    said = CliRunner().invoke(xlpl, words, catch_exceptions=False).output
+    assert "b.txt:1: byte 5 of the line is not UTF-8" in said
+    assert "documents not read: 1" in said
+    assert [line.split() for line in said.splitlines() if ".log" in line] == [[".log", "1"]]

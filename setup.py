@@ -39,6 +39,7 @@ REQUIRES = [
     # files of results read back with the types of their dataclasses checked
     "msgspec>=0.19,<1",
     "lxml>=5.3,<7",
+    "markdown-it-py>=3,<5",
     # audio; av decodes what soundfile does not (G.722, AAC, ...)
     "soundfile>=0.13,<0.15",
     "soxr>=0.5,<2",
@@ -64,6 +65,8 @@ DEV = [
     "pytest-xdist>=3.6,<4",
     "filelock>=3.13,<4",
     "hypothesis>=6.120,<7",
+    # writes the documents that the tests read
+    "python-docx>=1.2,<2",
     "ruff>=0.17,<0.18",
     "mypy>=2.4,<3",
     "types-PyYAML",
@@ -75,15 +78,8 @@ DEV = [
 
 # what a reader of one form alone needs; an error about that form names the extra
 EXTRAS = {
-    # pdf, docx, subtitles, MediaWiki dumps as text
-    "documents": [
-        "pypdf>=7,<8",
-        "cryptography>=44",
-        "python-docx>=1.2,<2",
-        "pysubs2>=1.8,<2",
-        "mwxml>=0.3.8,<0.4",
-        "mwparserfromhell>=0.7,<0.8",
-    ],
+    # PDF (cryptography for encrypted ones), subtitles, MediaWiki dumps as text
+    "documents": ["pypdf>=6,<8", "cryptography>=44", "pysubs2>=1.8,<2", "mwparserfromhell>=0.7,<0.8"],
     # every corpus that lhotse prepares
     # lhotse imports urllib3 and does not declare it
     "lhotse": ["lhotse>=1.33,<2", "urllib3>=2,<3"],

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xlpl_plugin.concurrency import map_ahead, prefetch
+from xlpl_plugin.concurrency import map_ahead, prefetch, stream_map
+from xlpl_plugin.errors import XlplError
 
 
 def counted(number: int, drawn: list[int]) -> Generator[int, None, None]:
@@ -89,3 +92,30 @@ def test_map_ahead_passes_errors_and_ends_its_threads() -> None:
     with pytest.raises(ZeroDivisionError):
         list(results)
     assert threading.active_count() == threads
+
+
+# functions of the standard library, since a worker must be able to import them
+@pytest.mark.parametrize(("workers", "jobs"), [(1, 50), (2, 50), (2, 1), (2, 0)])
+def test_a_stream_of_jobs_keeps_its_order(
+    workers: int, jobs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    names = map(str, range(jobs))
+    results = list(stream_map(os.path.abspath, names, workers=workers, start=os.chdir, state=(tmp_path,)))
+    assert results == [str(tmp_path / str(number)) for number in range(jobs)]
+    in_this_process = workers == 1 or jobs < 2
+    assert (Path.cwd() == tmp_path) is in_this_process
+
+
+def test_a_stream_draws_few_jobs_ahead() -> None:
+    drawn: list[int] = []
+    jobs = (drawn.append(number) or number for number in range(1000))
+    results = stream_map(abs, jobs, workers=2, start=os.getcwd, state=())
+    assert [next(results) for _ in range(10)] == list(range(10))
+    assert len(drawn) < 30
+    results.close()
+
+
+def test_a_worker_that_dies() -> None:
+    with pytest.raises(XlplError, match=r"worker process was killed[\s\S]*fewer than 2"):
+        list(stream_map(os._exit, range(9), workers=2, start=os.getcwd, state=()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import os
 import re
 import shutil
@@ -22,15 +23,19 @@ NOT_IMPORTED = {
     "tensorboardx": "fairseq imports it and does not declare it",
     "editdistance": "fairseq imports it and does not declare it",
     "hydra-submitit-launcher": "hydra finds it by itself",
+    "cryptography": "pypdf reads encrypted files with it",
+    "urllib3": "lhotse imports it and does not declare it",
+    "language-data": "langcodes imports it for names",
     "torchaudio": "torch's own audio functions, the yardstick of the decoder's tests; pinned beside torch",
 }
 
 
 def required() -> set[str]:
-    """Return the names of the distributions that the package needs, as setup.py declares them."""
+    """Return the names of the distributions that the package and its extras need, as setup.py declares them."""
     tree = ast.parse((ROOT / "setup.py").read_text(encoding="utf-8"))
     lists = {node.targets[0].id: node.value for node in tree.body if isinstance(node, ast.Assign)}  # type: ignore[attr-defined]
-    return {re.split(r"[=<>!\[ ]", line)[0].lower() for line in ast.literal_eval(lists["REQUIRES"])}
+    lines = [*ast.literal_eval(lists["REQUIRES"]), *itertools.chain(*ast.literal_eval(lists["EXTRAS"]).values())]
+    return {re.split(r"[=<>!\[ ]", line)[0].lower() for line in lines}
 
 
 def imported() -> set[str]:

@@ -14,6 +14,7 @@ TESTS = Path(__file__).parent
 # each may import those before it; a name is a folder or a module of the package
 LAYERS = (
     ("errors",),
+    ("encoding",),
     ("files", "stage", "text_table"),
     ("schema", "json_record", "concurrency", "debian", "shipped"),
     ("config", "audio", "text"),

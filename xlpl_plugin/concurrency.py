@@ -6,13 +6,20 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
+from itertools import chain, islice
 from multiprocessing import get_context
 from queue import SimpleQueue
 from threading import Semaphore, Thread
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tqdm import tqdm
+
+from xlpl_plugin.errors import XlplError
+
+# jobs for each worker that are under way, so that none waits while the caller is busy
+_AHEAD = 3
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -96,6 +103,52 @@ def parallel_map(
         for result in map(function, jobs) if workers <= 1 else _pooled(function, jobs, workers):
             bar.update()
             yield result
+
+
+def stream_map(
+    function: Callable[[Item], Result],
+    jobs: Iterable[Item],
+    *,
+    workers: int,
+    start: Callable[..., object],
+    state: tuple[Any, ...],
+) -> Generator[Result, None, None]:
+    """Yield the results in the order of ``jobs``, which are drawn as they are needed: some for each worker ahead.
+
+    A single job is done in this process.
+
+    Args:
+        function: importable by name, since it runs in other processes.
+        workers: 0 = one for each core; 1 = in this process.
+        start: called with ``state`` in each process before its first job.
+
+    Raises:
+        XlplError: a worker died.
+    """
+    workers = workers or os.cpu_count() or 1
+    jobs = iter(jobs)
+    first = list(islice(jobs, 2))
+    if workers == 1 or len(first) < 2:
+        start(*state)
+        yield from map(function, chain(first, jobs))
+        return
+    pool = ProcessPoolExecutor(workers, get_context("forkserver"), initializer=start, initargs=state)
+    under_way: deque[Future[Result]] = deque()
+    try:
+        for job in chain(first, jobs):
+            under_way.append(pool.submit(function, job))
+            if len(under_way) > _AHEAD * workers:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+    except BrokenProcessPool as error:
+        raise XlplError(
+            "a worker process was killed",
+            expected="memory for each of them",
+            remedy=f"take fewer than {workers} workers",
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _pooled(function: Callable[[Item], Result], jobs: Sequence[Item], workers: int) -> Iterator[Result]:

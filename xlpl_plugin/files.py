@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from xlpl_plugin.encoding import lines_of
 from xlpl_plugin.errors import XlplError
 
 # a neighbour under which a file is written is named .NAME.RANDOM.part; a killed writer leaves it behind
@@ -88,6 +89,20 @@ def make_folder(path: str | Path) -> Path:
     return path
 
 
+@contextlib.contextmanager
+def results_folder(path: Path) -> Iterator[None]:
+    """Take away a folder that was not there before the block, and those above it, if the block fails; if empty."""
+    with system_errors(path, "a folder that can be made"):
+        new = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            for folder in new:
+                folder.rmdir()
+        raise
+
+
 def _part_prefix(path: Path) -> str:
     return f".{path.name}."
 
@@ -153,16 +168,18 @@ def read_json(path: str | Path) -> Any:
     path = must_exist(path, "a JSON file")
     try:
         with system_errors(path, "a JSON file"):
-            return json.loads(path.read_text(encoding="utf-8"))
+            return json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise XlplError(f"not JSON: {error}", file=path, expected="a JSON file") from error
 
 
 def read_lines(path: str | Path) -> list[str]:
-    """Read UTF-8 lines without their line ends.
+    """Read lines without their ends and without a byte order mark: UTF-8, or UTF-16 and UTF-32 by their mark.
+
+    An empty line is an empty text, the last one too.
 
     Raises:
-        XlplError: the file is missing, or a line is not UTF-8 (the error names the line).
+        XlplError: the file is missing, or a line is not UTF-8 (the error names the line, and what the file looks like).
     """
     return list(iter_lines(path))
 
@@ -171,17 +188,7 @@ def iter_lines(path: str | Path) -> Iterator[str]:
     """Read as ``read_lines`` does, one line at a time, so that a corpus need not fit in memory."""
     path = must_exist(path, "a UTF-8 text file")
     with system_errors(path, "a UTF-8 text file"), path.open("rb") as stream:
-        for number, raw in enumerate(stream, start=1):
-            try:
-                yield raw.decode("utf-8").rstrip("\r\n")
-            except UnicodeDecodeError as error:
-                raise XlplError(
-                    f"byte {error.start} of the line is not UTF-8",
-                    file=path,
-                    line=number,
-                    expected="UTF-8 text",
-                    remedy=f"convert it: iconv -f LATIN1 -t UTF-8 {path}",
-                ) from error
+        yield from lines_of(stream, path)
 
 
 def must_exist(path: str | Path, what: str) -> Path:

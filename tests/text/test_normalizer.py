@@ -220,6 +220,7 @@ TRICKY = st.text(alphabet="aeBlLdXé'’ \"0123456789.,:-°ºª%$€()[]<>hкВ�
     st.one_of(st.text(), TRICKY, st.lists(st.sampled_from(WRITTEN_AND_SPOKEN).map(lambda row: row[1])).map("".join)),
 )
 @example("it", "_dell'anno dell'un'altra")
+@example("fr", "J'‘A")
 @example("ru", "Δ\u0301а")
 @example("it", "Cmd+0Ctrl+0 ctrl' ctrlΔ 'ctrl")
 def test_normalised_text_is_a_fixed_point_of_words(language: str, text: str) -> None:

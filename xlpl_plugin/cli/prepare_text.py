@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import click
 
+from xlpl_plugin.cli.declared import flags
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.text.corpus.prepare_text import TextOptions, prepare_text
+from xlpl_plugin.text.corpus.text_report import TextReport
+from xlpl_plugin.text_table import render
+
+# on the screen; all of them are in report.json
+_SHOWN = 20
 
 
 @click.command("text")
@@ -17,9 +27,7 @@ from xlpl_plugin.errors import XlplError
 @click.option("--from", "source", type=click.Path(path_type=Path), help="With --libreoffice: the .deb, or its files.")
 @click.option("--exclude-manifest", "exclude", multiple=True, type=click.Path(path_type=Path),
               help="Prepared folder whose transcripts the text must not share; may be repeated.")  # fmt: skip
-@click.option("--heldout", type=click.FloatRange(0, 0.5), default=0.0, help="Fraction of sentences for heldout.txt.")
-@click.option("--words", type=click.IntRange(min=0), default=0,
-              help="Write so many frequent words of the language to words.txt, for lexicon and LM.")  # fmt: skip
+@flags(TextOptions, *(item.name for item in fields(TextOptions)))
 @click.option("--rules", type=click.Path(path_type=Path), help="Normaliser rules of your own (YAML).")
 @click.option("--force", is_flag=True, help="Overwrite earlier results.")
 def command(
@@ -29,36 +37,59 @@ def command(
     libreoffice: bool,
     source: Path | None,
     exclude: tuple[Path, ...],
-    heldout: float,
-    words: int,
     rules: Path | None,
     force: bool,
+    **options: Any,
 ) -> None:
     """Make language model text: normalised sentences, each once, one a line.
 
-    PATHS are .txt or .html files, folders of them, or .deb packages.
+    PATHS are documents, archives or folders of them, or .deb packages. Documents: txt, md, html, srt, vtt, ass,
+    jsonl, tsv, csv, pdf, docx, odt, epub, and dumps of a MediaWiki (xml). Each may be compressed (.gz .bz2 .xz .zst),
+    archives are .zip and .tar. What is of another form is passed over and counted.
 
     \b
     Examples:
       xlpl prepare text --language it --libreoffice --words 25000 --heldout 0.02 --out data/it_text
       xlpl prepare text --language sw --out data/sw_text books/ news.html
+      xlpl prepare text --language sw --out data/sw_wiki swwiki-latest-pages-articles.xml.bz2
     """
-    from xlpl_plugin.text.corpus import libreoffice_files, prepare_text
+    from xlpl_plugin.text.corpus.libreoffice import libreoffice_files
 
     if source is not None and not libreoffice:
         raise XlplError("--from without --libreoffice", remedy="add --libreoffice, or give the path without --from")
     if not paths and not libreoffice:
         raise XlplError("no text given", expected="files, folders, or --libreoffice", remedy="xlpl prepare text --help")
     everything = [*paths, *([libreoffice_files(language, source)] if libreoffice else [])]
-    report = prepare_text(
-        language, everything, out, exclude=exclude, heldout=heldout, rules=rules, words=words, force=force
+    report = prepare_text(language, everything, out, TextOptions(**options), exclude=exclude, rules=rules, force=force)
+    click.echo(render_report(report))
+
+
+def render_report(report: TextReport) -> str:
+    """Return what was found, left out and passed over, as text."""
+    documents = ", ".join(f"{count} {form}" for form, count in report.forms.items())
+    parts = [
+        {"": name, "sentences": str(sentences), "words": str(words)}
+        for name, sentences, words in (
+            ("text", report.sentences, report.words),
+            ("held out", report.heldout_sentences, report.heldout_words),
+        )
+    ]
+    said = (
+        f"{report.documents} documents ({documents}): {report.types} word types",
+        render(parts),
+        _table("left out because", "sentences", report.left_out),
+        _table("passed over", "files", report.passed_over),
+        "\n".join(f"not read: {reason}" for reason in list(report.unreadable.values())[:_SHOWN]),
+        f"documents not read: {len(report.unreadable)}" if report.unreadable else "",
+        _characters(report),
     )
-    click.echo(
-        f"{report.documents} documents: {report.sentences} sentences, {report.words} words, {report.types} types"
-    )
-    click.echo(f"held out: {report.heldout_sentences} sentences, {report.heldout_words} words")
-    click.echo(
-        f"left out: {report.empty} empty, {report.duplicates} duplicates, {report.excluded} shared with transcripts"
-    )
-    dropped = " ".join(f"{character!r}:{count}" for character, count in list(report.dropped_characters.items())[:20])
-    click.echo(f"characters dropped (20 commonest, all in report.json): {dropped}")
+    return "\n\n".join(filter(None, said))
+
+
+def _table(title: str, of: str, counts: Mapping[str, int]) -> str:
+    return render([{title: name, of: str(count)} for name, count in counts.items()]) if counts else ""
+
+
+def _characters(report: TextReport) -> str:
+    shown = " ".join(f"{name!r}:{count}" for name, count in list(report.dropped_characters.items())[:_SHOWN])
+    return f"characters dropped ({_SHOWN} commonest, all in report.json): {shown}" if shown else ""

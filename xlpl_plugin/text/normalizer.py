@@ -158,7 +158,7 @@ class Normalizer:
         if self._rules.foreign is Foreign.word:
             text = " ".join(word for word in text.split() if not self._is_foreign(word))
         text, lost = self._letters(text)
-        text = unicodedata.normalize("NFC", text)
+        text = _REPEATED_APOSTROPHE.sub(APOSTROPHE, unicodedata.normalize("NFC", text))
         if self._elision is not None:
             text = self._elision.sub(r"\g<0> ", text)
         words = " ".join(filter(None, map(self._settle_apostrophes, text.split())))
@@ -193,7 +193,7 @@ class Normalizer:
         """Strip apostrophes that are quotation marks; keep those inside the word, and the word's own at its ends."""
         if APOSTROPHE not in word:
             return word
-        bare = re.sub("'{2,}", APOSTROPHE, word).strip(APOSTROPHE)
+        bare = word.strip(APOSTROPHE)
         if bare and self._outer_apostrophe is not None:
             ends = (APOSTROPHE * word.startswith(APOSTROPHE), APOSTROPHE * word.endswith(APOSTROPHE))
             candidates = (f"{ends[0]}{bare}{ends[1]}", f"{ends[0]}{bare}", f"{bare}{ends[1]}")
@@ -234,6 +234,7 @@ def _problem(words: str, lost: frozenset[str]) -> str:
 _LONE_MARK = re.compile(
     r"(?<=[\s'])[{}]+".format("".join(chr(i) for i in range(0x300, 0x20000) if unicodedata.category(chr(i))[0] == "M"))
 )
+_REPEATED_APOSTROPHE = re.compile("'{2,}")
 # a word or words between single quotation marks, such as 'file' or 'dell'utente'
 QUOTED = re.compile(r"(?<![\w'])'(?=[^\s'])([^\n]+?)(?<=[^\s'])'(?![\w'])")
 

@@ -13,8 +13,10 @@ from click.testing import CliRunner
 from xlpl_plugin.cli import xlpl
 from xlpl_plugin.debian import fetch_package
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.text.corpus import Exclusion, libreoffice_package, prepare_text
-from xlpl_plugin.text.documents import read_sentences, split_sentences
+from xlpl_plugin.text.corpus.exclusion import Exclusion
+from xlpl_plugin.text.corpus.libreoffice import libreoffice_package
+from xlpl_plugin.text.corpus.prepare_text import TextOptions, prepare_text
+from xlpl_plugin.text.documents.sentences import read_sentences, split_sentences
 
 PAGE = """<!DOCTYPE html><html><head><meta charset="utf-8"><title>T</title></head><body>
 <nav>Menu principale</nav>
@@ -65,7 +67,8 @@ def test_prepared_text_and_report(page, tmp_path) -> None:
     lines = (tmp_path / "out" / "text.txt").read_text("utf-8").splitlines()
     assert lines[1] == "la stampa dell' utente"
     assert lines[-1] == "premere uno euro"
-    assert (report.documents, report.duplicates, report.empty) == (2, 1, 1)
+    assert (report.documents, report.forms) == (2, {"html": 1, "txt": 1})
+    assert report.left_out == {"duplicate": 1, "empty after normalisation": 1}
     assert (report.sentences, report.words) == (len(lines), sum(len(line.split()) for line in lines))
     saved = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
     assert saved["dropped_characters"]["δ"] == 1
@@ -74,7 +77,7 @@ def test_prepared_text_and_report(page, tmp_path) -> None:
 
 def test_held_out_sentences_are_never_in_the_text(tmp_path) -> None:
     (tmp_path / "t.txt").write_text("".join(f"frase {n}\n" for n in range(200)), encoding="utf-8")
-    report = prepare_text("it", [tmp_path / "t.txt"], tmp_path / "out", heldout=0.2)
+    report = prepare_text("it", [tmp_path / "t.txt"], tmp_path / "out", TextOptions(heldout=0.2))
     kept, held = (
         set((tmp_path / "out" / f"{name}.txt").read_text("utf-8").splitlines()) for name in ("text", "heldout")
     )
@@ -109,7 +112,7 @@ def test_transcripts_are_kept_out(tmp_path) -> None:
         prepare_text("it", [tmp_path / "t.txt"], tmp_path / "out", exclude=[manifest])
     (manifest / "train.wrd").write_text("sabato\n", encoding="utf-8")
     report = prepare_text("it", [tmp_path / "t.txt"], tmp_path / "out", exclude=[manifest])
-    assert report.excluded == 1
+    assert report.left_out == {"shared with transcripts": 1}
     assert (tmp_path / "out" / "text.txt").read_text("utf-8") == "domenica\n"
 
 
@@ -174,7 +177,7 @@ def test_from_pages_to_a_model_by_the_verbs(page, tmp_path) -> None:
         assert result.exit_code == 0, result.output
         return result.output
 
-    assert "1 documents: 11 sentences" in run("prepare", "text", page, "--language", "it", "--out", out)
+    assert "1 documents (1 html)" in run("prepare", "text", page, "--language", "it", "--out", out)
     assert "words, 100.00% of the text" in run("lexicon", out / "text.txt", "--out", out / "lexicon.txt")
     assert "dell'\td e l l ' |\n" in (out / "lexicon.txt").read_text("utf-8")
     said = run("lm", out / "text.txt", "--order", 2, "--heldout", out / "text.txt", "--out", out / "lm")
@@ -192,11 +195,21 @@ def test_text_from_nowhere(tmp_path) -> None:
 
 def test_frequent_words_are_a_file_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_text("Una frase sola.\n", encoding="utf-8")
-    prepare_text("it", [tmp_path / "in.txt"], tmp_path / "out", words=200)
+    prepare_text("it", [tmp_path / "in.txt"], tmp_path / "out", TextOptions(words=200))
     words = (tmp_path / "out" / "words.txt").read_text(encoding="utf-8").split("\n")
     assert {"che", "non", "è", "più"} <= set(words)
     assert len(set(words)) == len(words) <= 201
     assert (tmp_path / "out" / "text.txt").read_text(encoding="utf-8") == "una frase sola\n"
     with pytest.raises(XlplError, match="no words of language"):
-        prepare_text("haw", [tmp_path / "in.txt"], tmp_path / "other", words=5)
+        prepare_text("haw", [tmp_path / "in.txt"], tmp_path / "other", TextOptions(words=5))
     assert not (tmp_path / "other").exists()
+
+
+def test_what_was_not_read_is_said(page, tmp_path) -> None:
+    (page.parent / "a.log").write_text("x")
+    (page.parent / "b.txt").write_bytes(b"perch\xe9")
+    words = ["prepare", "text", str(page.parent), "--language", "it", "--out", str(tmp_path / "o"), "--skip-unreadable"]
+    said = CliRunner().invoke(xlpl, words, catch_exceptions=False).output
+    assert "b.txt:1: byte 5 of the line is not UTF-8" in said
+    assert "documents not read: 1" in said
+    assert [line.split() for line in said.splitlines() if ".log" in line] == [[".log", "1"]]

@@ -1,0 +1,1 @@
+"""Unpaired text of a language: documents to normalised, different sentences, one a line."""

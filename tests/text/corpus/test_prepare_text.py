@@ -17,6 +17,7 @@ from xlpl_plugin.text.corpus.exclusion import Exclusion
 from xlpl_plugin.text.corpus.libreoffice import libreoffice_package
 from xlpl_plugin.text.corpus.prepare_text import TextOptions, prepare_text
 from xlpl_plugin.text.documents.sentences import read_sentences, split_sentences
+from xlpl_plugin.text.normalizer import FOREIGN
 
 PAGE = """<!DOCTYPE html><html><head><meta charset="utf-8"><title>T</title></head><body>
 <nav>Menu principale</nav>
@@ -62,16 +63,16 @@ def test_sentences(text: str, sentences: list[str]) -> None:
 
 
 def test_prepared_text_and_report(page, tmp_path) -> None:
-    (tmp_path / "more.txt").write_text("Uno!\nPremere 1 (beep) € δ.\n[x]\n", encoding="utf-8")
+    (tmp_path / "more.txt").write_text("Uno!\nPremere 1 (beep) € ♥.\n[x]\nla δ greca\n", encoding="utf-8")
     report = prepare_text("it", [page.parent, tmp_path / "more.txt"], tmp_path / "out")
     lines = (tmp_path / "out" / "text.txt").read_text("utf-8").splitlines()
     assert lines[1] == "la stampa dell' utente"
     assert lines[-1] == "premere uno euro"
     assert (report.documents, report.forms) == (2, {"html": 1, "txt": 1})
-    assert report.left_out == {"duplicate": 1, "empty after normalisation": 1}
+    assert report.left_out == {"duplicate": 1, "empty after normalisation": 1, FOREIGN: 1}
     assert (report.sentences, report.words) == (len(lines), sum(len(line.split()) for line in lines))
     saved = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
-    assert saved["dropped_characters"]["δ"] == 1
+    assert saved["dropped_characters"]["♥"] == saved["dropped_characters"]["δ"] == 1
     assert saved["removed_notes"] == 2
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
 from multiprocessing import get_context
@@ -83,25 +83,64 @@ def map_ahead(
 
 
 def parallel_map(
-    function: Callable[[Item], Result], jobs: Sequence[Item], *, workers: int, title: str
+    function: Callable[[Item], Result],
+    jobs: Iterable[Item],
+    *,
+    workers: int,
+    title: str,
+    total: int | None = None,
+    weight: Callable[[Item], float] = lambda job: 1 / 8,
 ) -> Iterator[Result]:
     """Yield the results in the order of ``jobs``; an error of one job ends all.
 
+    Jobs are drawn as they are needed, and few results wait: the memory does not grow with their number.
+
     Args:
-        function: importable by name, since it runs in other processes.
+        function: importable by name, or a dataclass with a ``__call__``, since it runs in other processes.
         workers: 0 = one for each core; 1 = in this process.
+        total: how many jobs there are, where they have no length.
+        weight: of a job; a process is given jobs of weight 1 at a time, one at least.
     """
-    workers = min(workers or os.cpu_count() or 1, len(jobs))
-    with tqdm(total=len(jobs), desc=title, unit="file", disable=None) as bar:
-        for result in map(function, jobs) if workers <= 1 else _pooled(function, jobs, workers):
+    if total is None:
+        jobs = list(jobs)
+        total = len(jobs)
+    workers = min(workers or os.cpu_count() or 1, total)
+    with tqdm(total=total, desc=title, unit="file", disable=None) as bar:
+        for result in map(function, jobs) if workers <= 1 else _pooled(function, _chunks(jobs, weight), workers):
             bar.update()
             yield result
 
 
-def _pooled(function: Callable[[Item], Result], jobs: Sequence[Item], workers: int) -> Iterator[Result]:
+def _chunks(jobs: Iterable[Item], weight: Callable[[Item], float]) -> Iterator[list[Item]]:
+    chunk, held = list[Item](), 0.0
+    for job in jobs:
+        chunk.append(job)
+        held += weight(job)
+        if held >= 1:
+            yield chunk
+            chunk, held = [], 0.0
+    if chunk:
+        yield chunk
+
+
+# so many that no process waits while the first of them is a long one
+_CHUNKS_UNDER_WAY = 64
+
+
+def _pooled(function: Callable[[Item], Result], chunks: Iterator[list[Item]], workers: int) -> Iterator[Result]:
+    under_way: deque[Future[list[Result]]] = deque()
     # not fork: the parent may hold the threads of torch or of a decoder
     with ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool:
         try:
-            yield from pool.map(function, jobs, chunksize=8)
+            for chunk in chunks:
+                under_way.append(pool.submit(_each, function, chunk))
+                if len(under_way) >= _CHUNKS_UNDER_WAY * workers:
+                    yield from under_way.popleft().result()
+            while under_way:
+                yield from under_way.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _each(function: Callable[[Item], Result], chunk: list[Item]) -> list[Result]:
+    return [function(job) for job in chunk]

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -167,7 +167,7 @@ def _joined(regions: list[Span], cutting: Cutting) -> list[Span]:
         else:
             runs.append((start, end))
     joined: list[Span] = []
-    for run, following in zip(runs, [*runs[1:], None], strict=True):
+    for run, following in zip_longest(runs, runs[1:]):
         if joined and _belongs(joined[-1], run, following, cutting):
             joined[-1] = joined[-1][0], run[1]
         else:

@@ -19,6 +19,9 @@ from xlpl_plugin.text_table import render
 
 _DECLARED = tuple(item.name for item in fields(PrepareOptions) if item.name != "language")
 
+# letters of what a decoder said that are shown; prepare.json has all
+_LONGEST = 60
+
 
 def preparation_options(function: Function) -> Function:
     """Add the flags of ``PrepareOptions`` but for the language, and of what is written."""
@@ -98,7 +101,8 @@ def _reasons(report: PrepareReport) -> list[dict[str, str]]:
 
 
 def _shown(drop: Dropped) -> str:
-    return f"{drop.id} ({drop.detail})" if drop.detail else drop.id
+    detail = drop.detail if len(drop.detail) <= _LONGEST else f"{drop.detail[:_LONGEST]}..."
+    return f"{drop.id} ({detail})" if detail else drop.id
 
 
 def _cutting(report: PrepareReport) -> str:

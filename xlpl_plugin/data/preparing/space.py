@@ -33,8 +33,16 @@ class Space:
     bytes: float
 
     def __str__(self) -> str:
-        linked = f", {self.linked / 3600:.1f} hours of it by links" if self.linked else ""
-        return f"about {self.seconds / 3600:.1f} hours of audio{linked}: about {self.bytes / 1e9:.2f} GB to write"
+        linked = f", {_duration(self.linked)} of it by links" if self.linked else ""
+        return f"about {_duration(self.seconds)} of audio{linked}: about {_size(self.bytes)} to write"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} hours" if seconds >= 7200 else f"{seconds / 60:.1f} minutes"
+
+
+def _size(size: float) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,7 @@ def refuse_too_little(space: Space, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if space.bytes > free:
         raise XlplError(
-            f"{space}, and {free / 1e9:.2f} GB are free",
+            f"{space}, and {_size(free)} are free",
             file=folder,
             expected="space for the recordings",
             remedy="make space, choose another --out, or write less: --format opus, or --keep for 16 kHz mono files",

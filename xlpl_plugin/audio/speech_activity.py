@@ -159,20 +159,21 @@ def _regions(probabilities: npt.NDArray[np.float32], total: int) -> list[Span]:
 
 
 def _joined(regions: list[Span], cutting: Cutting) -> list[Span]:
-    """Join regions over short pauses, then what is too short to its nearer neighbour; drop mere noises."""
+    """Join regions over short pauses, drop mere noises, and join what is too short to its nearer neighbour."""
     runs: list[Span] = []
     for start, end in regions:
         if runs and start - runs[-1][1] < _samples(cutting.pause):
             runs[-1] = runs[-1][0], end
         else:
             runs.append((start, end))
+    runs = [run for run in runs if run[1] - run[0] >= _samples(cutting.speech)]
     joined: list[Span] = []
     for run, following in zip_longest(runs, runs[1:]):
         if joined and _belongs(joined[-1], run, following, cutting):
             joined[-1] = joined[-1][0], run[1]
         else:
             joined.append(run)
-    return [run for run in joined if run[1] - run[0] >= _samples(cutting.speech)]
+    return joined
 
 
 def _belongs(last: Span, run: Span, following: Span | None, cutting: Cutting) -> bool:

@@ -40,7 +40,7 @@ class Recording:
     @property
     def whole(self) -> bool:
         """Whether it is one utterance from its beginning to its end."""
-        return len(self.clips) == 1 and is_whole(self.clips[0])
+        return is_whole(self.clips[0])
 
     @property
     def divisible(self) -> bool:
@@ -53,40 +53,38 @@ def is_whole(item: Item | Clip) -> bool:
 
 
 class GroupedItems:
-    """All recordings, each made when it is asked for."""
+    """All recordings, each made when it is asked for: segments by file and channel, whole ones each by itself."""
 
     def __init__(self, items: Iterable[Item], letters: Mapping[str, int | None]) -> None:
         self._letters = letters
-        self._groups: dict[tuple[Path, int | None], list[Item]] = defaultdict(list)
+        self._whole: list[Item] = []
+        self._segments: dict[tuple[Path, int | None], list[Item]] = defaultdict(list)
         for item in items:
-            self._groups[item.audio, item.channel].append(item)
-        self.bytes = {audio: os.stat(audio).st_size for audio, _ in self._groups}
-        self._names = _file_names(audio for (audio, _), group in self._groups.items() if not _one_whole(group))
+            (self._whole if is_whole(item) else self._segments[item.audio, item.channel]).append(item)
+        files = {item.audio for item in self._whole} | {audio for audio, _ in self._segments}
+        self.bytes = {audio: os.stat(audio).st_size for audio in files}
+        self._names = _file_names(audio for audio, _ in self._segments)
 
     def __len__(self) -> int:
-        return len(self._groups)
+        return len(self._whole) + len(self._segments)
 
     def __iter__(self) -> Iterator[Recording]:
         """Yield the recordings; very large files first, so that no process is left alone with one at the end."""
-        for audio, channel in sorted(self._groups, key=lambda key: -(self.bytes[key[0]] // _LARGE)):
-            group = self._groups[audio, channel]
-            group.sort(key=lambda item: (item.start, item.id))
-            clips = (Clip(item.id, item.start, item.end, self._letters[item.id]) for item in group)
-            yield Recording(audio, channel, self._name(audio, channel, group), tuple(clips))
+        groups = [*self._segments.values(), *([item] for item in self._whole)]
+        for group in sorted(groups, key=lambda group: -(self.bytes[group[0].audio] // _LARGE)):
+            first = group[0]
+            name = first.id if is_whole(first) else self._name(first.audio, first.channel)
+            ordered = sorted(group, key=lambda item: (item.start, item.id))
+            clips = (Clip(item.id, item.start, item.end, self._letters[item.id]) for item in ordered)
+            yield Recording(first.audio, first.channel, name, tuple(clips))
 
-    def _name(self, audio: Path, channel: int | None, group: Sequence[Item]) -> str:
-        if _one_whole(group):
-            return group[0].id
+    def _name(self, audio: Path, channel: int | None) -> str:
         return self._names[audio] if channel is None else f"{self._names[audio]}-ch{channel}"
 
     @property
     def overlaps(self) -> int:
         """How many segments begin before one of the same channel has ended."""
-        return sum(_overlaps(group) for group in self._groups.values() if len(group) > 1)
-
-
-def _one_whole(group: Sequence[Item]) -> bool:
-    return len(group) == 1 and is_whole(group[0])
+        return sum(_overlaps(group) for group in self._segments.values() if len(group) > 1)
 
 
 def _file_names(files: Iterable[Path]) -> dict[Path, str]:

@@ -1,16 +1,18 @@
-"""Threads that work ahead: order, errors, bounds, and nothing left behind."""
+"""Threads and processes that work beside: order, errors, bounds, and nothing left behind."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Generator
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xlpl_plugin.concurrency import map_ahead, prefetch
+from xlpl_plugin.concurrency import map_ahead, parallel_map, prefetch
+from xlpl_plugin.errors import XlplError
 
 
 def counted(number: int, drawn: list[int]) -> Generator[int, None, None]:
@@ -89,3 +91,38 @@ def test_map_ahead_passes_errors_and_ends_its_threads() -> None:
     with pytest.raises(ZeroDivisionError):
         list(results)
     assert threading.active_count() == threads
+
+
+@dataclass(frozen=True)
+class Power:
+    """A job for other processes, with a setting."""
+
+    exponent: int
+
+    def __call__(self, base: int) -> int:
+        if base < 0:
+            raise XlplError(f"base {base}")
+        return base**self.exponent
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("weight", [0.01, 1.0, 5.0])
+def test_processes_answer_in_order(workers: int, weight: float) -> None:
+    jobs = range(300)
+    results = parallel_map(Power(2), iter(jobs), total=300, workers=workers, title="", weight=lambda job: weight)
+    assert list(results) == [job**2 for job in jobs]
+
+
+def test_jobs_are_drawn_as_they_are_needed() -> None:
+    drawn: list[int] = []
+    results = parallel_map(Power(1), counted(5000, drawn), total=5000, workers=2, title="", weight=lambda job: 1)
+    assert next(results) == 0
+    assert len(drawn) < 300
+    results.close()  # type: ignore[attr-defined]
+    assert drawn[-1] == -1
+
+
+def test_an_error_of_a_process_ends_all() -> None:
+    results = parallel_map(Power(1), [1, 2, -3, *range(100)], workers=2, title="")
+    with pytest.raises(XlplError, match="base -3"):
+        list(results)

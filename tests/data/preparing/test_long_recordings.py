@@ -75,7 +75,7 @@ def test_recordings_are_the_same_from_a_file_as_from_memory(
 ) -> None:
     audio = save(tmp_path / "talk.flac", talk.samples)
     run([Item("talk", audio)], tmp_path / "memory")
-    monkeypatch.setattr("xlpl_plugin.audio.spool._IN_MEMORY", 100_000)
+    monkeypatch.setattr("xlpl_plugin.data.preparing.spool._IN_MEMORY", 100_000)
     run([Item("talk", audio)], tmp_path / "file")
     files = [path.relative_to(tmp_path / "memory") for path in (tmp_path / "memory" / "audio").iterdir()]
     assert len(files) == len(talk.speech)

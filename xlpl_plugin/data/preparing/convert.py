@@ -13,11 +13,11 @@ import numpy as np
 from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.audio.reading import audio_info
 from xlpl_plugin.audio.speech_activity import find_speech
-from xlpl_plugin.audio.spool import Spool, decibels
 from xlpl_plugin.data.preparing.audio_files import blocks, write
 from xlpl_plugin.data.preparing.reasons import Dropped, LeftOut, Reason
 from xlpl_plugin.data.preparing.recordings import Clip, Recording, length_problem
 from xlpl_plugin.data.preparing.settings import PrepareOptions
+from xlpl_plugin.data.preparing.spool import Spool, decibels
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import make_folder, system_errors
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xlpl_plugin.audio import spool as module
 from xlpl_plugin.audio.reading import Waveform
-from xlpl_plugin.audio.spool import Spool
+from xlpl_plugin.data.preparing import spool as module
+from xlpl_plugin.data.preparing.spool import Spool
 
 
 @pytest.mark.parametrize("limit", [1 << 26, 1000])

@@ -10,7 +10,8 @@ import soundfile
 import soxr
 
 from xlpl_plugin.audio import SAMPLE_RATE
-from xlpl_plugin.audio.reading import Waveform, read_audio, write_audio
+from xlpl_plugin.audio.reading import Waveform, audio_info, read_audio, write_audio
+from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import make_folder
 
 
@@ -35,3 +36,24 @@ def write(path: Path, waveform: Waveform) -> int:
         return read_audio(path).size
     write_audio(path, waveform)
     return waveform.size
+
+
+def links_well(audio: Path, temporary: Path | None) -> bool:
+    """Whether a file is 16 kHz mono by its header, and will last."""
+    if temporary is not None and audio.absolute().is_relative_to(temporary.absolute()):
+        return False
+    try:
+        info = audio_info(audio)
+    except XlplError:
+        return False
+    return (info.rate, info.channels) == (SAMPLE_RATE, 1)
+
+
+def header_seconds(audio: Path) -> float:
+    """Return how long a file is by its header; 0 where that is not known."""
+    # ONE PLACE: becomes `return audio_info(audio).seconds or 0.0`
+    try:
+        info = audio_info(audio)
+    except XlplError:
+        return 0.0
+    return (info.frames or 0) / info.rate

@@ -13,7 +13,7 @@ import numpy as np
 from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.audio.reading import audio_info
 from xlpl_plugin.audio.speech_activity import find_speech
-from xlpl_plugin.data.preparing.audio_files import blocks, write
+from xlpl_plugin.data.preparing.audio_files import blocks, links_well, write
 from xlpl_plugin.data.preparing.reasons import Dropped, LeftOut, Reason
 from xlpl_plugin.data.preparing.recordings import Clip, Recording, length_problem
 from xlpl_plugin.data.preparing.settings import PrepareOptions
@@ -176,17 +176,6 @@ class Converter:
         with system_errors(target, "a link"):
             os.symlink(recording.audio.absolute(), target)
         return file
-
-
-def links_well(audio: Path, temporary: Path | None) -> bool:
-    """Whether a file is 16 kHz mono by its header, and will last."""
-    if temporary is not None and audio.absolute().is_relative_to(temporary.absolute()):
-        return False
-    try:
-        info = audio_info(audio)
-    except XlplError:
-        return False
-    return (info.rate, info.channels) == (SAMPLE_RATE, 1)
 
 
 def _piece_id(recording: str, start: int, end: int) -> str:

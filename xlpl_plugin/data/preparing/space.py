@@ -9,9 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from xlpl_plugin.audio.reading import audio_info
 from xlpl_plugin.data.items import Item
-from xlpl_plugin.data.preparing.convert import links_well
+from xlpl_plugin.data.preparing.audio_files import header_seconds, links_well
 from xlpl_plugin.data.preparing.recordings import is_whole
 from xlpl_plugin.data.preparing.settings import PrepareOptions
 from xlpl_plugin.errors import XlplError
@@ -74,18 +73,10 @@ def _measure(files: Sequence[Path], options: PrepareOptions, temporary: Path | N
     total = seconds = linked = 0.0
     for file in files:
         size = os.stat(file).st_size
-        length = _header_seconds(file, size)
+        length = header_seconds(file) or size / _COMPRESSED
         total, seconds = total + size, seconds + length
         linked += length if options.keep and links_well(file, temporary) else 0.0
     return _Form(seconds / total, linked / seconds if seconds else 0.0)
-
-
-def _header_seconds(file: Path, size: int) -> float:
-    try:
-        info = audio_info(file)
-    except XlplError:
-        return size / _COMPRESSED
-    return info.frames / info.rate if info.frames else size / _COMPRESSED
 
 
 def refuse_too_little(space: Space, folder: Path) -> None:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from queue import SimpleQueue
 from threading import Semaphore, Thread
 from typing import TypeVar
@@ -130,7 +130,7 @@ _CHUNKS_UNDER_WAY = 64
 def _pooled(function: Callable[[Item], Result], chunks: Iterator[list[Item]], workers: int) -> Iterator[Result]:
     under_way: deque[Future[list[Result]]] = deque()
     # not fork: the parent may hold the threads of torch or of a decoder
-    with ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("forkserver"), initializer=_end_with_parent) as pool:
         try:
             for chunk in chunks:
                 under_way.append(pool.submit(_each, function, chunk))
@@ -144,3 +144,15 @@ def _pooled(function: Callable[[Item], Result], chunks: Iterator[list[Item]], wo
 
 def _each(function: Callable[[Item], Result], chunk: list[Item]) -> list[Result]:
     return [function(job) for job in chunk]
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, even by a kill, instead of waiting for jobs for ever."""
+    parent = parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    Thread(target=watch, name="watch-parent", daemon=True).start()

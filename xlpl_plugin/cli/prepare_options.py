@@ -13,8 +13,9 @@ import click
 from xlpl_plugin.cli.declared import Function, flags
 from xlpl_plugin.data.items import Item
 from xlpl_plugin.data.prepare import prepare
+from xlpl_plugin.data.preparing.reasons import Dropped, Reason
 from xlpl_plugin.data.preparing.settings import PrepareOptions
-from xlpl_plugin.data.summary import Dropped, PrepareReport
+from xlpl_plugin.data.summary import PrepareReport
 from xlpl_plugin.text_table import render
 
 _DECLARED = tuple(item.name for item in fields(PrepareOptions) if item.name != "language")
@@ -67,6 +68,7 @@ def render_report(report: PrepareReport) -> str:
     said = (
         render(_parts(report)),
         render(_reasons(report)) if report.dropped else "",
+        "\n".join(_meanings(report)),
         _cutting(report),
         f"links to recordings that are 16 kHz mono already: {report.linked}" if report.linked else "",
         f"dropped characters: {characters}" if characters else "",
@@ -98,6 +100,11 @@ def _reasons(report: PrepareReport) -> list[dict[str, str]]:
         {"dropped because": reason, "files": str(count), "such as": _shown(examples[reason])}
         for reason, count in counts.most_common()
     ]
+
+
+def _meanings(report: PrepareReport) -> list[str]:
+    found = {drop.reason for drop in report.dropped}
+    return [f"{reason}: {reason.sentence}" for reason in Reason if reason in found]
 
 
 def _shown(drop: Dropped) -> str:

@@ -10,8 +10,6 @@ from xlpl_plugin.data.manifest import Manifest
 from xlpl_plugin.data.preparing.reasons import Dropped, LeftOut
 from xlpl_plugin.json_record import JsonRecord
 
-__all__ = ["Dropped", "LeftOut", "PartReport", "PrepareReport", "part_report"]
-
 
 @dataclass(frozen=True)
 class PartReport:

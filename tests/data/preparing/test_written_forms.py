@@ -52,6 +52,13 @@ def test_stretches_are_written_and_unusable_recordings_not_linked(tmp_path: Path
     assert [path.is_symlink() for path in (tmp_path / "out" / "audio").iterdir()] == [False]
 
 
+def test_a_file_without_a_suffix_is_written(tmp_path: Path) -> None:
+    audio = save(tmp_path / "a.flac", hiss(3)).rename(tmp_path / "bare")
+    save(tmp_path / "b.flac", hiss(3)).rename(tmp_path / "b.c.flac")
+    run([Item("a.b", tmp_path / "b.c.flac"), Item("a.c", audio)], tmp_path / "out", keep=True, unusable="skip")
+    assert {"a.b"} <= utterances(tmp_path / "out").keys() <= {"a.b", "a.c"}
+
+
 def test_nothing_links_to_a_folder_that_will_not_last(tmp_path: Path) -> None:
     items = [Item("a", save(tmp_path / "work" / "x" / "a.flac", hiss(3)))]
     options = PrepareOptions(valid=0, test=0, workers=1, keep=True)

@@ -39,8 +39,8 @@ def write(path: Path, waveform: Waveform) -> int:
 
 
 def links_well(audio: Path, temporary: Path | None) -> bool:
-    """Whether a file is 16 kHz mono by its header, and will last."""
-    if temporary is not None and audio.absolute().is_relative_to(temporary.absolute()):
+    """Whether a file is 16 kHz mono by its header, will last, and has a suffix, which an utterance's path must have."""
+    if not audio.suffix or (temporary is not None and audio.absolute().is_relative_to(temporary.absolute())):
         return False
     try:
         info = audio_info(audio)

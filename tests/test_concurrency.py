@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Generator
@@ -126,3 +127,8 @@ def test_an_error_of_a_process_ends_all() -> None:
     results = parallel_map(Power(1), [1, 2, -3, *range(100)], workers=2, title="")
     with pytest.raises(XlplError, match="base -3"):
         list(results)
+
+
+def test_a_process_that_dies_is_said() -> None:
+    with pytest.raises(XlplError, match=r"worker process was killed[\s\S]*fewer than 2"):
+        list(parallel_map(os._exit, range(9), workers=2, title=""))

@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from multiprocessing import get_context, parent_process
 from queue import SimpleQueue
@@ -13,6 +14,8 @@ from threading import Semaphore, Thread
 from typing import TypeVar
 
 from tqdm import tqdm
+
+from xlpl_plugin.errors import XlplError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -138,6 +141,12 @@ def _pooled(function: Callable[[Item], Result], chunks: Iterator[list[Item]], wo
                     yield from under_way.popleft().result()
             while under_way:
                 yield from under_way.popleft().result()
+        except BrokenProcessPool as error:
+            raise XlplError(
+                "a worker process was killed",
+                expected="memory for each of them",
+                remedy=f"take fewer than {workers} workers",
+            ) from error
         finally:
             pool.shutdown(cancel_futures=True)
 

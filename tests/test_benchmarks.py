@@ -77,3 +77,11 @@ def test_every_benchmark_fits_the_package(script: str, monkeypatch: pytest.Monke
     """Its imports, at least: the benchmarks themselves take hours."""
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     runpy.run_path(str(ROOT / "benchmarks" / script), run_name="imported")
+
+
+@pytest.mark.slow
+def test_preparing_is_measured_at_each_size(run: Run) -> None:
+    found = run("prepare.py", "--clips", "20", "--clips", "60", "--seconds", "1")
+    assert [speed["clips"] for speed in found["speeds"]] == [20, 60, 20]
+    assert all(speed["hours"] == pytest.approx(speed["clips"] / 3600, rel=0.2) for speed in found["speeds"])
+    assert all(cost["wall"] > 0 for cost in found["stages"].values())

@@ -1,4 +1,4 @@
-"""Threads that work ahead: order, errors, bounds, and nothing left behind."""
+"""Threads and processes that work beside: order, errors, bounds, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import os
 import threading
 import time
 from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xlpl_plugin.concurrency import map_ahead, prefetch, stream_map
+from xlpl_plugin.concurrency import map_ahead, parallel_map, prefetch, stream_map
 from xlpl_plugin.errors import XlplError
 
 
@@ -119,3 +120,43 @@ def test_a_stream_draws_few_jobs_ahead() -> None:
 def test_a_worker_that_dies() -> None:
     with pytest.raises(XlplError, match=r"worker process was killed[\s\S]*fewer than 2"):
         list(stream_map(os._exit, range(9), workers=2, start=os.getcwd, state=()))
+
+
+@dataclass(frozen=True)
+class Power:
+    """A job for other processes, with a setting."""
+
+    exponent: int
+
+    def __call__(self, base: int) -> int:
+        if base < 0:
+            raise XlplError(f"base {base}")
+        return base**self.exponent
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("weight", [0.01, 1.0, 5.0])
+def test_processes_answer_in_order(workers: int, weight: float) -> None:
+    jobs = range(300)
+    results = parallel_map(Power(2), iter(jobs), total=300, workers=workers, title="", weight=lambda job: weight)
+    assert list(results) == [job**2 for job in jobs]
+
+
+def test_jobs_are_drawn_as_they_are_needed() -> None:
+    drawn: list[int] = []
+    results = parallel_map(Power(1), counted(5000, drawn), total=5000, workers=2, title="", weight=lambda job: 1)
+    assert next(results) == 0
+    assert len(drawn) < 300
+    results.close()  # type: ignore[attr-defined]
+    assert drawn[-1] == -1
+
+
+def test_an_error_of_a_process_ends_all() -> None:
+    results = parallel_map(Power(1), [1, 2, -3, *range(100)], workers=2, title="")
+    with pytest.raises(XlplError, match="base -3"):
+        list(results)
+
+
+def test_a_process_that_dies_is_said() -> None:
+    with pytest.raises(XlplError, match=r"worker process was killed[\s\S]*fewer than 2"):
+        list(parallel_map(os._exit, range(9), workers=2, title=""))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
+from functools import partial
 from itertools import chain, islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from queue import SimpleQueue
 from threading import Semaphore, Thread
 from typing import Any, TypeVar
@@ -18,8 +19,8 @@ from tqdm import tqdm
 
 from xlpl_plugin.errors import XlplError
 
-# jobs for each worker that are under way, so that none waits while the caller is busy
-_AHEAD = 3
+# so many chunks of recordings that no process waits while the first of them is a long one
+_CHUNKS_AHEAD = 64
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -90,19 +91,50 @@ def map_ahead(
 
 
 def parallel_map(
-    function: Callable[[Item], Result], jobs: Sequence[Item], *, workers: int, title: str
+    function: Callable[[Item], Result],
+    jobs: Iterable[Item],
+    *,
+    workers: int,
+    title: str,
+    total: int | None = None,
+    weight: Callable[[Item], float] = lambda job: 1 / 8,
 ) -> Iterator[Result]:
     """Yield the results in the order of ``jobs``; an error of one job ends all.
 
+    Jobs are drawn as they are needed, and few results wait: the memory does not grow with their number.
+
     Args:
-        function: importable by name, since it runs in other processes.
+        function: importable by name, or a dataclass with a ``__call__``, since it runs in other processes.
         workers: 0 = one for each core; 1 = in this process.
+        total: how many jobs there are, where they have no length.
+        weight: of a job; a process is given jobs of weight 1 at a time, one at least.
     """
-    workers = min(workers or os.cpu_count() or 1, len(jobs))
-    with tqdm(total=len(jobs), desc=title, unit="file", disable=None) as bar:
-        for result in map(function, jobs) if workers <= 1 else _pooled(function, jobs, workers):
-            bar.update()
-            yield result
+    if total is None:
+        jobs = list(jobs)
+        total = len(jobs)
+    workers = min(workers or os.cpu_count() or 1, max(1, total))
+    chunks = _chunks(jobs, weight) if workers > 1 else ([job] for job in jobs)
+    with tqdm(total=total, desc=title, unit="file", disable=None) as bar:
+        for results in stream_map(partial(_each, function), chunks, workers=workers, ahead=_CHUNKS_AHEAD):
+            for result in results:
+                bar.update()
+                yield result
+
+
+def _chunks(jobs: Iterable[Item], weight: Callable[[Item], float]) -> Iterator[list[Item]]:
+    chunk, held = list[Item](), 0.0
+    for job in jobs:
+        chunk.append(job)
+        held += weight(job)
+        if held >= 1:
+            yield chunk
+            chunk, held = [], 0.0
+    if chunk:
+        yield chunk
+
+
+def _each(function: Callable[[Item], Result], chunk: list[Item]) -> list[Result]:
+    return [function(job) for job in chunk]
 
 
 def stream_map(
@@ -110,10 +142,11 @@ def stream_map(
     jobs: Iterable[Item],
     *,
     workers: int,
-    start: Callable[..., object],
-    state: tuple[Any, ...],
+    start: Callable[..., object] = tuple,
+    state: tuple[Any, ...] = (),
+    ahead: int = 3,
 ) -> Generator[Result, None, None]:
-    """Yield the results in the order of ``jobs``, which are drawn as they are needed: some for each worker ahead.
+    """Yield the results in the order of ``jobs``, which are drawn as they are needed.
 
     A single job is done in this process.
 
@@ -121,6 +154,7 @@ def stream_map(
         function: importable by name, since it runs in other processes.
         workers: 0 = one for each core; 1 = in this process.
         start: called with ``state`` in each process before its first job.
+        ahead: jobs under way for each worker: more where one can take much longer than others.
 
     Raises:
         XlplError: a worker died.
@@ -132,12 +166,13 @@ def stream_map(
         start(*state)
         yield from map(function, chain(first, jobs))
         return
-    pool = ProcessPoolExecutor(workers, get_context("forkserver"), initializer=start, initargs=state)
+    # not fork: the parent may hold the threads of torch or of a decoder
+    pool = ProcessPoolExecutor(workers, get_context("forkserver"), initializer=_begin, initargs=(start, *state))
     under_way: deque[Future[Result]] = deque()
     try:
         for job in chain(first, jobs):
             under_way.append(pool.submit(function, job))
-            if len(under_way) > _AHEAD * workers:
+            if len(under_way) > ahead * workers:
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()
@@ -151,10 +186,14 @@ def stream_map(
         pool.shutdown(cancel_futures=True)
 
 
-def _pooled(function: Callable[[Item], Result], jobs: Sequence[Item], workers: int) -> Iterator[Result]:
-    # not fork: the parent may hold the threads of torch or of a decoder
-    with ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool:
-        try:
-            yield from pool.map(function, jobs, chunksize=8)
-        finally:
-            pool.shutdown(cancel_futures=True)
+def _begin(start: Callable[..., object], *state: Any) -> None:
+    """Prepare a worker; it ends when the process that started it is gone, even by a kill."""
+    parent = parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    Thread(target=watch, name="watch-parent", daemon=True).start()
+    start(*state)

@@ -64,7 +64,7 @@ def test_zero_length_recording_can_be_skipped_with_a_reason(tmp_path: Path) -> N
     (source / "a4.wav").write_bytes(b"")
     assert "a4.wav: zero-length file" in refused(tmp_path, source, "--out", tmp_path / "out", "--valid", 0)
     printed = prepare(source, "--out", tmp_path / "out", "--skip-unreadable", "--valid", 0, "--test", 0)
-    assert "unreadable: zero-length file" in printed
+    assert "zero-length file" in printed
     assert "a4" not in read_manifest(tmp_path / "out", "train").ids
 
 
@@ -249,3 +249,15 @@ def test_another_script_gets_its_own_dictionary(tmp_path: Path) -> None:
     assert read_manifest(tmp_path / "latin", "train").utterances[0].units == "p r i v e t | m i r |"
     assert read_manifest(tmp_path / "cyrillic", "train").utterances[0].units == "п р и в е т | м и р |"
     assert not check_folder(tmp_path / "cyrillic", workers=1).findings
+
+
+def test_what_a_user_is_told(tmp_path: Path) -> None:
+    source = corpus(tmp_path / "in", None)
+    (source / "a4.wav").write_bytes((source / "a4.wav").read_bytes()[:9000])
+    printed = prepare(source, "--out", tmp_path / "out", "--valid", 0, "--test", 0, "--skip-unreadable", "--keep")
+    assert "links to recordings that are 16 kHz mono already: 8" in printed
+    assert "unreadable" in printed
+    assert "a4 (truncated or corrupt: " in printed
+    again = prepare(source, "--out", tmp_path / "again", "--valid", 0, "--test", 0, "--unusable", "skip")
+    assert "a4 (truncated or corrupt: " in again
+    assert read_manifest(tmp_path / "again", "train").ids == read_manifest(tmp_path / "out", "train").ids

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xlpl_plugin.data.split import draw_part, split_by_sentence
+from xlpl_plugin.data.split import draw_part, split_by_sentence, split_by_speaker
 from xlpl_plugin.errors import XlplError
 
 WORDS = st.sampled_from([f"sentence {n}" for n in range(12)])
+PEOPLE = st.sampled_from(["", "ana", "ben", "eva", "joe"])
 CORPORA = st.lists(st.lists(WORDS, min_size=1, max_size=3), min_size=1, max_size=30)
 
 
@@ -63,3 +64,34 @@ def test_shares_are_about_what_was_asked_for(valid: float, test: float) -> None:
     counts = Counter(split_by_sentence(sentences, valid=valid, test=test, seed=3).values())
     assert counts["test"] / 4000 == pytest.approx(test, abs=0.03)
     assert counts["valid"] / 4000 == pytest.approx(valid, abs=0.03)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    CORPORA, st.lists(st.sampled_from(["", "ana", "ben", "eva", "joe"]), min_size=30, max_size=30), st.integers(0, 5)
+)
+def test_neither_sentence_nor_speaker_is_in_two_parts(corpus: list[list[str]], who: list[str], seed: int) -> None:
+    sentences = {str(number): own for number, own in enumerate(corpus)}
+    speakers = {name: speaker for name, speaker in zip(sentences, who, strict=False) if speaker}
+    samples = {name: 1 + len(own) for name, own in sentences.items()}
+    parts = split_by_speaker(sentences, speakers, samples, valid=0.2, test=0.3, seed=seed)
+    if parts is None:
+        return
+    assert parts.keys() == sentences.keys()
+    where: dict[tuple[str, str], set[str]] = {}
+    for name, own in sentences.items():
+        traits = [("sentence", sentence) for sentence in own]
+        for trait in [*traits, ("speaker", speakers.get(name, name))]:
+            where.setdefault(trait, set()).add(parts[name])
+    assert all(len(found) == 1 for found in where.values())
+    shares = {part: sum(samples[name] for name in parts if parts[name] == part) for part in ("valid", "test", "train")}
+    assert 0.1 <= shares["valid"] / sum(samples.values()) <= 0.4
+    assert 0.15 <= shares["test"] / sum(samples.values()) <= 0.6
+    assert shares["train"]
+
+
+def test_without_a_share_there_is_no_part() -> None:
+    sentences = {str(n): [f"text {n}"] for n in range(40)}
+    speakers = {name: f"speaker {int(name) // 4}" for name in sentences}
+    parts = split_by_speaker(sentences, speakers, dict.fromkeys(sentences, 1), valid=0.0, test=0.0, seed=1)
+    assert parts == dict.fromkeys(sentences, "train")

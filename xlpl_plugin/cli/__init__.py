@@ -22,7 +22,7 @@ VERBS = {
     "lexicon": "Build a word -> spelling lexicon from text.",
     "lm": "Estimate a KenLM n-gram language model.",
     "label": "Write pseudo-labels for a manifest.",
-    "labels": "Merge the parts of labels that several machines made.",
+    "labels": "Merge parts of labels; join the labels of pieces by recording.",
     "tune": "Choose the decoder's weights and beam without labels.",
     "rank": "Rank acoustic models by how well they recognise a target, without labels.",
     "iterate": "Run rounds of labelling and training.",

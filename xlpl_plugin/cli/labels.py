@@ -6,7 +6,10 @@ import click
 
 from xlpl_plugin.cli.lazy import LazyGroup
 
-VERBS = {"merge": "Put together the parts that several machines made."}
+VERBS = {
+    "merge": "Put together the parts that several machines made.",
+    "join": "Put the labels of pieces together by recording, with their times.",
+}
 
 
 @click.command("labels", cls=LazyGroup, verbs=VERBS, prefix="labels_")

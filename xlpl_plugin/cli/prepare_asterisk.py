@@ -38,4 +38,4 @@ def command(language: str, origins: tuple[Path, ...], **options: Any) -> None:
     """
     with tempfile.TemporaryDirectory() as work:
         found = recordings(language, fetch(language, origins, Path(work)))
-        run_preparation(found.items, language, options, found.skipped)
+        run_preparation(found.items, language, options, found.skipped, temporary=Path(work))

@@ -57,4 +57,4 @@ def command(
     with tempfile.TemporaryDirectory() as work:
         texts = sentences(text, seed) if text else phrases(language, seed)
         items = synthesize(texts, language, minutes, Path(work), seed=seed, cast=cast, part_of=part_of)
-        run_preparation(items, language, options)
+        run_preparation(items, language, options, temporary=Path(work))

@@ -65,7 +65,7 @@ def command(source: Path, language: str, form: str, division: Division, **option
     with _work_folder(options["out"]) as work:
         corpus = read_corpus(source, work=work, form=form, division=division)
         _say(corpus)
-        run_preparation(corpus.items, language, options)
+        run_preparation(corpus.items, language, options, temporary=work if corpus.unpacked else None)
 
 
 @contextmanager

@@ -1,14 +1,17 @@
-"""Dividing utterances into train, valid and test so that no sentence is in two parts."""
+"""Dividing utterances into train, valid and test so that no sentence, and no speaker, is in two parts."""
 
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from xlpl_plugin.errors import XlplError
 
 PARTS = ("train", "valid", "test")
+# a part may be half as large as was asked for, or twice as large, before a division by speaker is given up
+_MOST_OFF = 2.0
 
 
 def split_by_sentence(
@@ -42,16 +45,73 @@ def split_by_sentence(
     return {name: forced.get(key) or draw_part(key, valid=valid, test=test, seed=seed) for name, key in groups.items()}
 
 
+def split_by_speaker(
+    sentences: Mapping[str, Sequence[str]],
+    speakers: Mapping[str, str],
+    samples: Mapping[str, int],
+    *,
+    valid: float,
+    test: float,
+    seed: int,
+) -> dict[str, str] | None:
+    """Assign each id a part; ids that share a sentence or a speaker, directly or through others, get the same one.
+
+    Groups are few and of different sizes, so they are not drawn one by one: test, then valid, take groups in the order
+    of a hash, until they have the share of the audio that was asked for.
+
+    Args:
+        sentences: id -> its sentences.
+        speakers: id -> its speaker, of the ids whose speaker is known.
+        samples: id -> its size.
+        valid, test: shares, each >= 0, together < 1.
+
+    Returns:
+        None where no such division has about these shares.
+    """
+    groups = _connected(sentences, speakers)
+    sizes: dict[str, int] = defaultdict(int)
+    for name, key in groups.items():
+        sizes[key] += samples[name]
+    parts = _fill(sizes, {"test": test, "valid": valid}, seed)
+    return parts and {name: parts[key] for name, key in groups.items()}
+
+
 def draw_part(sentence: str, *, valid: float, test: float, seed: int) -> str:
     """Return the part of a sentence that stands alone, by its hash."""
-    digest = hashlib.sha256(f"{seed}\t{sentence}".encode()).digest()
-    position = int.from_bytes(digest[:8], "big") / 2**64
+    position = _position(sentence, seed)
     if position < test:
         return "test"
     return "valid" if position < test + valid else "train"
 
 
-def _connected(sentences: Mapping[str, Sequence[str]]) -> dict[str, str]:
+def _position(sentence: str, seed: int) -> float:
+    digest = hashlib.sha256(f"{seed}\t{sentence}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def _fill(sizes: Mapping[str, int], shares: Mapping[str, float], seed: int) -> dict[str, str] | None:
+    """Return group -> part, or None where a part would be far from its share."""
+    total, parts = sum(sizes.values()), dict[str, str]()
+    order = sorted(sizes, key=lambda key: _position(key, seed))
+    for part, share in shares.items():
+        taken, wanted = 0, share * total
+        for key in order:
+            if key not in parts and share and taken + sizes[key] / 2 <= wanted:
+                parts[key] = part
+                taken += sizes[key]
+        smallest = min((key for key in order if key not in parts), key=lambda key: sizes[key], default=None)
+        if share and not taken and smallest is not None:
+            parts[smallest] = part
+            taken = sizes[smallest]
+        if not wanted / _MOST_OFF <= taken <= wanted * _MOST_OFF:
+            return None
+    train = {key: "train" for key in order if key not in parts}
+    return parts | train if train else None
+
+
+def _connected(
+    sentences: Mapping[str, Sequence[str]], speakers: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
     """Return id -> the first sentence, in alphabetical order, of the group that it is connected with."""
     parent: dict[str, str] = {}
 
@@ -62,8 +122,14 @@ def _connected(sentences: Mapping[str, Sequence[str]]) -> dict[str, str]:
             sentence = parent[sentence]
         return sentence
 
-    for own in sentences.values():
+    def join(one: str, other: str) -> None:
+        first, second = sorted((root(one), root(other)))
+        parent[second] = first
+
+    spoken: dict[str, str] = {}
+    for name, own in sentences.items():
         for sentence in own[1:]:
-            first, second = sorted((root(own[0]), root(sentence)))
-            parent[second] = first
+            join(own[0], sentence)
+        if name in speakers:
+            join(spoken.setdefault(speakers[name], own[0]), own[0])
     return {name: root(own[0]) for name, own in sentences.items()}

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from xlpl_plugin.data.manifest import Manifest
+from xlpl_plugin.data.preparing.reasons import Dropped, LeftOut
 from xlpl_plugin.json_record import JsonRecord
 
 
 @dataclass(frozen=True)
-class Dropped:
-    id: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class PartReport:
-    """Size of a part; no words where there are no transcripts."""
+    """Size of a part; no words where there are no transcripts, no speakers where none is known."""
 
     part: str
     utterances: int
     minutes: float
     words: int
     word_types: int
+    speakers: int = 0
 
 
 @dataclass(frozen=True)
 class PrepareReport(JsonRecord):
-    """``prepare.json``. It holds no transcript, only the notes taken out of them."""
+    """``prepare.json``. It holds no transcript, only the notes taken out of them.
+
+    Attributes:
+        items: utterances that the corpus lists.
+        dropped: those that are not in the folder, each with its reason.
+        removed_notes: notes in brackets and addresses that the normaliser took out whole.
+        cut: recordings that were cut into utterances where speech pauses.
+        left_out: stretches of these that are in no utterance.
+        linked: recordings that are links to the corpus's own files.
+        notes: what the reader should know of the division, of overlaps, of long recordings.
+    """
 
     language: str
     speller: str
@@ -36,13 +44,19 @@ class PrepareReport(JsonRecord):
     parts: tuple[PartReport, ...]
     dropped: tuple[Dropped, ...]
     dropped_characters: dict[str, int]
-    # notes in brackets and addresses that the normaliser took out whole
     removed_notes: dict[str, int]
+    cut: int = 0
+    left_out: tuple[LeftOut, ...] = ()
+    linked: int = 0
+    notes: tuple[str, ...] = ()
 
     holds = "the summary of a prepared folder"
     written_by = "`xlpl prepare`"
 
 
-def part_report(part: str, manifest: Manifest) -> PartReport:
+def part_report(part: str, manifest: Manifest, speakers: Mapping[str, str] = MappingProxyType({})) -> PartReport:
+    """Measure a part; ``speakers``: utterance -> who speaks, of those that are known."""
     words = [word for utterance in manifest.utterances for word in (utterance.words or "").split()]
-    return PartReport(part, len(manifest.utterances), round(manifest.seconds / 60, 2), len(words), len(set(words)))
+    known = {speakers[name] for name in manifest.ids if name in speakers}
+    minutes = round(manifest.seconds / 60, 2)
+    return PartReport(part, len(manifest.utterances), minutes, len(words), len(set(words)), len(known))

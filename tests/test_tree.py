@@ -28,6 +28,7 @@ LAYERS = (
     ("labelling",),
     ("monitoring", "executors"),
     ("run",),
+    ("start",),
     ("evaluation",),
     ("report",),
     ("doctor",),

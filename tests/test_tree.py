@@ -29,6 +29,7 @@ LAYERS = (
     ("labelling",),
     ("monitoring", "executors"),
     ("run",),
+    ("start",),
     ("evaluation",),
     ("report",),
     ("doctor",),

@@ -17,6 +17,7 @@ VERBS = {
     "doctor": "Say for each component whether it works here, and what to do if not.",
     "user-dir": "Print the folder for fairseq's --user-dir.",
     "config-dir": "Print the folder of the YAML files that come with xlpl, or of the examples.",
+    "start": "Prepare recordings and text, choose sizes, and write the configuration of a run.",
     "prepare": "Turn recordings and text into manifests: asterisk, espeak, manifest, text, units.",
     "check": "Verify a prepared folder.",
     "lexicon": "Build a word -> spelling lexicon from text.",

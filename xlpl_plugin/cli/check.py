@@ -10,23 +10,42 @@ from pathlib import Path
 import click
 
 from xlpl_plugin.data.check import check_folder
+from xlpl_plugin.data.check_text import FRAME_SECONDS
 from xlpl_plugin.text_table import render
 
 
 @click.command("check")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--quick", is_flag=True, help="Read only the headers of the recordings, do not decode them.")
+@click.option("--text", type=click.Path(path_type=Path), help="Normalised text: how many of the transcripts' words it lacks.")
+@click.option("--lexicon", type=click.Path(path_type=Path), help="Lexicon: which of its units no transcript has.")
+@click.option("--frame-seconds", default=FRAME_SECONDS, show_default=True, help="Of the acoustic model that is to learn.")
 @click.option("--workers", default=0, help="Parallel processes; default: one for each core.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(folder: Path, quick: bool, workers: int, as_json: bool) -> None:
+def command(
+    folder: Path,
+    quick: bool,
+    text: Path | None,
+    lexicon: Path | None,
+    frame_seconds: float,
+    workers: int,
+    as_json: bool,
+) -> None:
     """Verify a prepared FOLDER; exit with status 1 if anything is wrong.
 
     Looked at: that files exist, decode, are 16 kHz mono and as long as the .tsv says; that .tsv, .wrd, .ltr and
-    .weight have the same lines; symbols outside dict.ltr.txt; duplicate ids; ids and sentences in two parts.
+    .weight have the same lines; symbols outside dict.ltr.txt; duplicate ids; ids and sentences in two parts; labels
+    that are longer than their audio has frames. Remarks, which need not be wrong: words a second, letters of another
+    script, and what a text or a lexicon lacks.
 
-    Example: xlpl check data/it
+    \b
+    Examples:
+      xlpl check data/it
+      xlpl check data/es --lexicon data/it-text/lexicon.txt
     """
-    report = check_folder(folder, decode=not quick, workers=workers)
+    report = check_folder(
+        folder, decode=not quick, workers=workers, frame_seconds=frame_seconds, text=text, lexicon=lexicon
+    )
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(report), indent=2, ensure_ascii=False))
     else:
@@ -38,5 +57,7 @@ def command(folder: Path, quick: bool, workers: int, as_json: bool) -> None:
         for finding in report.findings:
             place = f"{finding.file}:{finding.line}" if finding.line else finding.file
             click.echo(f"{place}: {finding.kind}: {finding.problem}")
+        for remark in report.remarks:
+            click.echo(f"remark: {remark.kind}: {remark.text}")
         click.echo(f"{len(report.findings)} findings")
     sys.exit(1 if report.findings else 0)

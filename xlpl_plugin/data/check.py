@@ -10,7 +10,9 @@ from pathlib import Path
 from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.audio.reading import audio_info, read_audio
 from xlpl_plugin.concurrency import parallel_map
+from xlpl_plugin.data.check_text import FRAME_SECONDS, Remark, check_transcripts, frames_needed
 from xlpl_plugin.data.manifest import Manifest, read_manifest
+from xlpl_plugin.data.summary import REPORT, PrepareReport
 from xlpl_plugin.data.units import WORD_BOUNDARY, read_units
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
@@ -28,18 +30,30 @@ class FolderFault:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """``splits``: name -> (utterances, seconds) of each part that could be read."""
+    """``splits``: name -> (utterances, seconds) of each part that could be read. Remarks need not be wrong."""
 
     splits: dict[str, tuple[int, float]]
     findings: list[FolderFault]
+    remarks: list[Remark]
 
 
-def check_folder(folder: str | Path, *, decode: bool = True, workers: int = 0) -> CheckReport:
+def check_folder(
+    folder: str | Path,
+    *,
+    decode: bool = True,
+    workers: int = 0,
+    frame_seconds: float = FRAME_SECONDS,
+    text: Path | None = None,
+    lexicon: Path | None = None,
+) -> CheckReport:
     """Check files, lengths, rates, alignment, symbols, ids and the separation of the parts.
 
     Args:
         decode: decode every recording, which finds damage inside a file; otherwise only its header is read.
         workers: processes that read audio; 0 = one for each core.
+        frame_seconds: of the acoustic model that is to learn from the labels.
+        text: normalised text that the transcripts are compared with.
+        lexicon: lexicon whose spellings' units are looked for in the transcripts.
 
     Raises:
         XlplError: there is no such folder, or no manifest in it.
@@ -55,10 +69,12 @@ def check_folder(folder: str | Path, *, decode: bool = True, workers: int = 0) -
         manifest = _manifest(folder, name, findings)
         if manifest is not None:
             splits[name] = manifest
-            findings += _label_findings(folder / name, manifest, units)
+            findings += _label_findings(folder / name, manifest, units, frame_seconds)
             findings += _audio_findings(folder / f"{name}.tsv", manifest, decode, workers)
     findings += _leaks(folder, splits)
-    return CheckReport({name: (len(m.utterances), round(m.seconds, 2)) for name, m in splits.items()}, findings)
+    report = PrepareReport.read_if_there(folder / REPORT)
+    remarks = check_transcripts(splits, report.language, text=text, lexicon=lexicon) if report else []
+    return CheckReport({name: (len(m.utterances), round(m.seconds, 2)) for name, m in splits.items()}, findings, remarks)
 
 
 def _finding(kind: str, error: XlplError) -> FolderFault:
@@ -85,7 +101,9 @@ def _manifest(folder: Path, name: str, findings: list[FolderFault]) -> Manifest 
     return None
 
 
-def _label_findings(stem: Path, manifest: Manifest, units: frozenset[str]) -> Iterator[FolderFault]:
+def _label_findings(
+    stem: Path, manifest: Manifest, units: frozenset[str], frame_seconds: float
+) -> Iterator[FolderFault]:
     for line, utterance in enumerate(manifest.utterances, start=1):
         if utterance.words is not None and not utterance.words.strip():
             yield FolderFault("empty label", f"{stem}.wrd", line, f"{utterance.id} has no words")
@@ -95,6 +113,10 @@ def _label_findings(stem: Path, manifest: Manifest, units: frozenset[str]) -> It
         unknown = sorted(set(symbols) - units) if units else []
         if unknown:
             yield FolderFault("unknown symbol", f"{stem}.ltr", line, f"not in dict.ltr.txt: {' '.join(unknown)}")
+        frames = int(utterance.seconds / frame_seconds)
+        if frames_needed(symbols) > frames:
+            problem = f"{len(symbols)} units, but the audio has {frames} frames of {1000 * frame_seconds:g} ms"
+            yield FolderFault("label too long", f"{stem}.ltr", line, problem)
         words = 0 if utterance.words is None else len(utterance.words.split())
         if words and WORD_BOUNDARY in symbols and symbols.count(WORD_BOUNDARY) != words:
             problem = f"{symbols.count(WORD_BOUNDARY)} words here, {words} in the .wrd"

@@ -25,14 +25,22 @@ def word_weight(word: str, language: str) -> float:
     return float(wordfreq.word_frequency(word, _listed(language)))
 
 
+def has_words(language: str) -> bool:
+    """Say whether there is a list of the language's words."""
+    return _code(language) in wordfreq.available_languages()
+
+
+def _code(language: str) -> str:
+    base = find_language(language).base
+    return _OTHER_CODES.get(base, base)
+
+
 def _listed(language: str) -> str:
     """Return wordfreq's code of a language; asked for one that it lacks, wordfreq itself would answer in English."""
-    base, listed = find_language(language).base, wordfreq.available_languages()
-    code = _OTHER_CODES.get(base, base)
-    if code not in listed:
+    if not has_words(language):
         raise XlplError(
             f"wordfreq has no words of language {language!r}",
-            expected=f"one of {' '.join(sorted(listed))}",
+            expected=f"one of {' '.join(sorted(wordfreq.available_languages()))}",
             remedy="give text of your own instead",
         )
-    return code
+    return _code(language)

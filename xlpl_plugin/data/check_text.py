@@ -1,0 +1,86 @@
+"""Text against audio: what the transcripts of a prepared folder say about its audio, and about a text and a lexicon."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from xlpl_plugin.data.manifest import Manifest, Utterance
+from xlpl_plugin.files import iter_lines
+from xlpl_plugin.text.language import find_language
+from xlpl_plugin.text.lexicon import count_words, read_lexicon
+from xlpl_plugin.text.scripts import scripts_of
+
+# nobody speaks faster for a whole utterance; slower is mostly silence, or a transcript that is not whole
+FASTEST_WORDS, SLOWEST_WORDS = 6.0, 0.3
+# of an AM that joins four frames of 10 ms, as the default one does
+FRAME_SECONDS = 0.04
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something to know about a folder that need not be wrong."""
+
+    kind: str
+    text: str
+
+
+def check_transcripts(
+    splits: Mapping[str, Manifest], language: str, *, text: Path | None = None, lexicon: Path | None = None
+) -> list[Remark]:
+    """Compare the transcripts of all parts with their audio, with normalised ``text`` and with a ``lexicon``."""
+    utterances = [utterance for manifest in splits.values() for utterance in manifest.utterances if utterance.words]
+    if not utterances:
+        return []
+    words = count_words(utterance.words or "" for utterance in utterances)
+    remarks = [*_speed(utterances), *_foreign(words, language)]
+    remarks += _unknown_words(words, text) if text else []
+    remarks += _unknown_units(utterances, lexicon) if lexicon else []
+    return remarks
+
+
+def frames_needed(units: Sequence[str]) -> int:
+    """Return the frames that CTC needs for a label: one a unit, and a blank between equal neighbours."""
+    return len(units) + sum(one == next_one for one, next_one in zip(units, units[1:], strict=False))
+
+
+def _speed(utterances: Sequence[Utterance]) -> Iterator[Remark]:
+    for what, odd in (
+        (f"more than {FASTEST_WORDS:g} words a second", lambda rate: rate > FASTEST_WORDS),
+        (f"fewer than {SLOWEST_WORDS:g} words a second", lambda rate: rate < SLOWEST_WORDS),
+    ):
+        found = [u.id for u in utterances if odd(len((u.words or "").split()) / u.seconds)]
+        if found:
+            yield Remark("speed", f"{len(found)} of {len(utterances)} utterances have {what}: {_some(found)}")
+
+
+def _foreign(words: Counter[str], language: str) -> Iterator[Remark]:
+    own = find_language(language).scripts
+    foreign = {word: n for word, n in words.items() if own and any(s and not s & own for s in map(scripts_of, word))}
+    if foreign:
+        share = sum(foreign.values()) / words.total()
+        yield Remark("script", f"{share:.1%} of the words have letters of another script: {_some(list(foreign))}")
+
+
+def _unknown_words(words: Counter[str], text: Path) -> Iterator[Remark]:
+    known = set(count_words(iter_lines(text)))
+    unknown = Counter({word: count for word, count in words.items() if word not in known})
+    share = unknown.total() / words.total()
+    common = [word for word, _ in unknown.most_common(_SHOWN)]
+    yield Remark("OOV", f"{share:.1%} of the transcripts' words are not in {text}" + (f": {_some(common)}" if common else ""))
+
+
+def _unknown_units(utterances: Sequence[Utterance], lexicon: Path) -> Iterator[Remark]:
+    seen = {unit for utterance in utterances for unit in (utterance.units or "").split()}
+    spellings = read_lexicon(lexicon).spellings
+    missing = Counter(unit for kinds in spellings.values() for unit in {u for kind in kinds for u in kind} - seen)
+    for unit, count in missing.most_common():
+        share = count / len(spellings)
+        yield Remark("units", f"no transcript has {unit!r}, and {share:.1%} of the words of {lexicon} are spelled with it")
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (" ..." if len(names) > _SHOWN else "")

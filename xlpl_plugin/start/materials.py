@@ -1,0 +1,181 @@
+"""Prepares what a run reads: the target's recordings, its text, lexicon and language models. What is there stays."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from xlpl_plugin.data.corpora.forms import read_corpus
+from xlpl_plugin.data.items import Item
+from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
+from xlpl_plugin.data.prepare import REPORT, PrepareOptions, prepare
+from xlpl_plugin.data.summary import PrepareReport
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import make_folder, must_exist
+from xlpl_plugin.text.corpus import prepare_text
+from xlpl_plugin.text.language import find_language
+from xlpl_plugin.text.lexicon import build_lexicon, count_words, write_lexicon
+from xlpl_plugin.text.lm import LmOptions, build_lm
+from xlpl_plugin.text.normalizer import normalized_lines
+from xlpl_plugin.text.speller import make_speller
+from xlpl_plugin.text.wordlist import has_words
+
+# beside a text of less than millions of words, a list of frequent words fills the holes of the lexicon
+_WORDS = 25_000
+_HELD_OUT = 0.02
+TEST = "test"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a user brings."""
+
+    language: str
+    audio: Path
+    text: tuple[Path, ...]
+    # labelled prepared folders of other languages
+    sources: tuple[Path, ...]
+    # a trained source AM, in place of training one
+    source_model: Path | None = None
+    # some recordings of the target with transcripts, to know how good the result is
+    references: Path | None = None
+    speller: str = "unidecode"
+
+
+@dataclass(frozen=True)
+class Materials:
+    """Where the prepared things of a run are."""
+
+    folder: Path
+
+    @property
+    def target(self) -> Path:
+        return self.folder / "target"
+
+    @property
+    def scored(self) -> Path:
+        """The recordings that have references, without them."""
+        return self.folder / "scored"
+
+    @property
+    def references(self) -> Path:
+        return self.folder / "references"
+
+    @property
+    def text(self) -> Path:
+        return self.folder / "text"
+
+    @property
+    def lexicon(self) -> Path:
+        return self.text / "lexicon.txt"
+
+    @property
+    def lm(self) -> Path:
+        return self.text / "lm"
+
+    @property
+    def letters(self) -> Path:
+        return self.text / "letters"
+
+
+def check_inputs(inputs: Inputs) -> None:
+    """Look at everything before anything is written.
+
+    Raises:
+        XlplError: something is missing, sources of other spellers, neither sources nor a source AM.
+    """
+    find_language(inputs.language)
+    for path in (inputs.audio, *inputs.text, *filter(None, (inputs.references, inputs.source_model))):
+        must_exist(path, "recordings, text, a table or a checkpoint")
+    if not inputs.sources and inputs.source_model is None:
+        raise XlplError(
+            "no source", expected="--source: labelled prepared folders of other languages, or --source-model: an AM",
+            remedy="prepare some: xlpl prepare manifest, or xlpl prepare asterisk for a first try",
+        )  # fmt: skip
+    for folder in inputs.sources:
+        spelled = PrepareReport.read(folder / REPORT).speller
+        if spelled != inputs.speller:
+            raise XlplError(
+                f"was spelled by {spelled!r}, and the target will be by {inputs.speller!r}", file=folder,
+                expected="one speller for all", remedy=f"give --speller {spelled}, or prepare the folder again",
+            )  # fmt: skip
+
+
+def prepare_materials(inputs: Inputs, materials: Materials, say: Say) -> None:
+    """Make whatever of ``materials`` is not there yet."""
+    steps: tuple[tuple[Path, str, Callable[[Inputs, Materials], None]], ...] = (
+        (materials.scored / REPORT, "recordings with references", _prepare_scored),
+        (materials.target / REPORT, "recordings", _prepare_target),
+        (materials.text / "report.json", "text", _prepare_text),
+        (materials.lexicon, "lexicon", _build_lexicon),
+        (materials.lm / "lm.json", "language model", _build_lm),
+        (materials.letters / "lm.json", "language model over letters, a second opinion", _build_letters),
+    )
+    for done, what, make in steps:
+        if make is _prepare_scored and inputs.references is None:
+            continue
+        say(f"{what}: {'there already' if done.exists() else done.parent if done.suffix == '.json' else done}")
+        if not done.exists():
+            make(inputs, materials)
+
+
+def _prepare_scored(inputs: Inputs, materials: Materials) -> None:
+    items = _items(inputs.references, materials, keep_text=True)
+    options = _options(inputs, valid=0.0, test=0.0, references=str(materials.references))
+    prepare([replace(item, part=TEST) for item in items], materials.scored, options)
+
+
+def _prepare_target(inputs: Inputs, materials: Materials) -> None:
+    known = set() if inputs.references is None else {
+        item.audio.resolve() for item in _items(inputs.references, materials, keep_text=True)
+    }  # fmt: skip
+    items = [item for item in _items(inputs.audio, materials, keep_text=False) if item.audio.resolve() not in known]
+    prepare(items, materials.target, _options(inputs, valid=0.05, test=0.0))
+    if inputs.references is not None:
+        # labelled after each round, for the scores
+        scored = read_manifest(materials.scored, TEST, labels=False)
+        write_manifest(materials.target, TEST, Manifest(scored.root, scored.utterances))
+
+
+def _items(source: Path | None, materials: Materials, *, keep_text: bool) -> Sequence[Item]:
+    """List a corpus; without the transcripts of the recordings that a run learns from."""
+    assert source is not None
+    make_folder(materials.folder)
+    with tempfile.TemporaryDirectory(dir=materials.folder) as work:
+        items = read_corpus(source, work=Path(work)).items
+    return items if keep_text else [replace(item, text=None, part="") for item in items]
+
+
+def _options(inputs: Inputs, **more: object) -> PrepareOptions:
+    return PrepareOptions(language=inputs.language, speller=inputs.speller, **more)  # type: ignore[arg-type]
+
+
+def _prepare_text(inputs: Inputs, materials: Materials) -> None:
+    exclude = (materials.references,) if inputs.references else ()
+    words = _WORDS if has_words(inputs.language) else 0
+    prepare_text(
+        inputs.language, inputs.text, materials.text, exclude=exclude, heldout=_HELD_OUT, words=words
+    )  # fmt: skip
+
+
+def _texts(materials: Materials) -> list[Path]:
+    return [file for name in ("text.txt", "words.txt") if (file := materials.text / name).exists()]
+
+
+def _build_lexicon(inputs: Inputs, materials: Materials) -> None:
+    counts = count_words(normalized_lines(_texts(materials)))
+    write_lexicon(materials.lexicon, build_lexicon(counts, make_speller(inputs.speller, language=inputs.language)))
+
+
+def _build_lm(inputs: Inputs, materials: Materials) -> None:
+    options = LmOptions(prune=(0, 0, 1))
+    build_lm(_texts(materials), materials.lm, options, heldout=materials.text / "heldout.txt")
+
+
+def _build_letters(inputs: Inputs, materials: Materials) -> None:
+    speller = make_speller(inputs.speller, language=inputs.language)
+    build_lm([materials.text / "text.txt"], materials.letters, LmOptions(order=6, prune=(0,)), speller=speller)

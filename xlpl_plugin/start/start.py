@@ -1,0 +1,98 @@
+"""The order of ``xlpl start``: look at what was brought, prepare it, choose sizes, write run.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader
+
+from xlpl_plugin.audio import SAMPLE_RATE
+from xlpl_plugin.data.manifest import read_manifest
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import read_json, write_text
+from xlpl_plugin.json_record import JsonRecord
+from xlpl_plugin.start.materials import Inputs, Materials, Say, check_inputs, prepare_materials
+from xlpl_plugin.start.settings import Hardware, Settings, choose_settings
+from xlpl_plugin.text.language import find_language
+
+RUN_FILE, START_FILE, DATA = "run.yaml", "start.json", "data"
+
+
+@dataclass(frozen=True)
+class Start(JsonRecord):
+    """``start.json``: what a run was started from."""
+
+    inputs: dict[str, str | list[str] | None]
+
+    holds = "what a run was started from"
+    written_by = "`xlpl start`"
+
+
+def start(folder: Path, inputs: Inputs, say: Say, hardware: Hardware | None = None) -> Path:
+    """Prepare what is not prepared below ``folder``, write ``folder/run.yaml`` and return it.
+
+    An existing run.yaml stays as it is: people edit it.
+
+    Raises:
+        XlplError: something brought is missing or unusable, or ``folder`` was started from other things.
+    """
+    check_inputs(inputs)
+    _remember(folder, inputs)
+    materials = Materials(folder.absolute() / DATA)
+    prepare_materials(inputs, materials, say)
+    file = folder / RUN_FILE
+    if file.exists():
+        say(f"configuration: {file} is there already and stays as it is")
+        return file
+    hours = _hours([materials.target], labels=False), _hours(inputs.sources, labels=True)
+    settings = choose_settings(*hours, hardware or Hardware.here(), SAMPLE_RATE)
+    for reason in settings.reasons:
+        say(f"  {reason}")
+    write_text(file, _render(folder, inputs, materials, settings))
+    say(f"configuration: {file}")
+    return file
+
+
+def _remember(folder: Path, inputs: Inputs) -> None:
+    values = {
+        key: list(map(str, value)) if isinstance(value, tuple) else value and str(value)
+        for key, value in asdict(inputs).items()
+    }
+    before = Start.read_if_there(folder / START_FILE)
+    if before is None:
+        Start(values).write(folder / START_FILE)
+        return
+    changed = [key for key, value in values.items() if before.inputs.get(key) != value]
+    if changed:
+        raise XlplError(
+            f"was started with {changed[0]} {before.inputs.get(changed[0])}, not {values[changed[0]]}",
+            file=folder / START_FILE,
+            expected="the same things as the first time",
+            remedy="start in another folder, or remove this one",
+        )
+
+
+def _hours(folders: Iterable[Path], *, labels: bool) -> float:
+    return sum(read_manifest(folder, "train", labels=labels).seconds for folder in folders) / 3600
+
+
+def _render(folder: Path, inputs: Inputs, materials: Materials, settings: Settings) -> str:
+    environment = Environment(loader=PackageLoader("xlpl_plugin.start", ""), autoescape=False, keep_trailing_newline=True)
+    overrides = [f"model={settings.model}", f"dataset.max_tokens={settings.max_tokens}"]
+    overrides += ["common.bf16=true"] if settings.gpu else []
+    return environment.get_template("run.yaml.j2").render(
+        language=find_language(inputs.language),
+        date=f"{datetime.now(UTC):%Y-%m-%d}",
+        out=str(folder.absolute() / "rounds"),
+        sources=[path.absolute() for path in inputs.sources],
+        source_model=inputs.source_model and inputs.source_model.absolute(),
+        references=inputs.references,
+        materials=materials,
+        lm=materials.lm / read_json(materials.lm / "lm.json")["model"],
+        letters=materials.letters / read_json(materials.letters / "lm.json")["model"],
+        settings=settings,
+        overrides=overrides,
+    )

@@ -17,10 +17,10 @@ from xlpl_plugin.files import atomic_open
 _FORMS = {".flac": ("FLAC", "PCM_16"), ".opus": ("OGG", "OPUS")}
 
 
-def write_audio(path: str | Path, waveform: npt.NDArray[np.float32]) -> int:
+def write_audio(path: str | Path, waveform: npt.NDArray[np.float32], *, sync: bool = True) -> int:
     """Write a (T,) float32 waveform at 16 kHz, whole or not at all, as its suffix says: .flac (16 bit) or .opus.
 
-    What is too loud is clipped. The same waveform gives the same bytes.
+    What is too loud is clipped. The same waveform gives the same bytes. ``sync``: as in ``atomic_open``.
 
     Returns:
         How many samples ``read_audio`` gives for the file; for Opus counted by decoding it.
@@ -42,6 +42,6 @@ def write_audio(path: str | Path, waveform: npt.NDArray[np.float32]) -> int:
     if form == "OGG":
         content = with_serial(content, 1)
         samples = len(soundfile.read(io.BytesIO(content))[0])
-    with atomic_open(path, "wb") as file:
+    with atomic_open(path, "wb", sync=sync) as file:
         file.write(content)
     return samples

@@ -17,9 +17,13 @@ from xlpl_plugin.text_table import render
 @click.command("check")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--quick", is_flag=True, help="Read only the headers of the recordings, do not decode them.")
-@click.option("--text", type=click.Path(path_type=Path), help="Normalised text: how many of the transcripts' words it lacks.")
+@click.option(
+    "--text", type=click.Path(path_type=Path), help="Normalised text: how many of the transcripts' words it lacks."
+)
 @click.option("--lexicon", type=click.Path(path_type=Path), help="Lexicon: which of its units no transcript has.")
-@click.option("--frame-seconds", default=FRAME_SECONDS, show_default=True, help="Of the acoustic model that is to learn.")
+@click.option(
+    "--frame-seconds", default=FRAME_SECONDS, show_default=True, help="Of the acoustic model that is to learn."
+)
 @click.option("--workers", default=0, help="Parallel processes; default: one for each core.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(

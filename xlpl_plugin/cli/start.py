@@ -12,14 +12,16 @@ from xlpl_plugin.text.speller import SPELLERS
 @click.command("start")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--language", required=True, help="ISO 639 code or name of the target language.")
-@click.option("--audio", required=True, type=click.Path(path_type=Path), help="Its recordings: a folder, or any corpus.")
+@click.option(
+    "--audio", required=True, type=click.Path(path_type=Path), help="Its recordings: a folder, or any corpus."
+)
 @click.option("--text", required=True, multiple=True, type=click.Path(path_type=Path),
               help="Text in it: files or folders; may be repeated.")  # fmt: skip
 @click.option("--source", "sources", multiple=True, type=click.Path(path_type=Path),
               help="Labelled prepared folder of another language; may be repeated.")  # fmt: skip
 @click.option("--source-model", type=click.Path(path_type=Path), help="A trained source AM, in place of training one.")
 @click.option("--references", type=click.Path(path_type=Path),
-              help="Some of its recordings with transcripts (a table, or any corpus), to know how good the result is.")  # fmt: skip
+              help="Some of its recordings with transcripts (a table, any corpus), to score with.")  # fmt: skip
 @click.option("--speller", type=click.Choice(SPELLERS), default="unidecode", show_default=True,
               help="How words become units; as the sources were prepared.")  # fmt: skip
 def command(
@@ -34,8 +36,8 @@ def command(
 ) -> None:
     """Prepare everything for a run of rounds in the folder RUN, and write RUN/run.yaml for `xlpl iterate`.
 
-    Recordings become manifests (long ones are cut where nobody speaks), text becomes a lexicon and two language models,
-    and model and trainings get sizes that suit the hours of audio and this machine; the reasons are printed and stand in
+    Recordings become manifests (long ones are cut where nobody speaks), text becomes a lexicon and two LMs, and model
+    and trainings get sizes that suit the hours of audio and this machine; the reasons are printed and stand in
     run.yaml. What is there already stays: the same command goes on where it stopped. Transcripts of AUDIO are not read.
 
     \b

@@ -74,7 +74,9 @@ def check_folder(
     findings += _leaks(folder, splits)
     report = PrepareReport.read_if_there(folder / REPORT)
     remarks = check_transcripts(splits, report.language, text=text, lexicon=lexicon) if report else []
-    return CheckReport({name: (len(m.utterances), round(m.seconds, 2)) for name, m in splits.items()}, findings, remarks)
+    return CheckReport(
+        {name: (len(m.utterances), round(m.seconds, 2)) for name, m in splits.items()}, findings, remarks
+    )
 
 
 def _finding(kind: str, error: XlplError) -> FolderFault:

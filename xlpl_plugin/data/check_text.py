@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from xlpl_plugin.data.manifest import Manifest, Utterance
@@ -44,7 +45,7 @@ def check_transcripts(
 
 def frames_needed(units: Sequence[str]) -> int:
     """Return the frames that CTC needs for a label: one a unit, and a blank between equal neighbours."""
-    return len(units) + sum(one == next_one for one, next_one in zip(units, units[1:], strict=False))
+    return len(units) + sum(one == next_one for one, next_one in pairwise(units))
 
 
 def _speed(utterances: Sequence[Utterance]) -> Iterator[Remark]:
@@ -70,7 +71,9 @@ def _unknown_words(words: Counter[str], text: Path) -> Iterator[Remark]:
     unknown = Counter({word: count for word, count in words.items() if word not in known})
     share = unknown.total() / words.total()
     common = [word for word, _ in unknown.most_common(_SHOWN)]
-    yield Remark("OOV", f"{share:.1%} of the transcripts' words are not in {text}" + (f": {_some(common)}" if common else ""))
+    yield Remark(
+        "OOV", f"{share:.1%} of the transcripts' words are not in {text}" + (f": {_some(common)}" if common else "")
+    )
 
 
 def _unknown_units(utterances: Sequence[Utterance], lexicon: Path) -> Iterator[Remark]:
@@ -79,7 +82,9 @@ def _unknown_units(utterances: Sequence[Utterance], lexicon: Path) -> Iterator[R
     missing = Counter(unit for kinds in spellings.values() for unit in {u for kind in kinds for u in kind} - seen)
     for unit, count in missing.most_common():
         share = count / len(spellings)
-        yield Remark("units", f"no transcript has {unit!r}, and {share:.1%} of the words of {lexicon} are spelled with it")
+        yield Remark(
+            "units", f"no transcript has {unit!r}, and {share:.1%} of the words of {lexicon} are spelled with it"
+        )
 
 
 def _some(names: Sequence[str]) -> str:

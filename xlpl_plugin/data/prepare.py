@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -15,7 +16,7 @@ from xlpl_plugin.data.preparing.folder import PreparedFolder, fill_folder, publi
 from xlpl_plugin.data.preparing.outcome import Outcome
 from xlpl_plugin.data.preparing.reasons import Dropped, Reason
 from xlpl_plugin.data.preparing.recordings import GroupedItems, plausible_items, present_items
-from xlpl_plugin.data.preparing.refusals import REPORT, check_ids, leftovers, refuse_names_of_pieces, replaceable
+from xlpl_plugin.data.preparing.refusals import check_ids, leftovers, refuse_names_of_pieces, replaceable
 from xlpl_plugin.data.preparing.settings import PrepareOptions
 from xlpl_plugin.data.preparing.space import needed_space, refuse_too_little
 from xlpl_plugin.data.summary import PrepareReport, part_report
@@ -23,8 +24,9 @@ from xlpl_plugin.data.transcriber import Labels, Transcriber, dictionary, make_t
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import make_folder
 from xlpl_plugin.schema import check_options
+from xlpl_plugin.text.language import find_language
 
-__all__ = ["REPORT", "PrepareOptions", "prepare"]
+__all__ = ["PrepareOptions", "prepare"]
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +55,7 @@ def prepare(
             disk, nothing left, an occupied output.
     """
     check_options(options)
+    options = replace(options, language=find_language(options.language).code)
     check_ids(items)
     out = replaceable(out, force)
     references = replaceable(options.references, force) if options.references else None
@@ -61,7 +64,7 @@ def prepare(
     outcome = Outcome([Dropped(name, reason) for name, reason in skipped.items()])
     present = {item.id: item for item in present_items(items, options, outcome.dropped)}
     refuse_names_of_pieces(present.values(), options)
-    transcriber = make_transcriber(options.language, options.speller, options.pieces)
+    transcriber = make_transcriber(options.language, options.speller, options.pieces, options.rules)
     labels = _transcribe(present.values(), transcriber, outcome.dropped)
     make_folder(out.parent)
     outcome.notes += leftovers(out)

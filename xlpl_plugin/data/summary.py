@@ -10,6 +10,9 @@ from xlpl_plugin.data.manifest import Manifest
 from xlpl_plugin.data.preparing.reasons import Dropped, LeftOut
 from xlpl_plugin.json_record import JsonRecord
 
+# by this file a prepared folder is known
+REPORT = "prepare.json"
+
 
 @dataclass(frozen=True)
 class PartReport:

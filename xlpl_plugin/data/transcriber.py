@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xlpl_plugin.data.units import LETTERS
-from xlpl_plugin.text.normalizer import normalizer_for
+from xlpl_plugin.text.normalizer import Normalizer
 from xlpl_plugin.text.pieces import read_pieces
 from xlpl_plugin.text.speller import Speller, make_speller
 
@@ -35,10 +35,10 @@ class Labels:
 class Transcriber:
     """Normalises and spells transcripts."""
 
-    def __init__(self, language: str, speller: Speller) -> None:
-        self.normalizer = normalizer_for(language)
+    def __init__(self, language: str, speller: Speller, rules: Path | None = None) -> None:
+        self.normalizer = Normalizer(language, rules)
         # sentences are normalised a second time, by themselves: that must not count in the report
-        self._sentence_normalizer = normalizer_for(language)
+        self._sentence_normalizer = Normalizer(language, rules)
         self._speller = speller
 
     def __call__(self, text: str) -> Labels:
@@ -63,5 +63,6 @@ def dictionary(lines: Iterable[str], pieces: str = "") -> tuple[str, ...]:
     return (*LETTERS, *sorted(extra))
 
 
-def make_transcriber(language: str, speller: str, pieces: str = "") -> Transcriber:
-    return Transcriber(language, make_speller(speller, pieces=Path(pieces) if pieces else None, language=language))
+def make_transcriber(language: str, speller: str, pieces: str = "", rules: str = "") -> Transcriber:
+    spelling = make_speller(speller, pieces=Path(pieces) if pieces else None, language=language)
+    return Transcriber(language, spelling, Path(rules) if rules else None)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xlpl_plugin.data.corpora.forms import read_corpus
-from xlpl_plugin.data.items import Item
+from xlpl_plugin.data.corpora.listing import Corpus
 from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
-from xlpl_plugin.data.prepare import REPORT, PrepareOptions, prepare
-from xlpl_plugin.data.summary import PrepareReport
+from xlpl_plugin.data.prepare import PrepareOptions, prepare
+from xlpl_plugin.data.summary import REPORT, PrepareReport
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import make_folder, must_exist
-from xlpl_plugin.text.corpus import prepare_text
+from xlpl_plugin.text.corpus.prepare_text import TextOptions, prepare_text
 from xlpl_plugin.text.language import find_language
 from xlpl_plugin.text.lexicon import build_lexicon, count_words, write_lexicon
 from xlpl_plugin.text.lm import LmOptions, build_lm
@@ -124,30 +125,33 @@ def prepare_materials(inputs: Inputs, materials: Materials, say: Say) -> None:
 
 
 def _prepare_scored(inputs: Inputs, materials: Materials) -> None:
-    items = _items(inputs.references, materials, keep_text=True)
+    assert inputs.references is not None
     options = _options(inputs, valid=0.0, test=0.0, references=str(materials.references))
-    prepare([replace(item, part=TEST) for item in items], materials.scored, options)
+    with _corpus(inputs.references, materials) as corpus:
+        items = [replace(item, part=TEST) for item in corpus.items]
+        prepare(items, materials.scored, options)
 
 
 def _prepare_target(inputs: Inputs, materials: Materials) -> None:
-    known = set() if inputs.references is None else {
-        item.audio.resolve() for item in _items(inputs.references, materials, keep_text=True)
-    }  # fmt: skip
-    items = [item for item in _items(inputs.audio, materials, keep_text=False) if item.audio.resolve() not in known]
-    prepare(items, materials.target, _options(inputs, valid=0.05, test=0.0))
+    known = set()
+    if inputs.references is not None:
+        with _corpus(inputs.references, materials) as corpus:
+            known = {item.audio.resolve() for item in corpus.items}
+    with _corpus(inputs.audio, materials) as corpus:
+        # nothing that a run learns from has a transcript
+        new = [replace(item, text=None, part="") for item in corpus.items if item.audio.resolve() not in known]
+        prepare(new, materials.target, _options(inputs, valid=0.05, test=0.0))
     if inputs.references is not None:
         # labelled after each round, for the scores
         scored = read_manifest(materials.scored, TEST, labels=False)
         write_manifest(materials.target, TEST, Manifest(scored.root, scored.utterances))
 
 
-def _items(source: Path | None, materials: Materials, *, keep_text: bool) -> Sequence[Item]:
-    """List a corpus; without the transcripts of the recordings that a run learns from."""
-    assert source is not None
+@contextmanager
+def _corpus(source: Path, materials: Materials) -> Iterator[Corpus]:
     make_folder(materials.folder)
-    with tempfile.TemporaryDirectory(dir=materials.folder) as work:
-        items = read_corpus(source, work=Path(work)).items
-    return items if keep_text else [replace(item, text=None, part="") for item in items]
+    with tempfile.TemporaryDirectory(dir=materials.folder, prefix=".corpus.") as work:
+        yield read_corpus(source, work=Path(work))
 
 
 def _options(inputs: Inputs, **more: object) -> PrepareOptions:
@@ -157,9 +161,7 @@ def _options(inputs: Inputs, **more: object) -> PrepareOptions:
 def _prepare_text(inputs: Inputs, materials: Materials) -> None:
     exclude = (materials.references,) if inputs.references else ()
     words = _WORDS if has_words(inputs.language) else 0
-    prepare_text(
-        inputs.language, inputs.text, materials.text, exclude=exclude, heldout=_HELD_OUT, words=words
-    )  # fmt: skip
+    prepare_text(inputs.language, inputs.text, materials.text, TextOptions(_HELD_OUT, words), exclude=exclude)
 
 
 def _texts(materials: Materials) -> list[Path]:

@@ -80,7 +80,9 @@ def _hours(folders: Iterable[Path], *, labels: bool) -> float:
 
 
 def _render(folder: Path, inputs: Inputs, materials: Materials, settings: Settings) -> str:
-    environment = Environment(loader=PackageLoader("xlpl_plugin.start", ""), autoescape=False, keep_trailing_newline=True)
+    environment = Environment(
+        loader=PackageLoader("xlpl_plugin.start", ""), autoescape=False, keep_trailing_newline=True
+    )
     overrides = [f"model={settings.model}", f"dataset.max_tokens={settings.max_tokens}"]
     overrides += ["common.bf16=true"] if settings.gpu else []
     return environment.get_template("run.yaml.j2").render(

@@ -244,11 +244,6 @@ def _whole(abbreviation: str) -> str:
     return re.escape(abbreviation) + (r"(?![\w'])" if abbreviation[-1].isalnum() else r"(?![^\W\d])")
 
 
-def normalizer_for(language: str, rules: Path | None = None) -> Normalizer:
-    """Return a new normaliser (with counts at zero) for a language code such as ``it`` or ``pt_BR``."""
-    return Normalizer(language, rules)
-
-
 def normalized_lines(texts: Iterable[str | Path], language: str | None = None) -> Iterator[str]:
     """Yield the lines of text files, normalised if a language is given (else they are normalised already).
 

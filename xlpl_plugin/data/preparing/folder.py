@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +14,10 @@ from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
 from xlpl_plugin.data.preparing.convert import Kept
 from xlpl_plugin.data.preparing.divide import Divisible, divide
 from xlpl_plugin.data.preparing.outcome import Outcome
-from xlpl_plugin.data.preparing.refusals import REPORT
 from xlpl_plugin.data.preparing.settings import PrepareOptions
 from xlpl_plugin.data.segments import Segment, Segments, Speakers
 from xlpl_plugin.data.split import PARTS
-from xlpl_plugin.data.summary import PrepareReport
+from xlpl_plugin.data.summary import REPORT, PrepareReport
 from xlpl_plugin.data.transcriber import Labels
 from xlpl_plugin.data.units import write_units
 from xlpl_plugin.errors import XlplError
@@ -104,7 +104,8 @@ def _without_labels(manifest: Manifest) -> Manifest:
 
 
 def publish(folder: Path, target: Path) -> None:
-    """Move a complete folder into place."""
+    """Move a complete folder into place, when all of it is on the disk."""
+    os.sync()
     if target.exists():
         shutil.rmtree(target)
     make_folder(target.parent)

@@ -10,11 +10,10 @@ from pathlib import Path, PurePosixPath
 from xlpl_plugin.audio.reading import AUDIO_SUFFIXES
 from xlpl_plugin.data.items import Item
 from xlpl_plugin.data.preparing.settings import PrepareOptions
+from xlpl_plugin.data.summary import REPORT
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import new_output
 
-# by this file a prepared folder is known
-REPORT = "prepare.json"
 # what is added to the id of a recording: its channel, its piece
 _ADDED = re.compile(r"(-ch\d+)?(-\d{7,}-\d{7,})?$")
 

@@ -13,7 +13,8 @@ from xlpl_plugin.text.speller import SPELLERS
 class PrepareOptions:
     """How recordings become a prepared folder."""
 
-    language: str = option("en", "two-letter code: picks the rules of the normaliser")
+    language: str = option("en", "ISO 639 code or name: picks the rules of the normaliser")
+    rules: str = option("", "normaliser rules of your own (YAML), the same as for the text", file="normaliser rules")
     speller: str = option("unidecode", "how words become units", choices=SPELLERS)
     pieces: str = option("", "sentencepiece model (xlpl prepare units) that cuts spellings into pieces; empty: letters")
     test: float = option(0.2, "expected share of the text that goes to the test part", least=0, below=1)

@@ -45,10 +45,10 @@ def command(
       xlpl start runs/sw --language sw --audio recordings/ --text books/ --source data/en --source data/es
     """
     from xlpl_plugin.start.materials import Inputs
-    from xlpl_plugin.start.start import start
+    from xlpl_plugin.start.prepare_run import prepare_run
 
     inputs = Inputs(language, audio, text, sources, source_model, references, speller)
-    file = start(run, inputs, click.echo)
+    file = prepare_run(run, inputs, click.echo)
     rounds = run / "rounds"
     click.echo(f"\nNext:\n  xlpl iterate {file} --dry-run   # steps, and the hours that they take here")
     click.echo(f"  xlpl iterate {file}\n  xlpl report {rounds}")

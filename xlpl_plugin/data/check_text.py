@@ -82,9 +82,7 @@ def _unknown_units(utterances: Sequence[Utterance], lexicon: Path) -> Iterator[R
     missing = Counter(unit for kinds in spellings.values() for unit in {u for kind in kinds for u in kind} - seen)
     for unit, count in missing.most_common():
         share = count / len(spellings)
-        yield Remark(
-            "units", f"no transcript has {unit!r}, and {share:.1%} of the words of {lexicon} are spelled with it"
-        )
+        yield Remark("units", f"no transcript has {unit!r}; {share:.1%} of the words of {lexicon} are spelled with it")
 
 
 def _some(names: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ RUN_FILE, START_FILE, DATA = "run.yaml", "start.json", "data"
 
 
 @dataclass(frozen=True)
-class Start(JsonRecord):
+class StartRecord(JsonRecord):
     """``start.json``: what a run was started from."""
 
     inputs: dict[str, str | list[str] | None]
@@ -31,7 +31,7 @@ class Start(JsonRecord):
     written_by = "`xlpl start`"
 
 
-def start(folder: Path, inputs: Inputs, say: Say, hardware: Hardware | None = None) -> Path:
+def prepare_run(folder: Path, inputs: Inputs, say: Say, hardware: Hardware | None = None) -> Path:
     """Prepare what is not prepared below ``folder``, write ``folder/run.yaml`` and return it.
 
     An existing run.yaml stays as it is: people edit it.
@@ -61,9 +61,9 @@ def _remember(folder: Path, inputs: Inputs) -> None:
         key: list(map(str, value)) if isinstance(value, tuple) else value and str(value)
         for key, value in asdict(inputs).items()
     }
-    before = Start.read_if_there(folder / START_FILE)
+    before = StartRecord.read_if_there(folder / START_FILE)
     if before is None:
-        Start(values).write(folder / START_FILE)
+        StartRecord(values).write(folder / START_FILE)
         return
     changed = [key for key, value in values.items() if before.inputs.get(key) != value]
     if changed:

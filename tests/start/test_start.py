@@ -1,0 +1,130 @@
+"""`xlpl start`: from recordings, text and labelled speech of another language to the end of a run."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from omegaconf import OmegaConf
+from support.long_recording import record, silence
+
+from xlpl_plugin.audio.reading import write_audio
+from xlpl_plugin.cli import xlpl
+from xlpl_plugin.config import load_config
+from xlpl_plugin.data.corpora.synthetic import phrases, synthesize
+from xlpl_plugin.data.manifest import read_manifest
+from xlpl_plugin.data.prepare import PrepareOptions, prepare
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import write_lines
+from xlpl_plugin.run.config import IterateConfig
+from xlpl_plugin.start.settings import Hardware, choose_settings
+
+SPANISH = ("la casa de mi hermano es grande", "no sabemos cuando llega el tren", "el agua del mar esta muy fria hoy")
+
+
+@pytest.fixture(scope="module")
+def brought(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a user has: a long recording and clips, a book, labelled English, three transcripts."""
+    folder = tmp_path_factory.mktemp("brought")
+    long = record([silence(1.0)] * 12, "es", texts=SPANISH).samples
+    write_audio(folder / "recordings" / "radio.flac", long)
+    clips = synthesize(phrases("es", 1), "es", 0.5, folder / "recordings", seed=1)
+    rows = [f"recordings/{item.audio.name}\t{item.text}" for item in clips[:3]]
+    write_lines(folder / "known.tsv", ["audio\ttext", *rows])
+    write_lines(folder / "book.txt", islice(phrases("es", 2), 600))
+    english = synthesize(phrases("en", 1), "en", 0.7, folder / "clips", seed=1)
+    prepare(english, folder / "en", PrepareOptions(language="en", test=0.0, valid=0.2))
+    return folder
+
+
+def start(brought: Path, run: Path, *more: str) -> Result:
+    words = ["start", str(run), "--language", "spa", "--audio", str(brought / "recordings")]
+    words += ["--text", str(brought / "book.txt"), "--source", str(brought / "en")]
+    return CliRunner().invoke(xlpl, [*words, "--references", str(brought / "known.tsv"), *more])
+
+
+def test_everything_is_prepared_and_the_configuration_is_valid(brought: Path, tmp_path: Path) -> None:
+    run = tmp_path / "es"
+    result = start(brought, run)
+    assert result.exit_code == 0, result.exception
+    config = load_config(IterateConfig, run / "run.yaml", [])
+    target = Path(config.target.data)
+    train, valid, test = (read_manifest(target, part) for part in ("train", "valid", "test"))
+    assert sum(name.startswith("radio-") for name in (*train.ids, *valid.ids)) == 12
+    assert len(test.ids) == 3
+    assert not set(test.ids) & {*train.ids, *valid.ids}
+    assert all(utterance.words is None for part in (train, valid, test) for utterance in part.utterances)
+    assert read_manifest(run / "data" / "references", "test").utterances[0].words
+    assert Path(config.decoder.lm).exists()
+    assert Path(config.decoder.lexicon).exists()
+    assert "model mini" in (run / "run.yaml").read_text()
+    assert f"xlpl iterate {run / 'run.yaml'}" in result.output
+
+
+def test_a_second_call_keeps_what_is_there_and_refuses_other_things(brought: Path, tmp_path: Path) -> None:
+    run = tmp_path / "es"
+    start(brought, run)
+    (run / "run.yaml").write_text("# mine\n")
+    again = start(brought, run)
+    assert again.exit_code == 0
+    assert (run / "run.yaml").read_text() == "# mine\n"
+    assert again.output.count("there already") == 7
+    other = start(brought, run, "--speller", "uroman")
+    assert isinstance(other.exception, XlplError)
+    assert "was spelled by 'unidecode'" in str(other.exception)
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        (("--language", "Spnish"), "did you mean Spanish"),
+        (("--audio", "nowhere"), "no such file or folder"),
+        (("--source", "nowhere"), "no such file or folder"),
+    ],
+)
+def test_nothing_is_written_before_all_is_there(
+    brought: Path, tmp_path: Path, more: tuple[str, ...], problem: str
+) -> None:
+    result = start(brought, tmp_path / "es", *more)
+    assert problem in str(result.exception)
+    assert not (tmp_path / "es").exists()
+
+
+def test_sizes_grow_with_audio_and_hardware() -> None:
+    laptop, server = Hardware(2, 0), Hardware(32, 4)
+    small = choose_settings(0.2, 0.4, laptop, 16_000)
+    assert (small.model, small.source_updates, small.student_updates, small.gpu) == ("mini", 1000, 200, False)
+    assert choose_settings(1.0, 3.0, laptop, 16_000).model == "tiny"
+    big = choose_settings(50.0, 500.0, server, 16_000)
+    assert (big.model, big.source_updates, big.workers, big.gpu) == ("base", 80_000, 32, True)
+    assert all(big.reasons)
+
+
+@pytest.mark.slow
+def test_the_run_that_was_written_goes_to_its_end(brought: Path, tmp_path: Path) -> None:
+    run = tmp_path / "es"
+    assert start(brought, run).exit_code == 0
+    file = run / "run.yaml"
+    config = OmegaConf.load(file)
+    tiny = ["model=mini", "model.dim=16", "model.ffn_dim=32", "model.layers=1"]
+    for name in ("source.training", "student"):
+        OmegaConf.update(config, f"{name}.max_update", 4)
+        OmegaConf.update(
+            config, f"{name}.overrides", ["model=mini", "model.dim=16", "model.ffn_dim=32", "model.layers=1"]
+        )
+    OmegaConf.save(config, file)
+    words = [
+        "rounds=1",
+        "tuning.search.sample=4",
+        "tuning.search.trials=2",
+        "tuning.search.local_trials=0",
+        "workers=1",
+    ]
+    done = CliRunner().invoke(xlpl, ["iterate", str(file), *words])
+    assert done.exit_code == 0, done.exception
+    scored = CliRunner().invoke(
+        xlpl, ["score", "--run", str(run / "rounds"), "--references", str(run / "data" / "references")]
+    )
+    assert "round 1" in scored.output, scored.exception

@@ -111,18 +111,10 @@ def test_the_run_that_was_written_goes_to_its_end(brought: Path, tmp_path: Path)
     tiny = ["model=mini", "model.dim=16", "model.ffn_dim=32", "model.layers=1"]
     for name in ("source.training", "student"):
         OmegaConf.update(config, f"{name}.max_update", 4)
-        OmegaConf.update(
-            config, f"{name}.overrides", ["model=mini", "model.dim=16", "model.ffn_dim=32", "model.layers=1"]
-        )
+        OmegaConf.update(config, f"{name}.overrides", tiny)
     OmegaConf.save(config, file)
-    words = [
-        "rounds=1",
-        "tuning.search.sample=4",
-        "tuning.search.trials=2",
-        "tuning.search.local_trials=0",
-        "workers=1",
-    ]
-    done = CliRunner().invoke(xlpl, ["iterate", str(file), *words])
+    search = [f"tuning.search.{key}" for key in ("sample=4", "trials=2", "local_trials=0")]
+    done = CliRunner().invoke(xlpl, ["iterate", str(file), "rounds=1", "workers=1", *search])
     assert done.exit_code == 0, done.exception
     scored = CliRunner().invoke(
         xlpl, ["score", "--run", str(run / "rounds"), "--references", str(run / "data" / "references")]

@@ -62,7 +62,8 @@ def prepare(
     if references is not None and (references in out.parents or references == out or out in references.parents):
         raise XlplError("inside the prepared folder, or around it", file=references, expected="a folder apart from it")
     outcome = Outcome([Dropped(name, reason) for name, reason in skipped.items()])
-    present = {item.id: item for item in present_items(items, options, outcome.dropped)}
+    usable = _with_transcripts(items, outcome.dropped)
+    present = {item.id: item for item in present_items(usable, options, outcome.dropped)}
     refuse_names_of_pieces(present.values(), options)
     transcriber = make_transcriber(options.language, options.speller, options.pieces, options.rules)
     labels = _transcribe(present.values(), transcriber, outcome.dropped)
@@ -82,16 +83,19 @@ def prepare(
     return report
 
 
+def _with_transcripts(items: Sequence[Item], dropped: list[Dropped]) -> Sequence[Item]:
+    """Leave out items without a transcript where others have one: their audio is not even looked at."""
+    if all(item.text is None for item in items):
+        return items
+    dropped += [Dropped(item.id, Reason.NO_TRANSCRIPT) for item in items if not (item.text or "").strip()]
+    return [item for item in items if (item.text or "").strip()]
+
+
 def _transcribe(items: Collection[Item], transcriber: Transcriber, dropped: list[Dropped]) -> dict[str, Labels]:
     """Return the labels of the usable items; all None where no item has a transcript."""
-    if all(item.text is None for item in items):
-        return {item.id: Labels() for item in items}
     labels: dict[str, Labels] = {}
     for item in items:
-        if item.text is None or not item.text.strip():
-            dropped.append(Dropped(item.id, Reason.NO_TRANSCRIPT))
-            continue
-        label = transcriber(item.text)
+        label = Labels() if item.text is None else transcriber(item.text)
         if label.problem:
             dropped.append(Dropped(item.id, label.problem))
         else:

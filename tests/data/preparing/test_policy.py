@@ -154,3 +154,12 @@ def test_no_id_is_lost_and_none_comes_out_of_nothing(sources: dict[str, Path], d
         assert written == {one.path for one in found.values()}
         assert report.items == len(items)
         assert [path.name for path in Path(work).iterdir()] == ["out"]
+
+
+def test_audio_of_what_has_no_transcript_is_not_looked_at(tmp_path: Path) -> None:
+    """A corpus's file without a transcript may be empty or gone: it would not be used anyway."""
+    said = Item("said", save(tmp_path / "a.wav", hiss(1.0)), "one two three")
+    report = run(
+        [said, Item("untold", tmp_path / "gone.wav"), Item("mute", tmp_path / "gone.wav", " ")], tmp_path / "out"
+    )
+    assert reasons(report) == {"untold": "no transcript", "mute": "no transcript"}

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xlpl_plugin.data.units import LETTERS
+from xlpl_plugin.text.documents.sentences import ENDS, UNSPACED_ENDS
 from xlpl_plugin.text.normalizer import Normalizer
 from xlpl_plugin.text.pieces import read_pieces
 from xlpl_plugin.text.speller import Speller, make_speller
 
 # a stop inside "28.8" or "www.asterisk.org" ends nothing
-_SENTENCE_END = re.compile(r"(?<=[.!?…:;。！？])\s+")
+_SENTENCE_END = re.compile(rf"(?<=[{ENDS}:;])\s+|(?<=[{UNSPACED_ENDS}])")
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,10 @@ def test_html_in_its_declared_encoding(tmp_path) -> None:
         ("Versione 7.4 di www.x.org.", ["Versione 7.4 di www.x.org."]),
         ('"Fine." ¿Qué? ¡Sí!', ['"Fine."', "¿Qué?", "¡Sí!"]),
         ("  ", []),
+        ("今天天气很好。我们去公园！好吗？", ["今天天气很好。", "我们去公园！", "好吗？"]),
+        ("「你好。」他说。再见", ["「你好。」", "他说。", "再见"]),
+        ("मैं जाता हूँ। वह आती है।", ["मैं जाता हूँ।", "वह आती है।"]),
+        ("Am 3. Mai kam er. Dann 1999. Und", ["Am 3. Mai kam er.", "Dann 1999.", "Und"]),
     ],
 )
 def test_sentences(text: str, sentences: list[str]) -> None:

@@ -6,11 +6,19 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-_SENTENCE_END = re.compile(r"(?<=[.!?…。！？])[\"'”’»)\]]*\s+(?=[\"'“‘«¿¡(\[]*(?P<next>\S))")
+# signs that end a sentence before a space, and those after which none is written
+ENDS, UNSPACED_ENDS = ".!?…।॥؟۔።፧։", "。！？｡។៕။།"
+# 3. may be an ordinal (am 3. Mai)
+_SENTENCE_END = re.compile(
+    rf"(?:(?<=[{ENDS}])(?<!(?<!\d)\d\.)(?<!(?<!\d)\d\d\.)[\"'”’»)\]]*\s+|(?<=[{UNSPACED_ENDS}])[”’」』）]*\s*)"
+    rf"(?=[\"'“‘«¿¡(\[「『（]*(?P<next>[^\s{UNSPACED_ENDS}”’」』）]))"
+)
 
 
 def split_sentences(text: str) -> list[str]:
-    """Split after a full stop and the like, unless a lower-case word follows (as after an abbreviation)."""
+    """Split after a full stop and the like, unless a lower-case word follows (as after an abbreviation), or a number of
+    one or two digits comes before (an ordinal in many languages).
+    """
     sentences, start = [], 0
     for end in _SENTENCE_END.finditer(text):
         if not end["next"].islower():

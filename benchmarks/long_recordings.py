@@ -1,4 +1,4 @@
-"""What it costs to have a long recording instead of utterances: the same held-out speech joined, cut and labelled again.
+"""What it costs to have a long recording instead of utterances: the same held-out speech joined, cut, labelled again.
 
 The utterances of a split are joined to one recording with silence between them, `xlpl prepare` cuts it by speech
 activity, and the models of a finished run label the pieces. WER is that of the whole text, in both cases.

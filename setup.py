@@ -33,6 +33,8 @@ REQUIRES = [
     # codes and names of languages, and their scripts
     "langcodes>=3.5,<4",
     "language-data>=1.4,<2",
+    # the language of a sentence; the model is in the wheel
+    "py3langid>=0.4,<0.5",
     # Unicode's script of a letter
     "fonttools>=4.60,<5",
     "PyYAML>=6,<7",

@@ -24,6 +24,7 @@ from xlpl_plugin.text.speller import SPELLERS
               help="Some of its recordings with transcripts (a table, any corpus), to score with.")  # fmt: skip
 @click.option("--speller", type=click.Choice(SPELLERS), default="unidecode", show_default=True,
               help="How words become units; as the sources were prepared.")  # fmt: skip
+@click.option("--rules", type=click.Path(path_type=Path), help="Normaliser rules of your own (YAML).")
 def command(
     run: Path,
     language: str,
@@ -33,6 +34,7 @@ def command(
     source_model: Path | None,
     references: Path | None,
     speller: str,
+    rules: Path | None,
 ) -> None:
     """Prepare everything for a run of rounds in the folder RUN, and write RUN/run.yaml for `xlpl iterate`.
 
@@ -47,7 +49,7 @@ def command(
     from xlpl_plugin.start.materials import Inputs
     from xlpl_plugin.start.prepare_run import prepare_run
 
-    inputs = Inputs(language, audio, text, sources, source_model, references, speller)
+    inputs = Inputs(language, audio, text, sources, source_model, references, speller, rules)
     file = prepare_run(run, inputs, click.echo)
     rounds = run / "rounds"
     click.echo(f"\nNext:\n  xlpl iterate {file} --dry-run   # steps, and the hours that they take here")

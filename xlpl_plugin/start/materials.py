@@ -16,6 +16,7 @@ from xlpl_plugin.data.summary import REPORT, PrepareReport
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import make_folder, must_exist
 from xlpl_plugin.text.corpus.prepare_text import TextOptions, prepare_text
+from xlpl_plugin.text.identify import can_identify
 from xlpl_plugin.text.language import find_language
 from xlpl_plugin.text.lexicon import build_lexicon, count_words, write_lexicon
 from xlpl_plugin.text.lm import LmOptions, build_lm
@@ -45,6 +46,8 @@ class Inputs:
     # some recordings of the target with transcripts, to know how good the result is
     references: Path | None = None
     speller: str = "unidecode"
+    # normaliser rules of the user's own
+    rules: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -90,8 +93,8 @@ def check_inputs(inputs: Inputs) -> None:
         XlplError: something is missing, sources of other spellers, neither sources nor a source AM.
     """
     find_language(inputs.language)
-    for path in (inputs.audio, *inputs.text, *filter(None, (inputs.references, inputs.source_model))):
-        must_exist(path, "recordings, text, a table or a checkpoint")
+    for path in (inputs.audio, *inputs.text, *filter(None, (inputs.references, inputs.source_model, inputs.rules))):
+        must_exist(path, "recordings, text, a table, a checkpoint or rules")
     if not inputs.sources and inputs.source_model is None:
         raise XlplError(
             "no source", expected="--source: labelled prepared folders of other languages, or --source-model: an AM",
@@ -155,13 +158,15 @@ def _corpus(source: Path, materials: Materials) -> Iterator[Corpus]:
 
 
 def _options(inputs: Inputs, **more: object) -> PrepareOptions:
-    return PrepareOptions(language=inputs.language, speller=inputs.speller, **more)  # type: ignore[arg-type]
+    rules = str(inputs.rules or "")
+    return PrepareOptions(language=inputs.language, speller=inputs.speller, rules=rules, **more)  # type: ignore[arg-type]
 
 
 def _prepare_text(inputs: Inputs, materials: Materials) -> None:
     exclude = (materials.references,) if inputs.references else ()
     words = _WORDS if has_words(inputs.language) else 0
-    prepare_text(inputs.language, inputs.text, materials.text, TextOptions(_HELD_OUT, words), exclude=exclude)
+    options = TextOptions(_HELD_OUT, words, identify=can_identify(inputs.language))
+    prepare_text(inputs.language, inputs.text, materials.text, options, exclude=exclude, rules=inputs.rules)
 
 
 def _texts(materials: Materials) -> list[Path]:

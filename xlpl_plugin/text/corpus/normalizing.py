@@ -13,6 +13,7 @@ from xlpl_plugin.text.corpus.seen import digest
 from xlpl_plugin.text.documents.forms import blocks_of
 from xlpl_plugin.text.documents.sentences import split_sentences
 from xlpl_plugin.text.documents.source import DocumentPiece, Source, Unreadable
+from xlpl_plugin.text.identify import Identifier
 from xlpl_plugin.text.normalizer import Normalizer
 
 SHARED = "shared with transcripts"
@@ -41,9 +42,10 @@ class Normalized:
 class PieceNormalizer:
     """Normalises pieces of documents; each worker has one."""
 
-    def __init__(self, language: str, rules: Path | None, transcripts: Sequence[str]) -> None:
+    def __init__(self, language: str, rules: Path | None, transcripts: Sequence[str], *, identify: bool) -> None:
         self._normalizer = Normalizer(language, rules)
         self._excluded = Exclusion(transcripts)
+        self._identifier = Identifier(language) if identify else None
 
     def __call__(self, job: Job) -> list[Normalized | Unreadable]:
         """Return for each piece its sentences, or why it cannot be read."""
@@ -63,7 +65,7 @@ class PieceNormalizer:
         for block in blocks_of(piece):
             for sentence in split_sentences(block):
                 spoken = self._normalizer.spoken(sentence)
-                problem = spoken.problem or (SHARED if spoken.words in self._excluded else "")
+                problem = spoken.problem or self._problem(spoken.words)
                 if problem:
                     left_out[problem] += 1
                 else:
@@ -72,15 +74,21 @@ class PieceNormalizer:
         dropped, removed = Counter(self._normalizer.dropped), self._normalizer.removed.total()
         return Normalized(piece.source, sentences, digests, left_out, dropped, removed)
 
+    def _problem(self, words: str) -> str:
+        if words in self._excluded:
+            return SHARED
+        other = self._identifier.other_language(words) if self._identifier else ""
+        return f"in another language ({other})" if other else ""
+
 
 # one a process; see `concurrency.stream_map`
 _worker: Callable[[Job], list[Normalized | Unreadable]]
 
 
-def start(language: str, rules: Path | None, transcripts: Sequence[str]) -> None:
+def start(language: str, rules: Path | None, transcripts: Sequence[str], identify: bool) -> None:
     """Make the normaliser of this process."""
     global _worker
-    _worker = PieceNormalizer(language, rules, transcripts)
+    _worker = PieceNormalizer(language, rules, transcripts, identify=identify)
 
 
 def normalize(job: Job) -> list[Normalized | Unreadable]:

@@ -17,6 +17,7 @@ from xlpl_plugin.text.corpus.normalizing import Job, normalize, start
 from xlpl_plugin.text.corpus.text_report import TextReport
 from xlpl_plugin.text.documents.document_reader import DocumentReader
 from xlpl_plugin.text.documents.source import PIECE, DocumentPiece, Unreadable
+from xlpl_plugin.text.identify import Identifier
 from xlpl_plugin.text.language import find_language
 from xlpl_plugin.text.normalizer import Normalizer
 from xlpl_plugin.text.wordlist import frequent_words
@@ -32,6 +33,11 @@ class TextOptions:
     )
     field: str = option("text", "where JSON Lines (the key) and tables (the column) have the text")
     skip_unreadable: bool = option(False, "leave out documents that cannot be read, with the reason, and go on")
+    identify: bool = option(
+        False,
+        "leave out sentences of five words or more that are surely in another language (py3langid); the work takes "
+        "twice as long",
+    )
     workers: int = option(0, "processes that normalise; 0: one for each core; the result is the same", least=0)
 
 
@@ -63,7 +69,9 @@ def prepare_text(
     out = new_output(out, force=force)
     language = find_language(language).code
     words = _frequent(Normalizer(language, rules), options.words) if options.words else []
-    state = (language, rules, read_transcripts(exclude))
+    if options.identify:
+        Identifier(language)  # a language that it does not know is told before the work begins
+    state = (language, rules, read_transcripts(exclude), options.identify)
     with DocumentReader(paths, options.field) as reader, results_folder(out):
         report = _write(reader, out, options, state)
         if options.words:
@@ -73,7 +81,7 @@ def prepare_text(
 
 
 def _write(
-    reader: DocumentReader, out: Path, options: TextOptions, state: tuple[str, Path | None, list[str]]
+    reader: DocumentReader, out: Path, options: TextOptions, state: tuple[str, Path | None, list[str], bool]
 ) -> TextReport:
     with ExitStack() as files:
         text = files.enter_context(atomic_open(out / "text.txt"))

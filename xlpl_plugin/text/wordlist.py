@@ -21,8 +21,11 @@ def frequent_words(language: str, count: int) -> list[str]:
 
 
 def word_weight(word: str, language: str) -> float:
-    """Return the share of ``word`` among all words of the language."""
-    return float(wordfreq.word_frequency(word, _listed(language)))
+    """Return the share of a word of ``frequent_words`` among all words of the language, to three digits.
+
+    By the table itself: wordfreq's own function would cut the word first, which asks for a segmenter for Chinese.
+    """
+    return float(f"{wordfreq.get_frequency_dict(_listed(language)).get(word, 0.0):.3g}")
 
 
 def has_words(language: str) -> bool:

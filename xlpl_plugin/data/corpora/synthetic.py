@@ -27,7 +27,7 @@ VARIANTS = (*(f"m{i}" for i in range(1, 9)), *(f"f{i}" for i in range(1, 6)))
 _FLATTEN = 0.4
 _LONGEST_WORD = 16
 # espeak-ng's codes where they differ from those of the word lists
-_ESPEAK_CODES = {"en": "en-us", "pt": "pt-br"}
+_ESPEAK_CODES = {"en": "en-us", "pt": "pt-br", "zh": "cmn"}
 
 
 @dataclass(frozen=True)

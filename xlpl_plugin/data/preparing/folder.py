@@ -31,6 +31,8 @@ class PreparedFolder:
     parts: Mapping[str, Manifest]
     segments: Segments
     speakers: Speakers
+    # what the division went by
+    divided_by: str
 
     def write(self, folder: Path, units: Sequence[str], report: PrepareReport, *, labels: bool = True) -> None:
         """Write it to ``folder``; without ``labels`` no transcript."""
@@ -72,7 +74,7 @@ def fill_folder(
         _refuse_empty(rows, options)
     parts = {part: Manifest(audio, tuple(rows[part])) for part in PARTS if rows[part]}
     segments = tuple(Segment(one.id, one.recording, one.start, one.end) for one in kept if one.recording)
-    return PreparedFolder(parts, Segments(segments), Speakers(speakers))
+    return PreparedFolder(parts, Segments(segments), Speakers(speakers), division.by)
 
 
 def _refuse_empty(rows: Mapping[str, Sequence[Utterance]], options: PrepareOptions) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -14,11 +16,13 @@ from xlpl_plugin.audio.reading import write_audio
 from xlpl_plugin.cli import xlpl
 from xlpl_plugin.config import load_config
 from xlpl_plugin.data.corpora.synthetic import phrases, synthesize
+from xlpl_plugin.data.items import Item
 from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.data.prepare import PrepareOptions, prepare
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import write_lines
 from xlpl_plugin.run.config import IterateConfig
+from xlpl_plugin.start.inputs import Inputs, check_inputs
 from xlpl_plugin.start.settings import Hardware, choose_settings
 
 SPANISH = ("la casa de mi hermano es grande", "no sabemos cuando llega el tren", "el agua del mar esta muy fria hoy")
@@ -80,16 +84,53 @@ def test_a_second_call_keeps_what_is_there_and_refuses_other_things(brought: Pat
     ("more", "problem"),
     [
         (("--language", "Spnish"), "did you mean Spanish"),
-        (("--audio", "nowhere"), "no such file or folder"),
-        (("--source", "nowhere"), "no such file or folder"),
+        (("--audio", "nowhere"), r"nowhere: no such file or folder(.|\n)*--audio"),
+        (("--audio", "{0}/book.txt"), "no form of corpus is recognised"),
+        (("--references", "nowhere"), r"nowhere: no such file or folder(.|\n)*--references"),
+        (("--references", "{0}/book.txt"), "no form of corpus is recognised"),
+        (("--text", "nowhere"), r"nowhere: no such file or folder(.|\n)*--text"),
+        (("--source", "nowhere"), r"nowhere: no such file or folder(.|\n)*--source"),
+        (("--source", "{0}/recordings"), r"is no prepared folder(.|\n)*xlpl prepare manifest"),
+        (("--source-model", "nowhere"), r"nowhere: no such file or folder(.|\n)*--source-model"),
+        (("--source-model", "{0}/book.txt"), r"book\.txt: "),
+        (("--speller", "uroman"), "was spelled by 'unidecode'"),
     ],
 )
 def test_nothing_is_written_before_all_is_there(
-    brought: Path, tmp_path: Path, more: tuple[str, ...], problem: str
+    brought: Path, tmp_path: Path, more: tuple[str, str], problem: str
 ) -> None:
-    result = start(brought, tmp_path / "es", *more)
-    assert problem in str(result.exception)
+    result = start(brought, tmp_path / "es", *(word.format(brought) for word in more))
+    assert isinstance(result.exception, XlplError)
+    assert re.search(problem, str(result.exception))
     assert not (tmp_path / "es").exists()
+
+
+def inputs(brought: Path, **more: Any) -> Inputs:
+    plain = {"language": "es", "audio": brought / "recordings", "sources": (brought / "en",)}
+    return Inputs(**{**plain, "text": (brought / "book.txt",), **more})
+
+
+def test_recordings_are_no_text_and_a_folder_without_transcripts_is_no_source(brought: Path, tmp_path: Path) -> None:
+    with pytest.raises(XlplError, match=r"no text in .*passed over: \d+ \.flac"):
+        check_inputs(inputs(brought, text=(brought / "recordings",)))
+    items = [Item("radio", brought / "recordings" / "radio.flac")]
+    prepare(items, tmp_path / "plain", PrepareOptions(valid=0.0, test=0.0))
+    with pytest.raises(XlplError, match="plain: has no labels"):
+        check_inputs(inputs(brought, sources=(tmp_path / "plain",)))
+
+
+def test_what_failed_may_be_given_otherwise(brought: Path, tmp_path: Path) -> None:
+    run = tmp_path / "es"
+    untold = start(brought, run, "--references", str(brought / "recordings"), "--text", str(brought / "book.txt"))
+    assert "all of its recordings have references" in str(untold.exception) or "transcript" in str(untold.exception)
+    assert start(brought, run).exit_code == 0, "no product stands in the way of the right references"
+    other = start(brought, run, "--audio", str(brought / "clips"))
+    assert re.search("was started with audio .*recordings, not .*clips", str(other.exception))
+
+
+def test_a_run_is_a_folder(brought: Path) -> None:
+    result = start(brought, brought / "book.txt")
+    assert "book.txt: is a file" in str(result.exception)
 
 
 def test_sizes_grow_with_audio_and_hardware() -> None:

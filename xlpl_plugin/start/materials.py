@@ -12,11 +12,11 @@ from xlpl_plugin.data.corpora.forms import read_corpus
 from xlpl_plugin.data.corpora.listing import Corpus
 from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
 from xlpl_plugin.data.prepare import PrepareOptions, prepare
-from xlpl_plugin.data.summary import REPORT, PrepareReport
+from xlpl_plugin.data.summary import REPORT
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import make_folder, must_exist
+from xlpl_plugin.files import make_folder
+from xlpl_plugin.start.inputs import Inputs
 from xlpl_plugin.text.corpus.prepare_text import TextOptions, prepare_text
-from xlpl_plugin.text.language import find_language
 from xlpl_plugin.text.lexicon import build_lexicon, count_words, write_lexicon
 from xlpl_plugin.text.lm import LmOptions, build_lm
 from xlpl_plugin.text.normalizer import normalized_lines
@@ -26,25 +26,9 @@ from xlpl_plugin.text.wordlist import has_words
 # beside a text of less than millions of words, a list of frequent words fills the holes of the lexicon
 _WORDS = 25_000
 _HELD_OUT = 0.02
-TEST = "test"
+TEST, TEXT_REPORT = "test", "report.json"
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What a user brings."""
-
-    language: str
-    audio: Path
-    text: tuple[Path, ...]
-    # labelled prepared folders of other languages
-    sources: tuple[Path, ...]
-    # a trained source AM, in place of training one
-    source_model: Path | None = None
-    # some recordings of the target with transcripts, to know how good the result is
-    references: Path | None = None
-    speller: str = "unidecode"
 
 
 @dataclass(frozen=True)
@@ -82,28 +66,12 @@ class Materials:
     def letters(self) -> Path:
         return self.text / "letters"
 
-
-def check_inputs(inputs: Inputs) -> None:
-    """Look at everything before anything is written.
-
-    Raises:
-        XlplError: something is missing, sources of other spellers, neither sources nor a source AM.
-    """
-    find_language(inputs.language)
-    for path in (inputs.audio, *inputs.text, *filter(None, (inputs.references, inputs.source_model))):
-        must_exist(path, "recordings, text, a table or a checkpoint")
-    if not inputs.sources and inputs.source_model is None:
-        raise XlplError(
-            "no source", expected="--source: labelled prepared folders of other languages, or --source-model: an AM",
-            remedy="prepare some: xlpl prepare manifest, or xlpl prepare asterisk for a first try",
-        )  # fmt: skip
-    for folder in inputs.sources:
-        spelled = PrepareReport.read(folder / REPORT).speller
-        if spelled != inputs.speller:
-            raise XlplError(
-                f"was spelled by {spelled!r}, and the target will be by {inputs.speller!r}", file=folder,
-                expected="one speller for all", remedy=f"give --speller {spelled}, or prepare the folder again",
-            )  # fmt: skip
+    def made_with(self, key: str) -> bool:
+        """Whether anything is there that was made with this one of the ``Inputs``."""
+        recordings = [folder / REPORT for folder in (self.scored, self.target)]
+        text = self.text / TEXT_REPORT
+        made = {"audio": [self.target / REPORT], "references": recordings, "text": [text]}
+        return any(file.exists() for file in made.get(key, [*recordings, text]))
 
 
 def prepare_materials(inputs: Inputs, materials: Materials, say: Say) -> None:
@@ -111,7 +79,7 @@ def prepare_materials(inputs: Inputs, materials: Materials, say: Say) -> None:
     steps: tuple[tuple[Path, str, Callable[[Inputs, Materials], None]], ...] = (
         (materials.scored / REPORT, "recordings with references", _prepare_scored),
         (materials.target / REPORT, "recordings", _prepare_target),
-        (materials.text / "report.json", "text", _prepare_text),
+        (materials.text / TEXT_REPORT, "text", _prepare_text),
         (materials.lexicon, "lexicon", _build_lexicon),
         (materials.lm / "lm.json", "language model", _build_lm),
         (materials.letters / "lm.json", "language model over letters, a second opinion", _build_letters),
@@ -128,6 +96,13 @@ def _prepare_scored(inputs: Inputs, materials: Materials) -> None:
     assert inputs.references is not None
     options = _options(inputs, valid=0.0, test=0.0, references=str(materials.references))
     with _corpus(inputs.references, materials) as corpus:
+        if not any(item.text for item in corpus.items):
+            raise XlplError(
+                "none of its recordings has a transcript",
+                file=inputs.references,
+                expected="recordings with transcripts (--references)",
+                remedy="name a table with a column text, or leave --references out",
+            )
         items = [replace(item, part=TEST) for item in corpus.items]
         prepare(items, materials.scored, options)
 
@@ -140,6 +115,13 @@ def _prepare_target(inputs: Inputs, materials: Materials) -> None:
     with _corpus(inputs.audio, materials) as corpus:
         # nothing that a run learns from has a transcript
         new = [replace(item, text=None, part="") for item in corpus.items if item.audio.resolve() not in known]
+        if not new:
+            raise XlplError(
+                "all of its recordings have references",
+                file=inputs.audio,
+                expected="recordings to learn from, beside those that are scored",
+                remedy="name more recordings in --audio, or fewer in --references",
+            )
         prepare(new, materials.target, _options(inputs, valid=0.05, test=0.0))
     if inputs.references is not None:
         # labelled after each round, for the scores

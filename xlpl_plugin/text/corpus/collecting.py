@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import IO
 
+from xlpl_plugin.errors import XlplError
 from xlpl_plugin.text.corpus.normalizing import Normalized
 from xlpl_plugin.text.corpus.seen import SeenDigests, are_held_out, as_numbers
 from xlpl_plugin.text.corpus.text_report import TextReport
@@ -45,6 +46,17 @@ class Collector:
     def found(self) -> int:
         """How many sentences came, left out ones too."""
         return self.kept + self._left_out.total()
+
+    def refuse_nothing(self) -> None:
+        """Raise ``XlplError`` where no sentence was written, with the reasons."""
+        if not self.kept:
+            counts = ", ".join(f"{count} {reason}" for reason, count in self._left_out.most_common())
+            raise XlplError(
+                f"no sentence left of {self.found}" + (f": {counts}" if counts else ""),
+                expected="sentences in the language, written out",
+                remedy="give more text; docs/languages.md says which numbers and scripts are read, and how rules of "
+                "your own (--rules) read more",
+            )
 
     def add(self, piece: Normalized | Unreadable) -> None:
         """Write the sentences of a piece that are new.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,16 @@ def test_everything_is_prepared_and_the_configuration_is_valid(brought: Path, tm
     assert f"xlpl iterate {run / 'run.yaml'}" in result.output
 
 
+def test_what_is_left_out_is_told(brought: Path, tmp_path: Path) -> None:
+    book = tmp_path / "book.txt"
+    write_lines(book, ["Это не по-испански"] * 2 + (brought / "book.txt").read_text("utf-8").splitlines())
+    said = start(brought, tmp_path / "es", "--text", str(book)).output
+    assert re.search(r"\d+ sentences, \d+ different words; left out sentences: .*2 letters of another script", said)
+    assert re.search(r"3 utterances, 0\.\d+ hours", said)
+    assert re.search(r"6-grams over \d+ letters", said)
+    assert re.search(r"4-grams over \d+ words, \d+\.\d% of held out text unknown to it", said)
+
+
 def test_a_second_call_keeps_what_is_there_and_refuses_other_things(brought: Path, tmp_path: Path) -> None:
     run = tmp_path / "es"
     start(brought, run)
@@ -126,6 +137,25 @@ def test_what_failed_may_be_given_otherwise(brought: Path, tmp_path: Path) -> No
     assert start(brought, run).exit_code == 0, "no product stands in the way of the right references"
     other = start(brought, run, "--audio", str(brought / "clips"))
     assert re.search("was started with audio .*recordings, not .*clips", str(other.exception))
+
+
+def test_little_of_everything_is_enough(brought: Path, tmp_path: Path) -> None:
+    """Of eight clips and eight sentences a twentieth and a fiftieth is mostly none."""
+    for clip in sorted((brought / "recordings").glob("es-*"))[:8]:
+        (tmp_path / "few").mkdir(exist_ok=True)
+        shutil.copy(clip, tmp_path / "few")
+    book = (brought / "book.txt").read_text("utf-8").splitlines()[:8]
+    write_lines(tmp_path / "book.txt", book)
+    words = ["start", str(tmp_path / "es"), "--language", "es", "--audio", str(tmp_path / "few")]
+    result = CliRunner().invoke(xlpl, [*words, "--text", str(tmp_path / "book.txt"), "--source", str(brought / "en")])
+    assert result.exit_code == 0, result.exception
+    target = tmp_path / "es" / "data" / "target"
+    assert len(read_manifest(target, "train").utterances) + len(read_manifest(target, "valid").utterances) == 8
+    for clip in sorted((tmp_path / "few").iterdir())[1:]:
+        clip.unlink()
+    words[1] = str(tmp_path / "one")
+    result = CliRunner().invoke(xlpl, [*words, "--text", str(tmp_path / "book.txt"), "--source", str(brought / "en")])
+    assert re.search(r"few: the valid part would be empty(.|\n)*bring more recordings", str(result.exception))
 
 
 def test_a_run_is_a_folder(brought: Path) -> None:

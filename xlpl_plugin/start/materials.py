@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xlpl_plugin.data.corpora.forms import read_corpus
 from xlpl_plugin.data.corpora.listing import Corpus
+from xlpl_plugin.data.items import Item
 from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
 from xlpl_plugin.data.prepare import PrepareOptions, prepare
-from xlpl_plugin.data.summary import REPORT
+from xlpl_plugin.data.preparing.folder import EmptyPartError
+from xlpl_plugin.data.summary import REPORT, PrepareReport
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import make_folder
 from xlpl_plugin.start.inputs import Inputs
 from xlpl_plugin.text.corpus.prepare_text import TextOptions, prepare_text
 from xlpl_plugin.text.lexicon import build_lexicon, count_words, write_lexicon
-from xlpl_plugin.text.lm import LmOptions, build_lm
+from xlpl_plugin.text.lm import LmOptions, LmReport, build_lm
 from xlpl_plugin.text.normalizer import normalized_lines
 from xlpl_plugin.text.speller import make_speller
 from xlpl_plugin.text.wordlist import has_words
@@ -26,6 +29,8 @@ from xlpl_plugin.text.wordlist import has_words
 # beside a text of less than millions of words, a list of frequent words fills the holes of the lexicon
 _WORDS = 25_000
 _HELD_OUT = 0.02
+# shares of the target that are for validation alone, tried in this order
+_VALID = (0.05, 0.2, 0.5)
 TEST, TEXT_REPORT = "test", "report.json"
 
 Say = Callable[[str], None]
@@ -75,8 +80,8 @@ class Materials:
 
 
 def prepare_materials(inputs: Inputs, materials: Materials, say: Say) -> None:
-    """Make whatever of ``materials`` is not there yet."""
-    steps: tuple[tuple[Path, str, Callable[[Inputs, Materials], None]], ...] = (
+    """Make whatever of ``materials`` is not there yet, and say what came of it and what was left out."""
+    steps: tuple[tuple[Path, str, Callable[[Inputs, Materials], str]], ...] = (
         (materials.scored / REPORT, "recordings with references", _prepare_scored),
         (materials.target / REPORT, "recordings", _prepare_target),
         (materials.text / TEXT_REPORT, "text", _prepare_text),
@@ -89,10 +94,10 @@ def prepare_materials(inputs: Inputs, materials: Materials, say: Say) -> None:
             continue
         say(f"{what}: {'there already' if done.exists() else done.parent if done.suffix == '.json' else done}")
         if not done.exists():
-            make(inputs, materials)
+            say(f"  {make(inputs, materials)}")
 
 
-def _prepare_scored(inputs: Inputs, materials: Materials) -> None:
+def _prepare_scored(inputs: Inputs, materials: Materials) -> str:
     assert inputs.references is not None
     options = _options(inputs, valid=0.0, test=0.0, references=str(materials.references))
     with _corpus(inputs.references, materials) as corpus:
@@ -104,10 +109,10 @@ def _prepare_scored(inputs: Inputs, materials: Materials) -> None:
                 remedy="name a table with a column text, or leave --references out",
             )
         items = [replace(item, part=TEST) for item in corpus.items]
-        prepare(items, materials.scored, options)
+        return _recordings(prepare(items, materials.scored, options))
 
 
-def _prepare_target(inputs: Inputs, materials: Materials) -> None:
+def _prepare_target(inputs: Inputs, materials: Materials) -> str:
     known = set()
     if inputs.references is not None:
         with _corpus(inputs.references, materials) as corpus:
@@ -122,11 +127,39 @@ def _prepare_target(inputs: Inputs, materials: Materials) -> None:
                 expected="recordings to learn from, beside those that are scored",
                 remedy="name more recordings in --audio, or fewer in --references",
             )
-        prepare(new, materials.target, _options(inputs, valid=0.05, test=0.0))
+        report = _divided(new, inputs, materials.target)
     if inputs.references is not None:
         # labelled after each round, for the scores
         scored = read_manifest(materials.scored, TEST, labels=False)
         write_manifest(materials.target, TEST, Manifest(scored.root, scored.utterances))
+    return _recordings(report)
+
+
+def _divided(items: Sequence[Item], inputs: Inputs, out: Path) -> PrepareReport:
+    """Prepare with a small valid part; of few utterances it takes a larger share to get one at all."""
+    for share in _VALID:
+        try:
+            return prepare(items, out, _options(inputs, valid=share, test=0.0))
+        except EmptyPartError as error:
+            few = error
+    raise XlplError(
+        few.problem,
+        file=inputs.audio,
+        expected="recordings to learn from, and some for validation",
+        remedy="bring more recordings",
+    )
+
+
+def _recordings(report: PrepareReport) -> str:
+    utterances, minutes = (sum(getattr(part, name) for part in report.parts) for name in ("utterances", "minutes"))
+    counts = Counter(str(drop.reason) for drop in report.dropped)
+    sizes = f"{utterances} utterances, {minutes / 60:.2f} hours"
+    return "; ".join([sizes, *_left_out(dict(counts.most_common()), "recordings"), *report.notes])
+
+
+def _left_out(reasons: Mapping[str, int], what: str) -> Iterator[str]:
+    if reasons:
+        yield f"left out {what}: " + ", ".join(f"{count} {reason}" for reason, count in reasons.items())
 
 
 @contextmanager
@@ -140,26 +173,40 @@ def _options(inputs: Inputs, **more: object) -> PrepareOptions:
     return PrepareOptions(language=inputs.language, speller=inputs.speller, **more)  # type: ignore[arg-type]
 
 
-def _prepare_text(inputs: Inputs, materials: Materials) -> None:
+def _prepare_text(inputs: Inputs, materials: Materials) -> str:
     exclude = (materials.references,) if inputs.references else ()
     words = _WORDS if has_words(inputs.language) else 0
-    prepare_text(inputs.language, inputs.text, materials.text, TextOptions(_HELD_OUT, words), exclude=exclude)
+    options = TextOptions(_HELD_OUT, words)
+    report = prepare_text(inputs.language, inputs.text, materials.text, options, exclude=exclude)
+    sizes = f"{report.sentences + report.heldout_sentences} sentences, {report.types} different words"
+    return "; ".join([sizes, *_left_out(report.left_out, "sentences"), *_left_out(report.passed_over, "files")])
 
 
 def _texts(materials: Materials) -> list[Path]:
     return [file for name in ("text.txt", "words.txt") if (file := materials.text / name).exists()]
 
 
-def _build_lexicon(inputs: Inputs, materials: Materials) -> None:
+def _build_lexicon(inputs: Inputs, materials: Materials) -> str:
     counts = count_words(normalized_lines(_texts(materials)))
-    write_lexicon(materials.lexicon, build_lexicon(counts, make_speller(inputs.speller, language=inputs.language)))
+    lexicon = build_lexicon(counts, make_speller(inputs.speller, language=inputs.language))
+    write_lexicon(materials.lexicon, lexicon)
+    unspelled = {"without a spelling": len(lexicon.unspelled)} if lexicon.unspelled else {}
+    return "; ".join([f"{len(lexicon)} words", *_left_out(unspelled, "words")])
 
 
-def _build_lm(inputs: Inputs, materials: Materials) -> None:
-    options = LmOptions(prune=(0, 0, 1))
-    build_lm(_texts(materials), materials.lm, options, heldout=materials.text / "heldout.txt")
+def _build_lm(inputs: Inputs, materials: Materials) -> str:
+    heldout = materials.text / "heldout.txt"
+    # of a small text nothing may be held out
+    known = heldout if heldout.exists() and heldout.stat().st_size else None
+    return _model(build_lm(_texts(materials), materials.lm, LmOptions(prune=(0, 0, 1)), heldout=known))
 
 
-def _build_letters(inputs: Inputs, materials: Materials) -> None:
+def _build_letters(inputs: Inputs, materials: Materials) -> str:
     speller = make_speller(inputs.speller, language=inputs.language)
-    build_lm([materials.text / "text.txt"], materials.letters, LmOptions(order=6, prune=(0,)), speller=speller)
+    text, options = [materials.text / "text.txt"], LmOptions(order=6, prune=(0,))
+    return _model(build_lm(text, materials.letters, options, speller=speller), "letters")
+
+
+def _model(report: LmReport, units: str = "words") -> str:
+    oov = "" if report.oov_rate is None else f", {report.oov_rate:.1%} of held out text unknown to it"
+    return f"{report.order}-grams over {report.vocabulary} {units}{oov}"

@@ -179,7 +179,8 @@ def _prepare_text(inputs: Inputs, materials: Materials) -> str:
     options = TextOptions(_HELD_OUT, words)
     report = prepare_text(inputs.language, inputs.text, materials.text, options, exclude=exclude)
     sizes = f"{report.sentences + report.heldout_sentences} sentences, {report.types} different words"
-    return "; ".join([sizes, *_left_out(report.left_out, "sentences"), *_left_out(report.passed_over, "files")])
+    left_out = *_left_out(report.left_out, "sentences"), *_left_out(report.passed_over, "files")
+    return "; ".join(filter(None, [sizes, *left_out, str(report.other_languages)]))
 
 
 def _texts(materials: Materials) -> list[Path]:

@@ -10,6 +10,7 @@ from xlpl_plugin.text.corpus.normalizing import Normalized
 from xlpl_plugin.text.corpus.seen import SeenDigests, are_held_out, as_numbers
 from xlpl_plugin.text.corpus.text_report import TextReport
 from xlpl_plugin.text.documents.source import Unreadable
+from xlpl_plugin.text.identifying import SentenceSample, other_languages
 
 DUPLICATE = "duplicate"
 
@@ -36,6 +37,7 @@ class Collector:
         self._left_out: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
         self._removed = 0
+        self._sample = SentenceSample()
 
     @property
     def kept(self) -> int:
@@ -92,6 +94,7 @@ class Collector:
         self._files[held_out].write(f"{sentence}\n")
         self._sentences[held_out] += 1
         self._words[held_out] += len(words)
+        self._sample.add(sentence)
         if not held_out:
             self._types.update(words)
 
@@ -111,4 +114,5 @@ class Collector:
             unreadable=self._unreadable,
             dropped_characters=dict(self._dropped.most_common()),
             removed_notes=self._removed,
+            other_languages=other_languages(self._sample.sentences, language),
         )

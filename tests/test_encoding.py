@@ -59,6 +59,16 @@ def test_what_is_not_utf_8(content: bytes, message: str, tmp_path: Path) -> None
     assert "LATIN1" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [("a.tsv", "a-plain.tsv"), ("a.csv.gz", "a-plain.csv"), ("a", "a-plain.txt"), ("a.b.txt", "a.b-plain.txt")],
+)
+def test_what_is_converted_keeps_the_suffix_that_says_what_it_is(name: str, plain: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"perch\xe9\n")
+    with pytest.raises(XlplError, match=f"> .*/{plain}$"):
+        list(iter_lines(tmp_path / name))
+
+
 def test_a_zip_called_text(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.txt", "w") as archive:
         archive.writestr("b.txt", "ciao")

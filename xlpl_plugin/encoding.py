@@ -112,7 +112,7 @@ def not_text(name: str | Path, line: int, byte: int, sample: bytes) -> XlplError
     """
     kind, remedy = _looks_like(sample)
     file = shlex.quote(str(name))
-    plain = shlex.quote(f"{Path(name).with_suffix('')}-plain.txt")
+    plain = shlex.quote(str(_plain_name(Path(name))))
     return XlplError(
         f"byte {byte} of the line is not UTF-8; {kind}",
         file=name,
@@ -120,6 +120,13 @@ def not_text(name: str | Path, line: int, byte: int, sample: bytes) -> XlplError
         expected="UTF-8 text",
         remedy=remedy.format(file=file, plain=plain),
     )
+
+
+def _plain_name(file: Path) -> Path:
+    """Return a name beside ``file`` for what its text is converted to; a table stays a table by its suffix."""
+    bare = file.with_suffix("") if file.suffix in (".gz", ".bz2", ".xz", ".zst") else file
+    suffix = ".txt" if bare.suffix in ("", ".pdf") else bare.suffix
+    return bare.with_name(f"{bare.stem}-plain{suffix}")
 
 
 def signature_of(head: bytes) -> tuple[str, str]:

@@ -134,6 +134,7 @@ def alive() -> int:
 def test_no_second_model_labels(folders: dict[str, Path], tmp_path: Path) -> None:
     own = {"data": str(folders["labelled"]), "unlabelled": str(folders["audio"]), "save_dir": str(tmp_path)}
     others = {"seed": 1, "train_subset": "train", "finetune_from_model": None, "no_guard": True}
+    others |= {"restore_file": "checkpoint_last.pt", "best_checkpoint_metric": "uer"}
     config = ContinuousTaskConfig(**own, **others, cache_size=2, replace_prob=1.0)
     task = ContinuousTask(OmegaConf.structured(config))
     task.load_dataset("train")

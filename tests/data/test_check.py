@@ -126,7 +126,8 @@ def test_damage_inside_a_file_needs_decoding(folder: Path) -> None:
 def test_a_folder_in_order(folder: Path) -> None:
     result = check(folder, "--json")
     assert result.exit_code == 0
-    assert json.loads(result.stdout) == {"splits": {"test": [1, 0.5], "train": [2, 1.0]}, "findings": [], "remarks": []}
+    splits = {"test": [1, 0.5], "train": [2, 1.0]}
+    assert json.loads(result.stdout) == {"splits": splits, "speakers": {}, "findings": [], "remarks": []}
     assert "0 findings" in check(folder).output
 
 

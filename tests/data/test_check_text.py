@@ -69,3 +69,10 @@ def test_text_and_lexicon(folder: Path, tmp_path: Path) -> None:
 def test_foreign_letters(folder: Path) -> None:
     (folder / "train.wrd").write_text("a b\nдва\ntwo words\n", encoding="utf-8")
     assert remarks(folder)["script"] == ["20.0% of the words have letters of another script: два"]
+
+
+def test_another_language_in_the_same_script(folder: Path, tmp_path: Path) -> None:
+    italian = "il treno per la città parte ogni mattina alle otto"
+    write_lines(tmp_path / "text.txt", ["the train to the city leaves at eight every morning", italian])
+    [said] = remarks(folder, text=tmp_path / "text.txt")["language"]
+    assert said == f"{tmp_path / 'text.txt'}: 50.0% of 2 sentences seem to be in another language: Italian 1"

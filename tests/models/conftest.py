@@ -19,7 +19,11 @@ SIZE = {"dim": 16, "layers": 1, "heads": 2, "ffn_dim": 16, "num_mels": 16}
 
 
 def _task(symbols: Sequence[str]) -> AsrTask:
-    task = AsrTask(AsrConfig(data="/nowhere", seed=1, train_subset="train", finetune_from_model=None))
+    task = AsrTask(
+        AsrConfig(
+            data="/nowhere", seed=1, train_subset="train", finetune_from_model=None, restore_file="checkpoint_last.pt"
+        )
+    )
     dictionary = Dictionary()
     for symbol in symbols:
         dictionary.add_symbol(symbol)

@@ -81,7 +81,11 @@ def test_scaled_dropout_is_that_of_a_model_built_with_less(
             found.append(log_probs_and_frames(of.train(), batch)[0])
         return found
 
-    task = AsrTask(AsrConfig(data="/nowhere", seed=1, train_subset="train", finetune_from_model=None))
+    task = AsrTask(
+        AsrConfig(
+            data="/nowhere", seed=1, train_subset="train", finetune_from_model=None, restore_file="checkpoint_last.pt"
+        )
+    )
     task.state.merge_state_dict({"target_dictionary": Dictionary()})
     batch = {"source": 0.1 * torch.randn(2, 16_000), "padding_mask": torch.zeros(2, 16_000, dtype=torch.bool)}
     scaled, less, full = model(1.0), model(0.5), model(1.0)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -14,11 +17,13 @@ from xlpl_plugin.audio.reading import write_audio
 from xlpl_plugin.cli import xlpl
 from xlpl_plugin.config import load_config
 from xlpl_plugin.data.corpora.synthetic import phrases, synthesize
+from xlpl_plugin.data.items import Item
 from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.data.prepare import PrepareOptions, prepare
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import write_lines
 from xlpl_plugin.run.config import IterateConfig
+from xlpl_plugin.start.inputs import Inputs, check_inputs
 from xlpl_plugin.start.settings import Hardware, choose_settings
 
 SPANISH = ("la casa de mi hermano es grande", "no sabemos cuando llega el tren", "el agua del mar esta muy fria hoy")
@@ -63,6 +68,16 @@ def test_everything_is_prepared_and_the_configuration_is_valid(brought: Path, tm
     assert f"xlpl iterate {run / 'run.yaml'}" in result.output
 
 
+def test_what_is_left_out_is_told(brought: Path, tmp_path: Path) -> None:
+    book = tmp_path / "book.txt"
+    write_lines(book, ["Это не по-испански"] * 2 + (brought / "book.txt").read_text("utf-8").splitlines())
+    said = start(brought, tmp_path / "es", "--text", str(book)).output
+    assert re.search(r"\d+ sentences, \d+ different words; left out sentences: .*2 letters of another script", said)
+    assert re.search(r"3 utterances, 0\.\d+ hours", said)
+    assert re.search(r"6-grams over \d+ letters", said)
+    assert re.search(r"4-grams over \d+ words, \d+\.\d% of held out text unknown to it", said)
+
+
 def test_a_second_call_keeps_what_is_there_and_refuses_other_things(brought: Path, tmp_path: Path) -> None:
     run = tmp_path / "es"
     start(brought, run)
@@ -80,16 +95,72 @@ def test_a_second_call_keeps_what_is_there_and_refuses_other_things(brought: Pat
     ("more", "problem"),
     [
         (("--language", "Spnish"), "did you mean Spanish"),
-        (("--audio", "nowhere"), "no such file or folder"),
-        (("--source", "nowhere"), "no such file or folder"),
+        (("--audio", "nowhere"), r"nowhere: no such file or folder(.|\n)*--audio"),
+        (("--audio", "{0}/book.txt"), "no form of corpus is recognised"),
+        (("--references", "nowhere"), r"nowhere: no such file or folder(.|\n)*--references"),
+        (("--references", "{0}/book.txt"), "no form of corpus is recognised"),
+        (("--text", "nowhere"), r"nowhere: no such file or folder(.|\n)*--text"),
+        (("--source", "nowhere"), r"nowhere: no such file or folder(.|\n)*--source"),
+        (("--source", "{0}/recordings"), r"is no prepared folder(.|\n)*xlpl prepare manifest"),
+        (("--source-model", "nowhere"), r"nowhere: no such file or folder(.|\n)*--source-model"),
+        (("--source-model", "{0}/book.txt"), r"book\.txt: "),
+        (("--speller", "uroman"), "was spelled by 'unidecode'"),
     ],
 )
 def test_nothing_is_written_before_all_is_there(
-    brought: Path, tmp_path: Path, more: tuple[str, ...], problem: str
+    brought: Path, tmp_path: Path, more: tuple[str, str], problem: str
 ) -> None:
-    result = start(brought, tmp_path / "es", *more)
-    assert problem in str(result.exception)
+    result = start(brought, tmp_path / "es", *(word.format(brought) for word in more))
+    assert isinstance(result.exception, XlplError)
+    assert re.search(problem, str(result.exception))
     assert not (tmp_path / "es").exists()
+
+
+def inputs(brought: Path, **more: Any) -> Inputs:
+    plain = {"language": "es", "audio": brought / "recordings", "sources": (brought / "en",)}
+    return Inputs(**{**plain, "text": (brought / "book.txt",), **more})
+
+
+def test_recordings_are_no_text_and_a_folder_without_transcripts_is_no_source(brought: Path, tmp_path: Path) -> None:
+    with pytest.raises(XlplError, match=r"no text in .*passed over: \d+ \.flac"):
+        check_inputs(inputs(brought, text=(brought / "recordings",)))
+    items = [Item("radio", brought / "recordings" / "radio.flac")]
+    prepare(items, tmp_path / "plain", PrepareOptions(valid=0.0, test=0.0))
+    with pytest.raises(XlplError, match="plain: has no labels"):
+        check_inputs(inputs(brought, sources=(tmp_path / "plain",)))
+
+
+def test_what_failed_may_be_given_otherwise(brought: Path, tmp_path: Path) -> None:
+    run = tmp_path / "es"
+    untold = start(brought, run, "--references", str(brought / "recordings"), "--text", str(brought / "book.txt"))
+    assert "all of its recordings have references" in str(untold.exception) or "transcript" in str(untold.exception)
+    assert start(brought, run).exit_code == 0, "no product stands in the way of the right references"
+    other = start(brought, run, "--audio", str(brought / "clips"))
+    assert re.search("was started with audio .*recordings, not .*clips", str(other.exception))
+
+
+def test_little_of_everything_is_enough(brought: Path, tmp_path: Path) -> None:
+    """Of eight clips and eight sentences a twentieth and a fiftieth is mostly none."""
+    for clip in sorted((brought / "recordings").glob("es-*"))[:8]:
+        (tmp_path / "few").mkdir(exist_ok=True)
+        shutil.copy(clip, tmp_path / "few")
+    book = (brought / "book.txt").read_text("utf-8").splitlines()[:8]
+    write_lines(tmp_path / "book.txt", book)
+    words = ["start", str(tmp_path / "es"), "--language", "es", "--audio", str(tmp_path / "few")]
+    result = CliRunner().invoke(xlpl, [*words, "--text", str(tmp_path / "book.txt"), "--source", str(brought / "en")])
+    assert result.exit_code == 0, result.exception
+    target = tmp_path / "es" / "data" / "target"
+    assert len(read_manifest(target, "train").utterances) + len(read_manifest(target, "valid").utterances) == 8
+    for clip in sorted((tmp_path / "few").iterdir())[1:]:
+        clip.unlink()
+    words[1] = str(tmp_path / "one")
+    result = CliRunner().invoke(xlpl, [*words, "--text", str(tmp_path / "book.txt"), "--source", str(brought / "en")])
+    assert re.search(r"few: the valid part would be empty(.|\n)*bring more recordings", str(result.exception))
+
+
+def test_a_run_is_a_folder(brought: Path) -> None:
+    result = start(brought, brought / "book.txt")
+    assert "book.txt: is a file" in str(result.exception)
 
 
 def test_sizes_grow_with_audio_and_hardware() -> None:

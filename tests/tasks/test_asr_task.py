@@ -32,7 +32,8 @@ MakeFolder = Callable[..., Path]
 
 
 def make_task(data: Path, **options: Any) -> AsrTask:
-    plain = {"seed": 1, "train_subset": "train", "finetune_from_model": None}
+    plain = {"seed": 1, "train_subset": "train", "finetune_from_model": None, "restore_file": "checkpoint_last.pt"}
+    plain["best_checkpoint_metric"] = "uer"
     return AsrTask.setup_task(OmegaConf.structured(AsrConfig(data=str(data), **{**plain, **options})))
 
 

@@ -28,6 +28,7 @@ class TwoWays:
         ("ciao c i a o |\n", r"lexicon\.txt:1: cannot read"),
         ("ciao\t\n", r"lexicon\.txt:1: cannot read"),
         ("due parole\td u e |\n", r"lexicon\.txt:1: cannot read"),
+        ("due\td u e |\n<unk>\tu n k |\n", r"lexicon\.txt:2: <unk> is a mark of language models, not a word"),
         ("", r"lexicon\.txt: empty lexicon"),
     ],
 )

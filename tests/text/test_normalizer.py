@@ -199,6 +199,20 @@ def test_a_broken_pattern_in_rules_is_named(tmp_path: Path) -> None:
         Normalizer("sw", rules)
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("replace: [{pattern: a, by: x}]\n", "the key 'replace': "),
+        ("foreign: sometimes\n", "the key 'foreign': .*sometimes"),
+        ("- replace\n", "a list, not keys"),
+    ],
+)
+def test_a_rule_of_the_wrong_type_is_named(tmp_path: Path, text: str, problem: str) -> None:
+    (tmp_path / "my.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(XlplError, match=rf"my\.yaml: cannot use these rules: {problem}"):
+        Normalizer("sw", tmp_path / "my.yaml")
+
+
 def test_removed_notes_are_counted() -> None:
     normalizer = Normalizer("en")
     normalizer.normalize("one (beep) two (beep)")

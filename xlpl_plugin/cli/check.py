@@ -38,9 +38,10 @@ def command(
     """Verify a prepared FOLDER; exit with status 1 if anything is wrong.
 
     Looked at: that files exist, decode, are 16 kHz mono and as long as the .tsv says; that .tsv, .wrd, .ltr and
-    .weight have the same lines; symbols outside dict.ltr.txt; duplicate ids; ids and sentences in two parts; labels
-    that are longer than their audio has frames. Remarks, which need not be wrong: words a second, letters of another
-    script, and what a text or a lexicon lacks.
+    .weight have the same lines; symbols outside dict.ltr.txt; duplicate ids; ids, sentences and speakers in two parts;
+    labels that are longer than their audio has frames. Remarks, which need not be wrong: words a second, letters of
+    another script, what a text or a lexicon lacks, one voice alone in train, and sentences and speakers in two parts
+    where the corpus divides so, or where speakers were too few to keep them apart.
 
     \b
     Examples:
@@ -55,6 +56,7 @@ def command(
     else:
         rows = [
             {"part": name, "utterances": str(count), "minutes": f"{seconds / 60:.1f}"}
+            | ({"speakers": str(report.speakers[name])} if report.speakers else {})
             for name, (count, seconds) in report.splits.items()
         ]
         click.echo(render(rows) + "\n")

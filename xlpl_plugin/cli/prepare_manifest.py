@@ -14,6 +14,7 @@ from xlpl_plugin.cli.prepare_options import preparation_options, run_preparation
 from xlpl_plugin.data.corpora.forms import describe_forms, read_corpus
 from xlpl_plugin.data.corpora.listing import Corpus, Division
 from xlpl_plugin.files import system_errors
+from xlpl_plugin.text.language import find_language
 
 _HELP = """Turn SOURCE into a prepared folder: 16 kHz mono FLAC, manifests, dict.ltr.txt, prepare.json.
 
@@ -62,6 +63,7 @@ _KINDS = 10
 @preparation_options
 def command(source: Path, language: str, form: str, division: Division, **options: Any) -> None:
     """Read the corpus, say what was found, and prepare it."""
+    find_language(language)  # a mistyped one is told before hours of reading
     with _work_folder(options["out"]) as work:
         corpus = read_corpus(source, work=work, form=form, division=division)
         _say(corpus)

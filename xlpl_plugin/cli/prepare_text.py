@@ -81,6 +81,7 @@ def render_report(report: TextReport) -> str:
         _table("passed over", "files", report.passed_over),
         "\n".join(f"not read: {reason}" for reason in list(report.unreadable.values())[:_SHOWN]),
         f"documents not read: {len(report.unreadable)}" if report.unreadable else "",
+        str(report.other_languages),
         _characters(report),
     )
     return "\n\n".join(filter(None, said))

@@ -46,7 +46,7 @@ def command(
     Example:
       xlpl start runs/sw --language sw --audio recordings/ --text books/ --source data/en --source data/es
     """
-    from xlpl_plugin.start.materials import Inputs
+    from xlpl_plugin.start.inputs import Inputs
     from xlpl_plugin.start.prepare_run import prepare_run
 
     inputs = Inputs(language, audio, text, sources, source_model, references, speller, rules)

@@ -14,7 +14,7 @@ from omegaconf import II
 from torch import Tensor
 from torch.nn import functional
 
-from xlpl_plugin.criterions.meters import log_validation, validation_counts
+from xlpl_plugin.criterions.meters import METRICS, log_validation, validation_counts
 from xlpl_plugin.data.units import SPECIAL_SYMBOLS
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.models.outputs import log_probs_and_frames
@@ -57,6 +57,8 @@ class Ctc(FairseqCriterion):
     counted as ``infeasible``. Weights scale the loss but not the denominator: an utterance of weight 0.5
     pulls half as hard, whatever stands beside it in the batch.
     """
+
+    metrics_of_validation = METRICS
 
     def __init__(self, cfg: CtcConfig, task: Any) -> None:
         super().__init__(task)

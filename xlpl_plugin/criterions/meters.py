@@ -15,6 +15,9 @@ from torch import Tensor
 Counts = dict[str, Any]
 RATES = {"uer": ("_unit_errors", "_units"), "wer": ("_word_errors", "_words"), "blank": ("_blank_frames", "_frames")}
 
+# what the criterion logs at every validation, so that a checkpoint can be chosen by it
+METRICS = ("loss", *RATES, "letters", "infeasible", "ntokens", "nsentences")
+
 
 def greedy_units(best: Tensor, blank: int) -> Tensor:
     """Collapse a (T,) path of best units: repeats are merged, then blanks removed."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.audio.reading import audio_info, read_audio
 from xlpl_plugin.concurrency import parallel_map
+from xlpl_plugin.data.check_parts import FolderFault, check_parts
 from xlpl_plugin.data.check_text import FRAME_SECONDS, Remark, check_transcripts, frames_needed
 from xlpl_plugin.data.manifest import Manifest, read_manifest
+from xlpl_plugin.data.segments import Speakers
 from xlpl_plugin.data.summary import REPORT, PrepareReport
 from xlpl_plugin.data.units import WORD_BOUNDARY, read_units
 from xlpl_plugin.errors import XlplError
@@ -19,20 +20,16 @@ from xlpl_plugin.files import must_exist
 
 
 @dataclass(frozen=True)
-class FolderFault:
-    """Something wrong: ``file:line`` (line 0 = the whole file) and what."""
-
-    kind: str
-    file: str
-    line: int
-    problem: str
-
-
-@dataclass(frozen=True)
 class CheckReport:
-    """``splits``: name -> (utterances, seconds) of each part that could be read. Remarks need not be wrong."""
+    """What was found. Remarks need not be wrong.
+
+    Attributes:
+        splits: name -> (utterances, seconds) of each part that could be read.
+        speakers: name -> how many people are known to speak in it; empty where nobody is known.
+    """
 
     splits: dict[str, tuple[int, float]]
+    speakers: dict[str, int]
     findings: list[FolderFault]
     remarks: list[Remark]
 
@@ -71,11 +68,15 @@ def check_folder(
             splits[name] = manifest
             findings += _label_findings(folder / name, manifest, units, frame_seconds)
             findings += _audio_findings(folder / f"{name}.tsv", manifest, decode, workers)
-    findings += _leaks(folder, splits)
     report = PrepareReport.read_if_there(folder / REPORT)
-    remarks = check_transcripts(splits, report.language, text=text, lexicon=lexicon) if report else []
+    speakers = _speakers(folder, findings)
+    leaks, remarks = check_parts(folder, splits, speakers, report.divided_by if report else "")
+    remarks += check_transcripts(splits, report.language, text=text, lexicon=lexicon) if report else []
     return CheckReport(
-        {name: (len(m.utterances), round(m.seconds, 2)) for name, m in splits.items()}, findings, remarks
+        {name: (len(m.utterances), round(m.seconds, 2)) for name, m in splits.items()},
+        {name: len({speakers[u] for u in m.ids if u in speakers}) for name, m in splits.items()} if speakers else {},
+        findings + leaks,
+        remarks,
     )
 
 
@@ -89,6 +90,14 @@ def _units(folder: Path, findings: list[FolderFault]) -> frozenset[str]:
     except XlplError as error:
         findings.append(_finding("dictionary", error))
         return frozenset()
+
+
+def _speakers(folder: Path, findings: list[FolderFault]) -> dict[str, str]:
+    try:
+        return Speakers.read(folder).of
+    except XlplError as error:
+        findings.append(_finding("speakers", error))
+        return {}
 
 
 def _manifest(folder: Path, name: str, findings: list[FolderFault]) -> Manifest | None:
@@ -141,25 +150,3 @@ def _audio_problem(job: tuple[Path, int, bool]) -> str:
     except XlplError as error:
         return f"{path}: {error.problem}"
     return "" if samples == num_samples else f"{path}: {samples} samples, but the .tsv says {num_samples}"
-
-
-def _leaks(folder: Path, splits: dict[str, Manifest]) -> Iterator[FolderFault]:
-    """The same id, or the same sentence, in two parts."""
-    for kind, column in (("id in two parts", "id"), ("sentence in two parts", "words")):
-        where: dict[str, list[tuple[str, int]]] = defaultdict(list)
-        for name, manifest in splits.items():
-            for line, utterance in enumerate(manifest.utterances, start=1):
-                value = getattr(utterance, column)
-                if value:
-                    where[value].append((name, line))
-        yield from _twice(folder, kind, ".tsv" if column == "id" else ".wrd", where)
-
-
-def _twice(folder: Path, kind: str, suffix: str, where: dict[str, list[tuple[str, int]]]) -> Iterator[FolderFault]:
-    for value, places in where.items():
-        parts: Sequence[str] = sorted({name for name, _ in places})
-        if len(parts) > 1:
-            name, line = places[-1]
-            offset = 1 if suffix == ".tsv" else 0  # the root stands on line 1 of a .tsv
-            problem = f"{value[:60]!r} is in {' and '.join(parts)}"
-            yield FolderFault(kind, str(folder / f"{name}{suffix}"), line + offset, problem)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 from xlpl_plugin.data.manifest import Manifest, Utterance
 from xlpl_plugin.files import iter_lines
+from xlpl_plugin.text.identifying import other_languages
 from xlpl_plugin.text.language import find_language
 from xlpl_plugin.text.lexicon import count_words, read_lexicon
 from xlpl_plugin.text.scripts import scripts_of
@@ -37,8 +38,9 @@ def check_transcripts(
     if not utterances:
         return []
     words = count_words(utterance.words or "" for utterance in utterances)
-    remarks = [*_speed(utterances), *_foreign(words, language)]
-    remarks += _unknown_words(words, text) if text else []
+    sentences = (utterance.words or "" for utterance in utterances)
+    remarks = [*_speed(utterances), *_foreign(words, language), *_languages(sentences, language, "transcripts")]
+    remarks += [*_unknown_words(words, text), *_languages(iter_lines(text), language, str(text))] if text else []
     remarks += _unknown_units(utterances, lexicon) if lexicon else []
     return remarks
 
@@ -64,6 +66,11 @@ def _foreign(words: Counter[str], language: str) -> Iterator[Remark]:
     if foreign:
         share = sum(foreign.values()) / words.total()
         yield Remark("script", f"{share:.1%} of the words have letters of another script: {_some(list(foreign))}")
+
+
+def _languages(sentences: Iterable[str], language: str, of: str) -> Iterator[Remark]:
+    if found := str(other_languages(sentences, language)):
+        yield Remark("language", f"{of}: {found}")
 
 
 def _unknown_words(words: Counter[str], text: Path) -> Iterator[Remark]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +114,16 @@ class AudioDataset(FairseqDataset):
 
     def __len__(self) -> int:
         return len(self.utterances)
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """Return what tells these data from others, wherever the audio lies: rows, labels and shares."""
+        digest = hashlib.sha256(repr(self.shares).encode())
+        for row, (part, utterance) in enumerate(zip(self.part.tolist(), self.utterances, strict=True)):
+            digest.update(f"{part}\t{utterance.path}\t{utterance.num_samples}\t{utterance.weight}\n".encode())
+            if self.labelled:
+                digest.update(self.targets[row].tobytes())
+        return {"rows": len(self.utterances), "digest": digest.hexdigest()}
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         """Read one utterance.

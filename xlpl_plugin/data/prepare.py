@@ -144,4 +144,5 @@ def _report(
         left_out=outcome.left_out,
         linked=sum(one.linked for one in outcome.kept),
         notes=tuple(outcome.notes),
+        divided_by=folder.divided_by,
     )

@@ -12,6 +12,8 @@ from xlpl_plugin.json_record import JsonRecord
 
 # by this file a prepared folder is known
 REPORT = "prepare.json"
+# what a division into parts went by: the corpus itself, speakers and sentences, or sentences alone
+BY_CORPUS, BY_SPEAKER, BY_SENTENCE = "corpus", "speaker", "sentence"
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class PrepareReport(JsonRecord):
         left_out: stretches of these that are in no utterance.
         linked: recordings that are links to the corpus's own files.
         notes: what the reader should know of the division, of overlaps, of long recordings.
+        divided_by: what the division into parts went by; empty: an older folder, which does not say.
     """
 
     language: str
@@ -52,6 +55,7 @@ class PrepareReport(JsonRecord):
     left_out: tuple[LeftOut, ...] = ()
     linked: int = 0
     notes: tuple[str, ...] = ()
+    divided_by: str = ""
 
     holds = "the summary of a prepared folder"
     written_by = "`xlpl prepare`"

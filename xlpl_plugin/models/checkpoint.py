@@ -43,6 +43,7 @@ _PLACES: Mapping[str, Any] = {
     **{name: "" for name in ("data", "init_from", "unlabelled", "dec_lexicon", "dec_lm")},
     **{name: [] for name in ("mix", "mix_weights")},
     "finetune_from_model": None,
+    "restore_file": "checkpoint_last.pt",
 }
 
 

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xlpl_plugin.data.corpora.forms import read_corpus
 from xlpl_plugin.data.corpora.listing import Corpus
+from xlpl_plugin.data.items import Item
 from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
 from xlpl_plugin.data.prepare import PrepareOptions, prepare
+from xlpl_plugin.data.preparing.folder import EmptyPartError
 from xlpl_plugin.data.summary import REPORT, PrepareReport
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import make_folder, must_exist
+from xlpl_plugin.files import make_folder
+from xlpl_plugin.start.inputs import Inputs
 from xlpl_plugin.text.corpus.prepare_text import TextOptions, prepare_text
-from xlpl_plugin.text.identify import can_identify
-from xlpl_plugin.text.language import find_language
+from xlpl_plugin.text.identifying import can_identify
 from xlpl_plugin.text.lexicon import build_lexicon, count_words, write_lexicon
-from xlpl_plugin.text.lm import LmOptions, build_lm
+from xlpl_plugin.text.lm import LmOptions, LmReport, build_lm
 from xlpl_plugin.text.normalizer import normalized_lines
 from xlpl_plugin.text.speller import make_speller
 from xlpl_plugin.text.wordlist import has_words
@@ -27,27 +30,11 @@ from xlpl_plugin.text.wordlist import has_words
 # beside a text of less than millions of words, a list of frequent words fills the holes of the lexicon
 _WORDS = 25_000
 _HELD_OUT = 0.02
-TEST = "test"
+# shares of the target that are for validation alone, tried in this order
+_VALID = (0.05, 0.2, 0.5)
+TEST, TEXT_REPORT = "test", "report.json"
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What a user brings."""
-
-    language: str
-    audio: Path
-    text: tuple[Path, ...]
-    # labelled prepared folders of other languages
-    sources: tuple[Path, ...]
-    # a trained source AM, in place of training one
-    source_model: Path | None = None
-    # some recordings of the target with transcripts, to know how good the result is
-    references: Path | None = None
-    speller: str = "unidecode"
-    # normaliser rules of the user's own
-    rules: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -85,36 +72,20 @@ class Materials:
     def letters(self) -> Path:
         return self.text / "letters"
 
-
-def check_inputs(inputs: Inputs) -> None:
-    """Look at everything before anything is written.
-
-    Raises:
-        XlplError: something is missing, sources of other spellers, neither sources nor a source AM.
-    """
-    find_language(inputs.language)
-    for path in (inputs.audio, *inputs.text, *filter(None, (inputs.references, inputs.source_model, inputs.rules))):
-        must_exist(path, "recordings, text, a table, a checkpoint or rules")
-    if not inputs.sources and inputs.source_model is None:
-        raise XlplError(
-            "no source", expected="--source: labelled prepared folders of other languages, or --source-model: an AM",
-            remedy="prepare some: xlpl prepare manifest, or xlpl prepare asterisk for a first try",
-        )  # fmt: skip
-    for folder in inputs.sources:
-        spelled = PrepareReport.read(folder / REPORT).speller
-        if spelled != inputs.speller:
-            raise XlplError(
-                f"was spelled by {spelled!r}, and the target will be by {inputs.speller!r}", file=folder,
-                expected="one speller for all", remedy=f"give --speller {spelled}, or prepare the folder again",
-            )  # fmt: skip
+    def made_with(self, key: str) -> bool:
+        """Whether anything is there that was made with this one of the ``Inputs``."""
+        recordings = [folder / REPORT for folder in (self.scored, self.target)]
+        text = self.text / TEXT_REPORT
+        made = {"audio": [self.target / REPORT], "references": recordings, "text": [text]}
+        return any(file.exists() for file in made.get(key, [*recordings, text]))
 
 
 def prepare_materials(inputs: Inputs, materials: Materials, say: Say) -> None:
-    """Make whatever of ``materials`` is not there yet."""
-    steps: tuple[tuple[Path, str, Callable[[Inputs, Materials], None]], ...] = (
+    """Make whatever of ``materials`` is not there yet, and say what came of it and what was left out."""
+    steps: tuple[tuple[Path, str, Callable[[Inputs, Materials], str]], ...] = (
         (materials.scored / REPORT, "recordings with references", _prepare_scored),
         (materials.target / REPORT, "recordings", _prepare_target),
-        (materials.text / "report.json", "text", _prepare_text),
+        (materials.text / TEXT_REPORT, "text", _prepare_text),
         (materials.lexicon, "lexicon", _build_lexicon),
         (materials.lm / "lm.json", "language model", _build_lm),
         (materials.letters / "lm.json", "language model over letters, a second opinion", _build_letters),
@@ -124,18 +95,25 @@ def prepare_materials(inputs: Inputs, materials: Materials, say: Say) -> None:
             continue
         say(f"{what}: {'there already' if done.exists() else done.parent if done.suffix == '.json' else done}")
         if not done.exists():
-            make(inputs, materials)
+            say(f"  {make(inputs, materials)}")
 
 
-def _prepare_scored(inputs: Inputs, materials: Materials) -> None:
+def _prepare_scored(inputs: Inputs, materials: Materials) -> str:
     assert inputs.references is not None
     options = _options(inputs, valid=0.0, test=0.0, references=str(materials.references))
     with _corpus(inputs.references, materials) as corpus:
+        if not any(item.text for item in corpus.items):
+            raise XlplError(
+                "none of its recordings has a transcript",
+                file=inputs.references,
+                expected="recordings with transcripts (--references)",
+                remedy="name a table with a column text, or leave --references out",
+            )
         items = [replace(item, part=TEST) for item in corpus.items]
-        prepare(items, materials.scored, options)
+        return _recordings(prepare(items, materials.scored, options))
 
 
-def _prepare_target(inputs: Inputs, materials: Materials) -> None:
+def _prepare_target(inputs: Inputs, materials: Materials) -> str:
     known = set()
     if inputs.references is not None:
         with _corpus(inputs.references, materials) as corpus:
@@ -143,11 +121,46 @@ def _prepare_target(inputs: Inputs, materials: Materials) -> None:
     with _corpus(inputs.audio, materials) as corpus:
         # nothing that a run learns from has a transcript
         new = [replace(item, text=None, part="") for item in corpus.items if item.audio.resolve() not in known]
-        prepare(new, materials.target, _options(inputs, valid=0.05, test=0.0))
+        if not new:
+            raise XlplError(
+                "all of its recordings have references",
+                file=inputs.audio,
+                expected="recordings to learn from, beside those that are scored",
+                remedy="name more recordings in --audio, or fewer in --references",
+            )
+        report = _divided(new, inputs, materials.target)
     if inputs.references is not None:
         # labelled after each round, for the scores
         scored = read_manifest(materials.scored, TEST, labels=False)
         write_manifest(materials.target, TEST, Manifest(scored.root, scored.utterances))
+    return _recordings(report)
+
+
+def _divided(items: Sequence[Item], inputs: Inputs, out: Path) -> PrepareReport:
+    """Prepare with a small valid part; of few utterances it takes a larger share to get one at all."""
+    for share in _VALID:
+        try:
+            return prepare(items, out, _options(inputs, valid=share, test=0.0))
+        except EmptyPartError as error:
+            few = error
+    raise XlplError(
+        few.problem,
+        file=inputs.audio,
+        expected="recordings to learn from, and some for validation",
+        remedy="bring more recordings",
+    )
+
+
+def _recordings(report: PrepareReport) -> str:
+    utterances, minutes = (sum(getattr(part, name) for part in report.parts) for name in ("utterances", "minutes"))
+    counts = Counter(str(drop.reason) for drop in report.dropped)
+    sizes = f"{utterances} utterances, {minutes / 60:.2f} hours"
+    return "; ".join([sizes, *_left_out(dict(counts.most_common()), "recordings"), *report.notes])
+
+
+def _left_out(reasons: Mapping[str, int], what: str) -> Iterator[str]:
+    if reasons:
+        yield f"left out {what}: " + ", ".join(f"{count} {reason}" for reason, count in reasons.items())
 
 
 @contextmanager
@@ -162,27 +175,41 @@ def _options(inputs: Inputs, **more: object) -> PrepareOptions:
     return PrepareOptions(language=inputs.language, speller=inputs.speller, rules=rules, **more)  # type: ignore[arg-type]
 
 
-def _prepare_text(inputs: Inputs, materials: Materials) -> None:
+def _prepare_text(inputs: Inputs, materials: Materials) -> str:
     exclude = (materials.references,) if inputs.references else ()
     words = _WORDS if has_words(inputs.language) else 0
     options = TextOptions(_HELD_OUT, words, identify=can_identify(inputs.language))
-    prepare_text(inputs.language, inputs.text, materials.text, options, exclude=exclude, rules=inputs.rules)
+    report = prepare_text(inputs.language, inputs.text, materials.text, options, exclude=exclude, rules=inputs.rules)
+    sizes = f"{report.sentences + report.heldout_sentences} sentences, {report.types} different words"
+    left_out = *_left_out(report.left_out, "sentences"), *_left_out(report.passed_over, "files")
+    return "; ".join(filter(None, [sizes, *left_out, str(report.other_languages)]))
 
 
 def _texts(materials: Materials) -> list[Path]:
     return [file for name in ("text.txt", "words.txt") if (file := materials.text / name).exists()]
 
 
-def _build_lexicon(inputs: Inputs, materials: Materials) -> None:
+def _build_lexicon(inputs: Inputs, materials: Materials) -> str:
     counts = count_words(normalized_lines(_texts(materials)))
-    write_lexicon(materials.lexicon, build_lexicon(counts, make_speller(inputs.speller, language=inputs.language)))
+    lexicon = build_lexicon(counts, make_speller(inputs.speller, language=inputs.language))
+    write_lexicon(materials.lexicon, lexicon)
+    unspelled = {"without a spelling": len(lexicon.unspelled)} if lexicon.unspelled else {}
+    return "; ".join([f"{len(lexicon)} words", *_left_out(unspelled, "words")])
 
 
-def _build_lm(inputs: Inputs, materials: Materials) -> None:
-    options = LmOptions(prune=(0, 0, 1))
-    build_lm(_texts(materials), materials.lm, options, heldout=materials.text / "heldout.txt")
+def _build_lm(inputs: Inputs, materials: Materials) -> str:
+    heldout = materials.text / "heldout.txt"
+    # of a small text nothing may be held out
+    known = heldout if heldout.exists() and heldout.stat().st_size else None
+    return _model(build_lm(_texts(materials), materials.lm, LmOptions(prune=(0, 0, 1)), heldout=known))
 
 
-def _build_letters(inputs: Inputs, materials: Materials) -> None:
+def _build_letters(inputs: Inputs, materials: Materials) -> str:
     speller = make_speller(inputs.speller, language=inputs.language)
-    build_lm([materials.text / "text.txt"], materials.letters, LmOptions(order=6, prune=(0,)), speller=speller)
+    text, options = [materials.text / "text.txt"], LmOptions(order=6, prune=(0,))
+    return _model(build_lm(text, materials.letters, options, speller=speller), "letters")
+
+
+def _model(report: LmReport, units: str = "words") -> str:
+    oov = "" if report.oov_rate is None else f", {report.oov_rate:.1%} of held out text unknown to it"
+    return f"{report.order}-grams over {report.vocabulary} {units}{oov}"

@@ -14,7 +14,8 @@ from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import read_json, write_text
 from xlpl_plugin.json_record import JsonRecord
-from xlpl_plugin.start.materials import Inputs, Materials, Say, check_inputs, prepare_materials
+from xlpl_plugin.start.inputs import Inputs, check_inputs
+from xlpl_plugin.start.materials import Materials, Say, prepare_materials
 from xlpl_plugin.start.settings import Hardware, Settings, choose_settings
 from xlpl_plugin.text.language import find_language
 
@@ -39,9 +40,11 @@ def prepare_run(folder: Path, inputs: Inputs, say: Say, hardware: Hardware | Non
     Raises:
         XlplError: something brought is missing or unusable, or ``folder`` was started from other things.
     """
+    if folder.exists() and not folder.is_dir():
+        raise XlplError("is a file", file=folder, expected="a folder for the run, which need not be there yet")
     check_inputs(inputs)
-    _remember(folder, inputs)
     materials = Materials(folder.absolute() / DATA)
+    _remember(folder, inputs, materials)
     prepare_materials(inputs, materials, say)
     file = folder / RUN_FILE
     if file.exists():
@@ -56,23 +59,25 @@ def prepare_run(folder: Path, inputs: Inputs, say: Say, hardware: Hardware | Non
     return file
 
 
-def _remember(folder: Path, inputs: Inputs) -> None:
+def _remember(folder: Path, inputs: Inputs, materials: Materials) -> None:
+    """Keep what the run is started from. What nothing was made with yet may be another thing: it was mistyped."""
     values = {
         key: list(map(str, value)) if isinstance(value, tuple) else value and str(value)
         for key, value in asdict(inputs).items()
     }
     before = StartRecord.read_if_there(folder / START_FILE)
-    if before is None:
+    for key, value in values.items():
+        former = value if before is None else before.inputs.get(key)
+        made = (folder / RUN_FILE).exists() if key.startswith("source") else materials.made_with(key)
+        if former != value and made:
+            raise XlplError(
+                f"was started with {key} {former}, not {value}",
+                file=folder / START_FILE,
+                expected="the same things as the first time",
+                remedy="start in another folder, or remove this one",
+            )
+    if before is None or before.inputs != values:
         StartRecord(values).write(folder / START_FILE)
-        return
-    changed = [key for key, value in values.items() if before.inputs.get(key) != value]
-    if changed:
-        raise XlplError(
-            f"was started with {changed[0]} {before.inputs.get(changed[0])}, not {values[changed[0]]}",
-            file=folder / START_FILE,
-            expected="the same things as the first time",
-            remedy="start in another folder, or remove this one",
-        )
 
 
 def _hours(folders: Iterable[Path], *, labels: bool) -> float:

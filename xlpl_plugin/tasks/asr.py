@@ -19,6 +19,7 @@ from xlpl_plugin.data.units import SPECIAL_SYMBOLS, read_units
 from xlpl_plugin.decoding.options import DecoderConfig
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.models.masks import seed_masks
+from xlpl_plugin.tasks.beginnings import require_metric, require_restore_file, warn_of_other_data
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +69,8 @@ class AsrConfig(FairseqDataclass):
     seed: int = II("common.seed")
     train_subset: str = II("dataset.train_subset")
     finetune_from_model: Optional[str] = II("checkpoint.finetune_from_model")  # noqa: UP045 (the form fairseq knows)
+    restore_file: str = II("checkpoint.restore_file")
+    best_checkpoint_metric: str = II("checkpoint.best_checkpoint_metric")
 
 
 @register_task("xlpl_asr", dataclass=AsrConfig)
@@ -80,6 +83,7 @@ class AsrTask(FairseqTask):
         super().__init__(cfg)
         self.blank_symbol = SPECIAL_SYMBOLS[0]
         self._seeded = -1
+        self._begins_training = False
         self.state.add_factory("target_dictionary", self._read_dictionary)
 
     @classmethod
@@ -143,7 +147,14 @@ class AsrTask(FairseqTask):
         return super().train_step(sample, model, criterion, optimizer, update_num, *args, **options)
 
     def build_model(self, cfg: Any, from_checkpoint: bool = False) -> Any:
-        """Build the model and, when a training starts, copy what ``init_from`` offers."""
+        """Build the model and, when a training starts, copy what ``init_from`` offers.
+
+        Raises:
+            XlplError: a training that is to go on from a file that is not there, or from another alphabet.
+        """
+        self._begins_training = not from_checkpoint
+        if self._begins_training:
+            require_restore_file(self.cfg.restore_file)
         if not from_checkpoint and self.cfg.finetune_from_model:
             from xlpl_plugin.models.checkpoint import checkpoint_units
 
@@ -159,6 +170,17 @@ class AsrTask(FairseqTask):
 
             initialize(model, self.cfg.init_from, self.target_dictionary.symbols)
         return model
+
+    def build_criterion(self, cfg: Any, from_checkpoint: bool = False) -> Any:
+        """Build the criterion, which a training asks for after its model.
+
+        Raises:
+            XlplError: the best checkpoint would be chosen by what this criterion does not measure.
+        """
+        criterion = super().build_criterion(cfg, from_checkpoint)
+        if self._begins_training:
+            require_metric(self.cfg.best_checkpoint_metric, criterion)
+        return criterion
 
     def build_generator(self, models: Any, args: Any, *_: Any, **__: Any) -> Any:
         """Build the decoder that the ``dec_*`` options ask for; fairseq's own options of generation do not apply."""
@@ -192,10 +214,24 @@ class AsrTask(FairseqTask):
 
     def get_checkpoint_dict(self) -> dict[str, Any]:
         """Return what ``set_checkpoint_dict`` gets on resume (fairseq does not restore the task's state)."""
-        return {type(self).__name__: {"units": list(self.target_dictionary.symbols)}}
+        state: dict[str, Any] = {"units": list(self.target_dictionary.symbols)}
+        if (labelled := self.labelled_data()) is not None:
+            state["data"] = labelled.identity
+        return {type(self).__name__: state}
 
     def set_checkpoint_dict(self, state: dict[str, Any]) -> None:
+        """Compare the state of a training that goes on; fairseq has loaded the training split by then.
+
+        Raises:
+            XlplError: it has another dictionary.
+        """
         self._require_same_units(state["units"], "the checkpoint to resume from")
+        if (labelled := self.labelled_data()) is not None:
+            warn_of_other_data(state.get("data"), labelled.identity)
+
+    def labelled_data(self) -> AudioDataset | None:
+        """Return what the training learns from, once it is loaded; None where it has no labelled rows."""
+        return self.datasets.get(self.cfg.train_subset)
 
     @property
     def _dictionary_file(self) -> Path:

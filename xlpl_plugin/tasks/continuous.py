@@ -93,6 +93,9 @@ class ContinuousTask(AsrTask):
     def own_share(self) -> float:
         return self.cfg.data_weight
 
+    def labelled_data(self) -> AudioDataset | None:
+        return self._labelled_part
+
     def get_batch_iterator(self, dataset: Any, **options: Any) -> Any:
         """Return for training an iterator over numbered turns, the same in all processes."""
         if not isinstance(dataset, Turns):

@@ -10,7 +10,7 @@ from pathlib import Path
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import iter_lines, write_lines
 from xlpl_plugin.text.speller import Speller, Spelling
-from xlpl_plugin.text.symbols import SPECIAL_SYMBOLS
+from xlpl_plugin.text.symbols import LM_MARKS, SPECIAL_SYMBOLS
 
 # flashlight's trie holds no more words of one spelling, and drops the others without a word
 HOMOGRAPH_LIMIT = 6
@@ -111,7 +111,8 @@ def read_lexicon(file: str | Path, units: Collection[str] | None = None) -> Lexi
     """Read a lexicon file and check its spellings against an acoustic model's units, if given.
 
     Raises:
-        XlplError: a malformed line, a spelling with a unit that the model lacks (file and line are named), no lines.
+        XlplError: a malformed line, a mark of language models as a word, a spelling with a unit that the model lacks
+            (file and line are named), no lines.
     """
     known = None if units is None else set(units) - set(SPECIAL_SYMBOLS)
     spellings: dict[str, tuple[Spelling, ...]] = {}
@@ -120,6 +121,14 @@ def read_lexicon(file: str | Path, units: Collection[str] | None = None) -> Lexi
         spelling = tuple(rest.split())
         if not tab or not spelling or word.split() != [word]:
             raise XlplError(f"cannot read {line!r}", file=file, line=number, expected="word<TAB>h e l l o |")
+        if word in LM_MARKS:
+            raise XlplError(
+                f"{word} is a mark of language models, not a word",
+                file=file,
+                line=number,
+                expected="words that somebody says",
+                remedy="remove the line; the decoder knows the marks by itself",
+            )
         unknown = [] if known is None else [unit for unit in spelling if unit not in known]
         if unknown:
             raise XlplError(

@@ -18,8 +18,7 @@ from xlpl_plugin.text.kneser_ney import estimate_with_kaldingram
 from xlpl_plugin.text.lexicon import rank_words
 from xlpl_plugin.text.perplexity import HeldOut, evaluate_lm, load_lm
 from xlpl_plugin.text.speller import Speller, units_line
-
-_RESERVED = frozenset({"<s>", "</s>", "<unk>"})
+from xlpl_plugin.text.symbols import LM_MARKS
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ def _lines(texts: Iterable[str | Path], speller: Speller | None) -> Iterator[str
     """Yield the lines that hold words, as units if there is a speller."""
     for text in texts:
         for number, line in enumerate(iter_lines(text), start=1):
-            if reserved := _RESERVED.intersection(line.split()):
+            if reserved := LM_MARKS.intersection(line.split()):
                 raise XlplError(
                     f"{min(reserved)} is a word of this text", file=text, line=number, expected="normalised text",
                     remedy="pass the text through xlpl prepare text",

@@ -116,6 +116,12 @@ def read_corpus(source: str | Path, *, work: Path, form: str = "", division: Div
     return corpus
 
 
+def recognise_corpus(source: Path) -> None:
+    """Raise ``XlplError`` where ``source``, which is there, has no form that is known, or several; nothing is read."""
+    with system_errors(source, "a folder that can be read"):
+        _recognised(_inside(source))
+
+
 def describe_forms() -> list[str]:
     """Return a line for each form: its name and what belongs to it."""
     return [f"{form.name:<12} {form.about}" for form in FORMS.values()]
@@ -154,7 +160,9 @@ def _recognised(source: Path) -> tuple[CorpusForm, str]:
         f"could be several forms: {problem}" if found else "no form of corpus is recognised",
         file=source,
         expected="\n    ".join(["one of", *describe_forms()]),
-        remedy="name the form: --form NAME",
+        remedy="name the form, xlpl prepare manifest --form NAME, or give a folder with the files of one form"
+        if found
+        else "give the folder or the table that the corpus's form says",
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from xlpl_plugin.data.preparing.settings import PrepareOptions
 from xlpl_plugin.data.split import split_by_sentence, split_by_speaker
+from xlpl_plugin.data.summary import BY_CORPUS, BY_SENTENCE, BY_SPEAKER
 
 _FEW = "--test 0 --valid 0 leaves the division to you; a corpus's own division is kept by --division corpus"
 
@@ -33,10 +34,11 @@ class Divisible:
 
 @dataclass(frozen=True)
 class Division:
-    """The part of each utterance, and remarks on it."""
+    """The part of each utterance, what that went by (``corpus``, ``speaker`` or ``sentence``), and remarks on it."""
 
     parts: Mapping[str, str]
-    notes: tuple[str, ...]
+    by: str
+    notes: tuple[str, ...] = ()
 
 
 def divide(utterances: Divisible, options: PrepareOptions) -> Division:
@@ -50,15 +52,17 @@ def divide(utterances: Divisible, options: PrepareOptions) -> Division:
     """
     if utterances.fixed.keys() == utterances.sentences.keys():
         parts = dict(utterances.fixed)
-        return Division(parts, (*_shared_sentences(parts, utterances), *_shared_speakers(parts, utterances)))
+        notes = *_shared_sentences(parts, utterances), *_shared_speakers(parts, utterances)
+        return Division(parts, BY_CORPUS, notes)
     shares = {"valid": options.valid, "test": options.test}
     owners = _owners(utterances)
     if owners and not utterances.fixed:
         found = split_by_speaker(utterances.sentences, owners, utterances.samples, **shares, seed=options.seed)
         if found is not None:
-            return Division(found, ())
+            return Division(found, BY_SPEAKER)
     parts = split_by_sentence(utterances.sentences, **shares, seed=options.seed, fixed=utterances.fixed)
-    return Division(parts, (*_shared_speakers(parts, utterances), *_shared_recordings(parts, utterances)))
+    notes = *_shared_speakers(parts, utterances), *_shared_recordings(parts, utterances)
+    return Division(parts, BY_SENTENCE, notes)
 
 
 def _owners(utterances: Divisible) -> dict[str, str]:

@@ -31,6 +31,8 @@ class PreparedFolder:
     parts: Mapping[str, Manifest]
     segments: Segments
     speakers: Speakers
+    # what the division went by
+    divided_by: str
 
     def write(self, folder: Path, units: Sequence[str], report: PrepareReport, *, labels: bool = True) -> None:
         """Write it to ``folder``; without ``labels`` no transcript."""
@@ -42,6 +44,10 @@ class PreparedFolder:
         report.write(folder / REPORT)
 
 
+class EmptyPartError(XlplError):
+    """A part whose share is not 0 got nothing: the utterances are few."""
+
+
 def fill_folder(
     items: Mapping[str, Item], labels: Mapping[str, Labels], audio: Path, options: PrepareOptions, outcome: Outcome
 ) -> PreparedFolder:
@@ -51,7 +57,7 @@ def fill_folder(
         audio: where the files will be in the end.
 
     Raises:
-        XlplError: a part would be empty.
+        EmptyPartError: a part would be empty.
     """
     kept = sorted(outcome.kept, key=lambda one: one.id)
     speakers = {one.id: items[one.item].speaker for one in kept if items[one.item].speaker}
@@ -72,14 +78,14 @@ def fill_folder(
         _refuse_empty(rows, options)
     parts = {part: Manifest(audio, tuple(rows[part])) for part in PARTS if rows[part]}
     segments = tuple(Segment(one.id, one.recording, one.start, one.end) for one in kept if one.recording)
-    return PreparedFolder(parts, Segments(segments), Speakers(speakers))
+    return PreparedFolder(parts, Segments(segments), Speakers(speakers), division.by)
 
 
 def _refuse_empty(rows: Mapping[str, Sequence[Utterance]], options: PrepareOptions) -> None:
     wanted = {"train": 1.0, "valid": options.valid, "test": options.test}
     empty = [part for part in PARTS if wanted[part] > 0 and not rows[part]]
     if empty:
-        raise XlplError(
+        raise EmptyPartError(
             f"the {empty[0]} part would be empty ({sum(map(len, rows.values()))} utterances are usable)",
             expected="something in each part whose share is not 0",
             remedy="give that part a larger share, 0, or take another seed",

@@ -38,4 +38,9 @@ class Outcome:
         """Raise ``XlplError`` where no recording is kept."""
         if not self.kept:
             reasons = Counter(str(drop.reason) for drop in self.dropped)
-            raise XlplError(f"no recording is left: {dict(reasons)}", expected="usable recordings")
+            counts = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+            raise XlplError(
+                f"no recording is left: {counts or 'there was none'}",
+                expected="usable recordings",
+                remedy="see docs/recordings.md, 'What cannot be used', for what the reasons mean",
+            )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import IO
 
+from xlpl_plugin.errors import XlplError
 from xlpl_plugin.text.corpus.normalizing import Normalized
 from xlpl_plugin.text.corpus.seen import SeenDigests, are_held_out, as_numbers
 from xlpl_plugin.text.corpus.text_report import TextReport
 from xlpl_plugin.text.documents.source import Unreadable
+from xlpl_plugin.text.identifying import SentenceSample, other_languages
 
 DUPLICATE = "duplicate"
 
@@ -35,6 +37,7 @@ class Collector:
         self._left_out: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
         self._removed = 0
+        self._sample = SentenceSample()
 
     @property
     def kept(self) -> int:
@@ -45,6 +48,17 @@ class Collector:
     def found(self) -> int:
         """How many sentences came, left out ones too."""
         return self.kept + self._left_out.total()
+
+    def refuse_nothing(self) -> None:
+        """Raise ``XlplError`` where no sentence was written, with the reasons."""
+        if not self.kept:
+            counts = ", ".join(f"{count} {reason}" for reason, count in self._left_out.most_common())
+            raise XlplError(
+                f"no sentence left of {self.found}" + (f": {counts}" if counts else ""),
+                expected="sentences in the language, written out",
+                remedy="give more text; docs/languages.md says which numbers and scripts are read, and how rules of "
+                "your own (--rules) read more",
+            )
 
     def add(self, piece: Normalized | Unreadable) -> None:
         """Write the sentences of a piece that are new.
@@ -80,6 +94,7 @@ class Collector:
         self._files[held_out].write(f"{sentence}\n")
         self._sentences[held_out] += 1
         self._words[held_out] += len(words)
+        self._sample.add(sentence)
         if not held_out:
             self._types.update(words)
 
@@ -99,4 +114,5 @@ class Collector:
             unreadable=self._unreadable,
             dropped_characters=dict(self._dropped.most_common()),
             removed_notes=self._removed,
+            other_languages=other_languages(self._sample.sentences, language),
         )

@@ -13,7 +13,7 @@ from xlpl_plugin.text.corpus.seen import digest
 from xlpl_plugin.text.documents.forms import blocks_of
 from xlpl_plugin.text.documents.sentences import split_sentences
 from xlpl_plugin.text.documents.source import DocumentPiece, Source, Unreadable
-from xlpl_plugin.text.identify import Identifier
+from xlpl_plugin.text.identifying import Identifier
 from xlpl_plugin.text.normalizer import Normalizer
 
 SHARED = "shared with transcripts"

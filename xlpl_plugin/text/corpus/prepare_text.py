@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xlpl_plugin.concurrency import stream_map
-from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import atomic_open, new_output, results_folder, write_lines
 from xlpl_plugin.schema import check_options, option
 from xlpl_plugin.text.corpus.collecting import Collector
@@ -17,7 +16,7 @@ from xlpl_plugin.text.corpus.normalizing import Job, normalize, start
 from xlpl_plugin.text.corpus.text_report import TextReport
 from xlpl_plugin.text.documents.document_reader import DocumentReader
 from xlpl_plugin.text.documents.source import PIECE, DocumentPiece, Unreadable
-from xlpl_plugin.text.identify import Identifier
+from xlpl_plugin.text.identifying import Identifier
 from xlpl_plugin.text.language import find_language
 from xlpl_plugin.text.normalizer import Normalizer
 from xlpl_plugin.text.wordlist import frequent_words
@@ -92,8 +91,7 @@ def _write(
         for pieces in stream_map(normalize, jobs, workers=options.workers, start=start, state=state):
             for piece in pieces:
                 collector.add(piece)
-        if not collector.kept:
-            raise XlplError(f"no sentence left of {collector.found}", expected="written text", remedy="give more text")
+        collector.refuse_nothing()
     if not options.heldout:
         (out / "heldout.txt").unlink(missing_ok=True)  # of an earlier run, under --force
     return collector.report(state[0], reader.passed_over)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from xlpl_plugin.json_record import JsonRecord
+from xlpl_plugin.text.identifying import OtherLanguages
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class TextReport(JsonRecord):
         unreadable: document -> why nothing more was read of it.
         dropped_characters: characters that are not spoken -> how often.
         removed_notes: notes in brackets and addresses, taken out whole.
+        other_languages: of a sample of what was kept, the sentences that seem to be in another language.
     """
 
     language: str
@@ -33,6 +35,7 @@ class TextReport(JsonRecord):
     unreadable: dict[str, str]
     dropped_characters: dict[str, int]
     removed_notes: int
+    other_languages: OtherLanguages = field(default_factory=OtherLanguages)
 
     holds = "the report of a prepared text"
     written_by = "`xlpl prepare text`"

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
@@ -142,7 +142,7 @@ def load_rules(language: Language, file: Path | None = None) -> Rules:
     rules = OmegaConf.structured(Rules)
     for layer in filter(Path.exists, layers):
         try:
-            rules = OmegaConf.merge(rules, OmegaConf.load(layer))
+            rules = _merge(rules, layer)
             _check_patterns(cast(Rules, OmegaConf.to_object(rules)))
         except (OmegaConfBaseException, YAMLError, re.error, ValueError, TypeError) as error:
             raise XlplError(
@@ -153,6 +153,19 @@ def load_rules(language: Language, file: Path | None = None) -> Rules:
     loaded = cast(Rules, OmegaConf.to_object(rules))
     loaded.scripts = loaded.scripts or sorted(language.scripts)
     return loaded
+
+
+def _merge(rules: DictConfig, layer: Path) -> DictConfig:
+    """Lay a file over the rules, each key by itself, so that an error names it."""
+    config = OmegaConf.load(layer)
+    if not isinstance(config, DictConfig):
+        raise ValueError("a list, not keys")
+    for key, value in config.items():
+        try:
+            rules = cast(DictConfig, OmegaConf.merge(rules, {key: value}))
+        except (OmegaConfBaseException, ValueError, TypeError) as error:
+            raise ValueError(f"the key {str(key)!r}: {str(error).splitlines()[0]}") from error
+    return rules
 
 
 def _check_patterns(rules: Rules) -> None:

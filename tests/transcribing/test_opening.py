@@ -15,6 +15,9 @@ from xlpl_plugin.run.result import Result
 from xlpl_plugin.transcribing.opening import Parts, find_parts
 from xlpl_plugin.tuning.tune import read_tuning
 
+# the run that they share takes a minute to make
+pytestmark = pytest.mark.slow
+
 
 def copied(run: Path, to: Path) -> Path:
     to.mkdir()

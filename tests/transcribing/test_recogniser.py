@@ -24,6 +24,8 @@ from xlpl_plugin.run.result import Result
 from xlpl_plugin.transcribing.recogniser import Recogniser, load_recogniser
 from xlpl_plugin.transcribing.transcript import Transcript
 
+# the run that they share takes a minute to make
+pytestmark = pytest.mark.slow
 NEW = ["cab dad", "face", "bad dad cab ab", "dad dad face"]
 
 

@@ -102,7 +102,8 @@ def _transcribe(recogniser: Recogniser, recordings: Sequence[AskedRecording], pu
     spent = time.monotonic() - started
     factor = f": real-time factor {spent / seconds:.3f}" if seconds else ""
     lost = f", {failed} not, or not wholly, transcribed" if failed else ""
-    click.echo(f"{len(recordings)} recordings{lost}, {seconds:.1f} s of audio in {spent:.1f} s{factor}", err=True)
+    counted = f"{len(recordings)} recording{'s' * (len(recordings) > 1)}"
+    click.echo(f"{counted}{lost}, {seconds:.1f} s of audio in {spent:.1f} s{factor}", err=True)
     return failed
 
 

@@ -137,6 +137,7 @@ def test_options_that_cannot_be(arguments: Sequence[str], problem: str, speech: 
 def test_places_that_cannot_be(speech: Path, tmp_path: Path, transcribe: Run) -> None:
     assert "two places" in transcribe(speech, "--beside", "--out", tmp_path / "out").output
     assert "--beside standard input" in refusal(transcribe("-", "--beside", stdin=b""))
+    assert "(-) is given twice" in refusal(transcribe("-", "-", stdin=b""))
     shared = transcribe(speech / "0.flac", speech / "deeper" / "0.flac", "--out", tmp_path / "out")
     assert str(speech / "deeper" / "0.flac") in refusal(shared)
     (tmp_path / "empty").mkdir()

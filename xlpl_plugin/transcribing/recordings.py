@@ -13,6 +13,7 @@ from xlpl_plugin.audio.reading import Waveform, stream_audio
 from xlpl_plugin.audio.speech_activity import Span, find_speech
 from xlpl_plugin.data.preparing.spool import Spool
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import system_errors
 
 Audio = str | Path | Waveform
 # seconds up to which a recording is taken whole, as `xlpl label` takes it
@@ -31,10 +32,13 @@ class OpenRecording:
         """Read all of it, to the disk where it is long.
 
         Raises:
-            XlplError: as ``stream_audio``; an array that holds no samples as they are expected.
+            XlplError: as ``stream_audio``; an array that holds no samples as they are expected; no space for temporary
+                files.
         """
         blocks = iter([_checked(audio, name)]) if isinstance(audio, np.ndarray) else stream_audio(audio)
-        self._spool = Spool(blocks, tempfile.gettempdir())
+        folder = tempfile.gettempdir()
+        with system_errors(folder, "space for the samples of a long recording"):
+            self._spool = Spool(blocks, folder)
         # pieces are read by several threads, and a file has one place at which it is read
         self._lock = Lock()
         self.samples = len(self._spool)

@@ -10,6 +10,7 @@ from typing import IO
 
 from xlpl_plugin.audio.reading import is_recording
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import atomic_open
 
 STDIN = "-"
 
@@ -36,8 +37,10 @@ def find_sources(arguments: Sequence[str], stdin: IO[bytes], folder: Path) -> li
         stdin: copied to a file in ``folder``, since a form of audio may have its index at the end.
 
     Raises:
-        XlplError: a folder without a recording.
+        XlplError: a folder without a recording, or standard input twice.
     """
+    if arguments.count(STDIN) > 1:
+        raise XlplError("standard input (-) is given twice", expected="it once: it can be read only once")
     return [source for argument in arguments for source in _of(argument, stdin, folder)]
 
 
@@ -45,7 +48,7 @@ def _of(argument: str, stdin: IO[bytes], folder: Path) -> Iterator[AskedRecordin
     path = Path(argument)
     if argument == STDIN:
         file = folder / "stdin"
-        with file.open("wb") as copy:
+        with atomic_open(file, "wb", sync=False) as copy:
             shutil.copyfileobj(stdin, copy)
         yield AskedRecording(file, STDIN, Path("stdin"))
     elif path.is_dir():

@@ -77,7 +77,7 @@ class Feed:
         name = f"array-{number}" if isinstance(audio, np.ndarray) else str(audio)
         try:
             one = _UnderWay(number, name, OpenRecording(audio, name))
-        except XlplError as error:
+        except (XlplError, OSError) as error:
             one = _UnderWay(number, name, None, str(error))
         if not one.spans:
             one.close()

@@ -87,6 +87,8 @@ EXTRAS = {
     "lhotse": ["lhotse>=1.33,<2", "urllib3>=2,<3"],
     # Hugging Face datasets with the audio inside
     "parquet": ["pyarrow>=20,<27"],
+    # transcripts for people: Praat's TextGrid, ELAN's eaf, subtitles
+    "linguistics": ["praatio>=6.2,<7", "pympi-ling>=1.71,<2", "pysubs2>=1.8,<2"],
 }
 
 # YAML files and examples are for people to copy and to pass by their path, so they lie beside the package, not in it

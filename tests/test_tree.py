@@ -29,6 +29,8 @@ LAYERS = (
     ("labelling",),
     ("monitoring", "executors"),
     ("run",),
+    ("transcribing",),
+    ("export",),
     ("start",),
     ("evaluation",),
     ("report",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,7 @@ from xlpl_plugin.shards.store import shard_order
 
 logger = logging.getLogger(__name__)
 
+ReadUtterance = Callable[[Path, Utterance], Waveform]
 # batches that the caller is not done with: the one it has, one that is ready, one in the model
 _BATCHES = 3
 _READERS = min(4, os.cpu_count() or 1)
@@ -111,18 +112,25 @@ class ModelEmissions:
         """
         return self.stream_shards(manifest.root, [manifest.utterances])
 
-    def stream_shards(self, root: Path, shards: Iterable[Sequence[Utterance]]) -> Generator[Emission, None, None]:
-        """Stream as ``stream`` does, one shard after the other. No batch holds utterances of two shards."""
-        with closing(prefetch(self._compute(root, shards), _BATCHES)) as batches:
+    def stream_shards(
+        self, root: Path, shards: Iterable[Sequence[Utterance]], *, read: ReadUtterance | None = None
+    ) -> Generator[Emission, None, None]:
+        """Stream as ``stream`` does, one shard after the other. No batch holds utterances of two shards.
+
+        ``read`` takes the place of ``read_utterance``, for samples that are in no file; it is called in threads.
+        """
+        with closing(prefetch(self._compute(root, shards, read or read_utterance), _BATCHES)) as batches:
             for batch in batches:
                 yield from batch
 
-    def _compute(self, root: Path, shards: Iterable[Sequence[Utterance]]) -> Generator[list[Emission], None, None]:
+    def _compute(
+        self, root: Path, shards: Iterable[Sequence[Utterance]], read: ReadUtterance
+    ) -> Generator[list[Emission], None, None]:
         ordered = (
             (shard[row], place == len(shard) - 1) for shard in shards for place, row in enumerate(shard_order(shard))
         )
         recordings = map_ahead(
-            lambda job: (self._read(root, job[0]), job[1]),
+            lambda job: (self._read(root, job[0], read), job[1]),
             ordered,
             lambda job: job[0].seconds,
             limit=2 * self._max_seconds,
@@ -146,9 +154,9 @@ class ModelEmissions:
         finally:
             recordings.close()
 
-    def _read(self, root: Path, utterance: Utterance) -> _Recording:
+    def _read(self, root: Path, utterance: Utterance, read: ReadUtterance) -> _Recording:
         try:
-            waveform = read_utterance(root, utterance)
+            waveform = read(root, utterance)
         except (XlplError, OSError) as error:
             if not root.is_dir():  # rather than one failure for each utterance that is left
                 raise

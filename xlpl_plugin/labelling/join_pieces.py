@@ -67,7 +67,7 @@ def join_labels(labels: str | Path, data: str | Path, out: str | Path, form: str
     segments = {row.id: row for row in Segments.read(must_exist(data, "a prepared folder")).rows}
     source = Path(labels) / LABELS_FILE
     placed = sorted(
-        (_place(record, segments.get(record.id)) for record in iter_labels(source)),
+        (place(record, segments.get(record.id)) for record in iter_labels(source)),
         key=attrgetter("recording", "start", "end", "id"),
     )
     if form == "ctm":
@@ -78,7 +78,8 @@ def join_labels(labels: str | Path, data: str | Path, out: str | Path, form: str
     return JoinSummary(len(recordings), len(placed), missing)
 
 
-def _place(record: LabelRecord, segment: Segment | None) -> PlacedLabel:
+def place(record: LabelRecord, segment: Segment | None = None) -> PlacedLabel:
+    """Put a label where its piece lies in the recording; without a ``segment`` it is a recording by itself."""
     where = segment or Segment(record.id, record.id, 0.0, record.seconds)
     words = tuple(
         Word(text, round(where.start + start, 3), round(where.start + end, 3), confidence)
@@ -109,9 +110,13 @@ def _json_lines(placed: Iterable[PlacedLabel]) -> Iterator[str]:
 def _ctm_lines(placed: Iterable[PlacedLabel]) -> Iterator[str]:
     """Yield NIST's form: recording channel start duration word confidence."""
     for one in placed:
-        name = "_".join(one.recording.split())
-        for word in one.words:
-            yield f"{name} 1 {word.start:.3f} {word.end - word.start:.3f} {word.text} {word.confidence:.3f}"
+        yield from (ctm_line(one.recording, word) for word in one.words)
+
+
+def ctm_line(recording: str, word: Word) -> str:
+    """Return a word's line of a CTM; its fields stand between spaces, so that the name has none."""
+    name = "_".join(recording.split())
+    return f"{name} 1 {word.start:.3f} {word.end - word.start:.3f} {word.text} {word.confidence:.3f}"
 
 
 def _text_lines(placed: Iterable[PlacedLabel]) -> Iterator[str]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from xlpl_plugin.emissions.source import Window
 
 LABELS_FILE = "labels.jsonl"
+# error of a recording in which nothing can be said
+TOO_SHORT = "too short for a frame"
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def make_record(
         error: why there is no hypothesis.
     """
     found, path = best or NOTHING, greedy or NOTHING
-    unsaid = "the decoder's process died twice on it" if frames else "too short for a frame"
+    unsaid = "the decoder's process died twice on it" if frames else TOO_SHORT
     return LabelRecord(
         id=utterance_id,
         words=found.words,

@@ -1,0 +1,15 @@
+"""A run and its recogniser, which take seconds to make and to load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from xlpl_plugin.transcribing.recogniser import Recogniser, load_recogniser
+
+
+@pytest.fixture(scope="session")
+def recogniser(tiny_run: Path) -> Recogniser:
+    """The best model of a real run, with three readings of each piece."""
+    return load_recogniser(tiny_run, device="cpu", nbest=3)

@@ -1,0 +1,1 @@
+"""Using what a run has made: recordings in, typed transcripts out."""

@@ -1,0 +1,80 @@
+"""Which acoustic model and which decoder a path stands for: a run of ``xlpl iterate``, or a checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from xlpl_plugin.decoding import DecoderConfig
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import must_exist
+from xlpl_plugin.run.layout import RunLayout
+from xlpl_plugin.run.result import Result
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a recogniser is made of.
+
+    Attributes:
+        am: checkpoint of the acoustic model.
+        decoder: lexicon, LM, weights and beam; greedy without lexicon and LM.
+    """
+
+    am: Path
+    decoder: DecoderConfig
+
+
+def find_parts(path: str | Path) -> Parts:
+    """Return what a path stands for; a further kind of model joins here.
+
+    Raises:
+        XlplError: no such path, a folder that is no run, or a run that has no model yet.
+    """
+    path = must_exist(path, "a run of 'xlpl iterate', or a checkpoint of an acoustic model")
+    if path.is_file():
+        return Parts(path, DecoderConfig())
+    layout = RunLayout(path)
+    if layout.config.exists():
+        return _of_run(layout)
+    raise XlplError(
+        "neither a run nor a checkpoint",
+        file=path,
+        expected="the run directory of 'xlpl iterate' (with config.yaml and result.json), or a checkpoint (.pt)",
+        remedy="name the folder that is the out=... of the run, or the .pt file itself",
+    )
+
+
+def _of_run(layout: RunLayout) -> Parts:
+    if not layout.result.exists():
+        raise XlplError(
+            "the run has no model yet",
+            file=layout.run,
+            expected=f"{layout.result.name}, which is written when round 0 is done",
+            remedy="go on with the run: the same `xlpl iterate` again",
+        )
+    result = Result.read(layout.result)
+    inside = layout.run / result.model
+    # a source AM that was given to the run stands there as it was given
+    am = inside if inside.exists() else Path(result.model)
+    must_exist(am, f"the acoustic model that {layout.result} names")
+    return Parts(am, replace(_decoder(layout.config), **asdict(result.weights)))
+
+
+def _decoder(file: Path) -> DecoderConfig:
+    """Return the decoder of a run's frozen configuration; what else that names may be gone."""
+    try:
+        section = OmegaConf.select(OmegaConf.load(file), "decoder")
+        decoder = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(DecoderConfig), section))
+    except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
+        raise XlplError(
+            f"its decoder cannot be read: {str(error).splitlines()[0]}",
+            file=file,
+            expected="the configuration that `xlpl iterate` wrote",
+        ) from error
+    assert isinstance(decoder, DecoderConfig)
+    return decoder

@@ -128,7 +128,7 @@ def extract_model(checkpoint: str | Path, out: str | Path, *, ema: bool = False,
     """
     out = new_output(out, force=force)
     state = read_checkpoint(checkpoint)
-    _write_weights(state, _moving_average(checkpoint, state) if ema else state["model"], out, origin=checkpoint)
+    write_weights(state, _moving_average(checkpoint, state) if ema else state["model"], out, origin=checkpoint)
 
 
 def average_checkpoints(paths: Sequence[str | Path], out: str | Path, *, force: bool = False) -> None:
@@ -155,7 +155,7 @@ def average_checkpoints(paths: Sequence[str | Path], out: str | Path, *, force: 
         name: (total[name] / len(paths)).to(value.dtype) if value.is_floating_point() else value
         for name, value in newest["model"].items()
     }
-    _write_weights(newest, mean, out, origin=paths[-1])
+    write_weights(newest, mean, out, origin=paths[-1])
 
 
 def _moving_average(checkpoint: str | Path, state: State) -> Mapping[str, torch.Tensor]:
@@ -171,7 +171,12 @@ def _moving_average(checkpoint: str | Path, state: State) -> Mapping[str, torch.
     return average
 
 
-def _write_weights(state: State, weights: Mapping[str, torch.Tensor], out: Path, *, origin: str | Path) -> None:
+def write_weights(state: State, weights: Mapping[str, torch.Tensor], out: Path, *, origin: str | Path) -> None:
+    """Write a checkpoint of weights alone, atomically; ``state`` says the rest, as ``read_checkpoint`` returns it.
+
+    Raises:
+        XlplError: weights of ``origin`` that are not numbers.
+    """
     broken = [name for name, value in weights.items() if value.is_floating_point() and value.isnan().any()]
     if broken:
         raise XlplError(

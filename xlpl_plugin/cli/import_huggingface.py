@@ -10,8 +10,9 @@ import click
 @click.command("huggingface")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Checkpoint to write.")
+@click.option("--encoder", is_flag=True, help="Leave out the output layer of a model for CTC, to train another.")
 @click.option("--force", is_flag=True, help="Overwrite an earlier checkpoint.")
-def command(folder: Path, out: Path, force: bool) -> None:
+def command(folder: Path, out: Path, encoder: bool, force: bool) -> None:
     """Write the wav2vec 2.0 in FOLDER, as transformers keeps it, as a checkpoint of fairseq.
 
     FOLDER holds config.json, model.safetensors (or its parts with their index, or pytorch_model.bin),
@@ -26,7 +27,7 @@ def command(folder: Path, out: Path, force: bool) -> None:
     from xlpl_plugin.models.huggingface.importing import import_huggingface
     from xlpl_plugin.text.symbols import SPECIAL_SYMBOLS
 
-    model = import_huggingface(folder, out, force=force)
+    model = import_huggingface(folder, out, encoder_only=encoder, force=force)
     for note in model.notes:
         click.echo(note)
     if model.units:

@@ -158,6 +158,16 @@ def test_encoder_alone(tmp_path: Path, head: str) -> None:
         load_acoustic_model(tmp_path / "encoder.pt")
 
 
+def test_encoder_of_a_model_for_ctc(folder: Path, tmp_path: Path) -> None:
+    import_huggingface(folder, tmp_path / "am.pt")
+    words = ["import", "huggingface", str(folder), "--encoder", "--out", str(tmp_path / "encoder.pt")]
+    assert CliRunner().invoke(xlpl, words).exit_code == 0
+    whole = weights(tmp_path / "am.pt")
+    encoder = {f"w2v_encoder.w2v_model.{name}": value for name, value in weights(tmp_path / "encoder.pt").items()}
+    assert whole.keys() - encoder.keys() == {"w2v_encoder.proj.weight", "w2v_encoder.proj.bias"}
+    assert all(value.equal(whole[name]) for name, value in encoder.items())
+
+
 def test_model_without_a_mask_says_so(folder: Path, tmp_path: Path) -> None:
     found = load_file(folder / "model.safetensors")
     del found["wav2vec2.masked_spec_embed"]
@@ -291,3 +301,17 @@ def test_imported_encoder_starts_a_training(tmp_path: Path, make_folder: Callabl
     before = weights(tmp_path / "encoder.pt")["feature_extractor.conv_layers.0.0.weight"]
     torch.testing.assert_close(trained[name], before, rtol=0, atol=0)
     export_huggingface(tmp_path / "run" / "checkpoint_last.pt", tmp_path / "back")
+
+
+@pytest.mark.slow
+def test_imported_model_is_validated_by_fairseq(folder: Path, tmp_path: Path, make_folder: Callable[..., Path]) -> None:
+    import_huggingface(folder, tmp_path / "am.pt")
+    data = make_folder(tmp_path / "data", {"test": ["abe", "cab e"]}, ("|", "e", "a", "'", "b", "c"))
+    command = [
+        *(str(Path(sys.executable).parent / "fairseq-validate"), str(data), "--path", str(tmp_path / "am.pt")),
+        *("--user-dir", str(Path(xlpl_plugin.__file__).parent), "--task", "xlpl_asr", "--criterion", "xlpl_ctc"),
+        *("--valid-subset", "test", "--max-tokens", "100000"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "| nsentences 2 |" in done.stdout + done.stderr

@@ -39,6 +39,11 @@ from xlpl_plugin.models.huggingface.weight_files import read_weights
 from xlpl_plugin.text.symbols import SPECIAL_SYMBOLS
 
 CONFIG_FILE, EXTRACTOR_FILE, _PROCESSOR_FILE = "config.json", "preprocessor_config.json", "processor_config.json"
+# options of the task that stand in other sections of a training's configuration, as they are by default
+_ELSEWHERE = {
+    **{"seed": 1, "train_subset": "train", "best_checkpoint_metric": "loss"},
+    **{"finetune_from_model": None, "restore_file": "checkpoint_last.pt"},
+}
 # the logit of a special symbol that the model has no output for: it never has a probability
 _NEVER = -1000.0
 
@@ -54,7 +59,9 @@ class ImportedModel:
     notes: tuple[str, ...]
 
 
-def import_huggingface(folder: str | Path, out: str | Path, *, force: bool = False) -> ImportedModel:
+def import_huggingface(
+    folder: str | Path, out: str | Path, *, encoder_only: bool = False, force: bool = False
+) -> ImportedModel:
     """Write a wav2vec 2.0 of transformers as a checkpoint of fairseq.
 
     A model for CTC becomes one of ``wav2vec_ctc`` that holds its units; another becomes a pre-trained encoder, for
@@ -63,6 +70,7 @@ def import_huggingface(folder: str | Path, out: str | Path, *, force: bool = Fal
     Args:
         folder: with config.json, weights, preprocessor_config.json and, for CTC, vocab.json.
         out: the new file, written atomically.
+        encoder_only: leave out the output layer of a model for CTC.
         force: overwrite ``out``.
 
     Raises:
@@ -76,7 +84,7 @@ def import_huggingface(folder: str | Path, out: str | Path, *, force: bool = Fal
     shape = shape_of_settings(settings)
     weights = {_plain_name(name): value.float() for name, value in read_weights(folder).items()}
     output = _take(weights, (THEIR_OUTPUT,))
-    vocabulary = _read_units(folder, settings, output)
+    vocabulary = None if encoder_only else _read_units(folder, settings, output)
     encoder, notes = _our_encoder(weights, shape, folder)
     config = encoder_config(shape, normalize=normalize)
     if vocabulary is None:
@@ -185,16 +193,18 @@ def _require_weights(found: Mapping[str, Tensor], expected: Mapping[str, tuple[i
 def _acoustic_state(config: dict[str, Any], settings: Wav2Vec2Settings, units: Sequence[str]) -> dict[str, Any]:
     """Return what a checkpoint of ``wav2vec_ctc`` holds beside its weights."""
     normalize = config["task"]["normalize"]
+    # without the encoder's criterion: fairseq-validate would put its own there, which then lacks what it refers to
+    encoder = {section: config[section] for section in ("model", "task")}
     model = {
         **{"_name": "wav2vec_ctc", "w2v_path": "", "data": "", "ddp_backend": "legacy_ddp"},
         **training_of_settings(settings),
-        **{"normalize": normalize, "w2v_args": config},
+        **{"normalize": normalize, "w2v_args": encoder},
     }
     dictionary = Dictionary()
     for unit in units[len(SPECIAL_SYMBOLS) :]:
         dictionary.add_symbol(unit)
-    task = {"_name": "xlpl_asr", "data": "", "normalize": normalize}
+    task = {"_name": "xlpl_asr", "data": "", "normalize": normalize, **_ELSEWHERE}
     return {
-        "cfg": {"model": model, "task": task, "criterion": {"_name": "xlpl_ctc"}},
+        "cfg": {"model": model, "task": task, "criterion": {"_name": "xlpl_ctc", "sentence_avg": False}},
         "task_state": {"target_dictionary": dictionary},
     }

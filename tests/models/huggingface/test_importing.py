@@ -147,6 +147,24 @@ def test_another_word_boundary_becomes_ours(folder: Path, tmp_path: Path) -> Non
     assert import_huggingface(folder, tmp_path / "am.pt").units[4] == "|"
 
 
+def test_processor_of_transformers_5_is_read(folder: Path, tmp_path: Path) -> None:
+    """Its ``save_pretrained`` writes one file for waveforms and text, and the special tokens with their numbers."""
+    import transformers
+
+    tokenizer = transformers.Wav2Vec2CTCTokenizer(str(folder / "vocab.json"))
+    extractor = transformers.Wav2Vec2FeatureExtractor(do_normalize=False)
+    (folder / "preprocessor_config.json").unlink()
+    transformers.Wav2Vec2Processor(feature_extractor=extractor, tokenizer=tokenizer).save_pretrained(folder)
+    assert not (folder / "preprocessor_config.json").exists()
+    imported = import_huggingface(folder, tmp_path / "am.pt")
+    assert imported.units[4:] == ("|", "e", "a", "'", "b", "c")
+    assert not imported.normalize
+
+
+def test_another_head_is_refused(tmp_path: Path) -> None:
+    refuse(write_model(tmp_path / "hf", "Wav2Vec2ForSequenceClassification"), "are left over, such as classifier.bias")
+
+
 @pytest.mark.parametrize("head", ["Wav2Vec2ForPreTraining", "Wav2Vec2Model"])
 def test_encoder_alone(tmp_path: Path, head: str) -> None:
     folder = write_model(tmp_path / "hf", head, feat_extract_norm="layer", do_stable_layer_norm=True)
@@ -187,6 +205,11 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "another size": (lambda f: edit(f / "config.json", intermediate_size=32), "6 weights have another shape"),
     "a layer more": (lambda f: edit(f / "config.json", num_hidden_layers=3), "16 weights are missing, such as encod"),
     "a layer less": (lambda f: edit(f / "config.json", num_hidden_layers=1), "16 weights are left over, such as enc"),
+    "no heads": (lambda f: edit(f / "config.json", num_attention_heads=0), "a size below 1"),
+    "heads": (lambda f: edit(f / "config.json", num_attention_heads=3), "hidden_size=32 is no multiple of num_att"),
+    "convolutions": (lambda f: edit(f / "config.json", conv_stride=[5, 2]), "are not of one length"),
+    "epsilon": (lambda f: edit(f / "config.json", layer_norm_eps=1e-12), "layer_norm_eps=1e-12, where fairseq has"),
+    "extractor": (lambda f: (f / "preprocessor_config.json").write_text("[]"), "says nothing of waveforms"),
     "8 kHz": (lambda f: edit(f / "preprocessor_config.json", sampling_rate=8000), "sampling_rate=8000"),
     "no boundary": (lambda f: rename(f, "|", "D"), "no symbol ends a word"),
     "two blanks": (lambda f: edit(f / "config.json", pad_token_id=0), "padding is '<pad>', number 6.*_id .* is 0"),

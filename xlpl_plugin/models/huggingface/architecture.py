@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -145,11 +146,20 @@ def _differences(settings: Wav2Vec2Settings) -> Iterator[str]:
         yield f"hidden_act={settings.hidden_act!r}"
     if settings.layer_norm_eps != _EPSILON:
         yield f"layer_norm_eps={settings.layer_norm_eps}, where fairseq has {_EPSILON}"
-    sizes = {len(settings.conv_dim), len(settings.conv_kernel), len(settings.conv_stride)}
-    if len(sizes) > 1 or 0 in sizes:
+    yield from _impossible_sizes(settings)
+
+
+def _impossible_sizes(settings: Wav2Vec2Settings) -> Iterator[str]:
+    layers = (settings.conv_dim, settings.conv_kernel, settings.conv_stride)
+    if len({len(layer) for layer in layers}) > 1 or not settings.conv_dim:
         yield "conv_dim, conv_kernel and conv_stride are not of one length"
-    if settings.hidden_size % max(1, settings.num_conv_pos_embedding_groups):
-        yield "hidden_size is no multiple of num_conv_pos_embedding_groups"
+    divisors = ("num_attention_heads", "num_conv_pos_embedding_groups")
+    sizes = [getattr(settings, name) for name in ("hidden_size", "num_hidden_layers", "intermediate_size", *divisors)]
+    if min(*sizes, settings.num_conv_pos_embeddings, *itertools.chain(*layers)) < 1:
+        yield "a size below 1"
+    for name in divisors:
+        if settings.hidden_size % max(1, getattr(settings, name)):
+            yield f"hidden_size={settings.hidden_size} is no multiple of {name}={getattr(settings, name)}"
 
 
 def shape_of_settings(settings: Wav2Vec2Settings) -> EncoderShape:

@@ -102,7 +102,9 @@ def _read_normalize(folder: Path) -> bool:
     if not file.exists() and (folder / _PROCESSOR_FILE).exists():
         file = folder / _PROCESSOR_FILE
     content = read_json(file)
-    content = content.get("feature_extractor", content) if isinstance(content, dict) else {}
+    content = content.get("feature_extractor", content) if isinstance(content, dict) else None
+    if not isinstance(content, dict):
+        raise XlplError("says nothing of waveforms", file=file, expected="the settings of transformers' extractor")
     rate = content.get("sampling_rate", SAMPLE_RATE)
     if rate != SAMPLE_RATE:
         raise XlplError(f"sampling_rate={rate}", file=file, expected=f"a model for {SAMPLE_RATE} samples a second")

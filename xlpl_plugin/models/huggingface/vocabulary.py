@@ -90,8 +90,9 @@ def _symbols(folder: Path, outputs: int) -> list[str]:
 
 def _added_tokens(folder: Path) -> dict[str, int]:
     found = {name: index for name, index in _json_object(folder / _ADDED_FILE).items() if isinstance(index, int)}
-    decoder = _json_object(folder / TOKENIZER_FILE).get("added_tokens_decoder") or {}
-    return {_content(token): int(index) for index, token in decoder.items() if index.isdigit()} | found
+    decoder = _json_object(folder / TOKENIZER_FILE).get("added_tokens_decoder")
+    tokens = decoder.items() if isinstance(decoder, dict) else ()
+    return {_content(token): int(index) for index, token in tokens if index.isdigit()} | found
 
 
 def _special_tokens(folder: Path) -> dict[str, tuple[str, ...]]:

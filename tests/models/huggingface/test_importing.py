@@ -277,6 +277,24 @@ def test_other_models_are_not_exported(tmp_path: Path, save: Callable[..., Path]
     assert not (tmp_path / "out").exists()
 
 
+def test_failed_export_leaves_nothing(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import_huggingface(folder, tmp_path / "am.pt")
+    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
+    with pytest.raises(XlplError, match=r"pip install 'xlpl\[huggingface\]'"):
+        export_huggingface(tmp_path / "am.pt", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_options_without_a_place_are_named(tmp_path: Path, save_wav2vec: Callable[..., Path]) -> None:
+    am = save_wav2vec(tmp_path / "am.pt", tmp_path / "pretrained.pt", ("|", "a"))
+    state = read_checkpoint(am)
+    state["cfg"]["model"]["blank_weight"] = 2.0
+    state["cfg"]["model"]["w2v_args"]["model"]["crop_seq_to_multiple"] = 4
+    torch.save(state, am)
+    with pytest.raises(XlplError, match=r"no place for crop_seq_to_multiple=4, blank_weight=2\.0"):
+        export_huggingface(am, tmp_path / "out")
+
+
 def test_pieces_are_not_exported(tmp_path: Path, save_wav2vec: Callable[..., Path]) -> None:
     am = save_wav2vec(tmp_path / "am.pt", tmp_path / "pretrained.pt", ("\u2581a", "b"))
     with pytest.raises(XlplError, match="no word boundary"):

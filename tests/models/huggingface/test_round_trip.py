@@ -20,6 +20,8 @@ from xlpl_plugin.models.huggingface.exporting import export_huggingface
 from xlpl_plugin.models.huggingface.importing import import_huggingface
 
 UNITS = ("<s>", "<pad>", "</s>", "<unk>", "|", "e", "a", "'", "b", "c")
+# where the outputs of transformers stand, in the order of VOCABULARY; its <s> is fairseq's <pad>
+COLUMNS = [UNITS.index(unit) for unit in ("|", "e", "a", "'", "b", "<unk>", "<s>", "c", "<pad>")]
 WAVES = [np.random.default_rng(n).standard_normal(n).astype(np.float32) / 10 for n in (16_000, 9_000, 4_321)]
 KINDS = [(extractor, stable) for extractor in ("group", "layer") for stable in (False, True)]
 
@@ -47,15 +49,14 @@ def test_imported_model_gives_the_same_log_probs(tmp_path: Path, extractor: str,
     assert import_huggingface(folder, tmp_path / "am.pt").units == UNITS
     am = load_acoustic_model(tmp_path / "am.pt", "cpu")
     assert am.units == UNITS
-    columns = [UNITS.index(unit) for unit in ("|", "e", "a", "'", "b", "<unk>", "<s>", "c", "<pad>")]
     # transformers lets a group norm see the padding; ours does not, so there utterances stand alone
     batches = [WAVES] if extractor == "layer" else [[wave] for wave in WAVES]
     theirs = [own for batch in batches for own in their_log_probs(folder, batch)]
     for ours, other in zip(am.emit(WAVES), theirs, strict=True):
-        np.testing.assert_allclose(ours[:, columns], other, atol=1e-4, rtol=0)
+        np.testing.assert_allclose(ours[:, COLUMNS], other, atol=1e-4, rtol=0)
         # the model has no </s>: it never comes, and takes no probability
         assert ours[:, UNITS.index("</s>")].max() < -500
-        assert np.ptp(ours[:, columns], axis=0).max() > 0.01
+        assert np.ptp(ours[:, COLUMNS], axis=0).max() > 0.01
 
 
 @pytest.mark.parametrize(("extractor", "stable"), KINDS)
@@ -69,11 +70,9 @@ def test_padded_logits_are_the_same_in_the_bare_model(tmp_path: Path, extractor:
     batch = torch.nn.utils.rnn.pad_sequence(sources, batch_first=True)
     padding = torch.arange(batch.shape[1]) >= torch.tensor([[len(source)] for source in sources])
     log_probs, frames = log_probs_and_frames(am._model, {"source": batch, "padding_mask": padding})
-    blank, row = UNITS.index("<s>"), VOCABULARY["<pad>"]
     for number, other in enumerate(their_log_probs(folder, WAVES)):
         assert len(other) == frames[number]
-        ours = log_probs[: frames[number], number, blank].numpy()
-        np.testing.assert_allclose(ours, other[:, row], atol=1e-4, rtol=0)
+        np.testing.assert_allclose(log_probs[: frames[number], number, COLUMNS], other, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize(("extractor", "stable"), KINDS)
@@ -108,6 +107,8 @@ def test_pipeline_opens_what_was_exported(tmp_path: Path) -> None:
         *("config.json", "model.safetensors", "vocab.json", "tokenizer_config.json"),
         *("special_tokens_map.json", "preprocessor_config.json"),
     }
+    # others may read all of it, as far as the user lets them read new files
+    assert len({file.stat().st_mode for file in (tmp_path / "back").iterdir()}) == 1
     am = load_acoustic_model(tmp_path / "am.pt", "cpu")
     recognise = pipeline("automatic-speech-recognition", str(tmp_path / "back"))
     text = recognise({"raw": WAVES[0], "sampling_rate": 16_000})["text"]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import PART, must_exist, read_json, system_errors
+from xlpl_plugin.files import PART, must_exist, read_json, set_usual_permissions, system_errors
 from xlpl_plugin.text.documents.optional import optional_module
 
 WEIGHTS_FILE = "model.safetensors"
@@ -120,6 +120,7 @@ def write_weights_file(file: Path, weights: Mapping[str, Tensor]) -> None:
     try:
         with system_errors(file, "a file that can be written"):
             module.save_file(dict(weights), part, metadata={"format": "pt"})
+            set_usual_permissions(part)
             os.replace(part, file)
     finally:
         part.unlink(missing_ok=True)

@@ -82,6 +82,8 @@ DEV = [
 EXTRAS = {
     # PDF (cryptography for encrypted ones), subtitles, MediaWiki dumps as text
     "documents": ["pypdf>=6,<8", "cryptography>=44", "pysubs2>=1.8,<2", "mwparserfromhell>=0.7,<0.8"],
+    # models of transformers, in and out; reading one needs safetensors alone
+    "huggingface": ["safetensors>=0.5,<1", "transformers>=5,<6"],
     # every corpus that lhotse prepares
     # lhotse imports urllib3 and does not declare it
     "lhotse": ["lhotse>=1.33,<2", "urllib3>=2,<3"],

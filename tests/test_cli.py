@@ -62,7 +62,10 @@ def test_help_names_every_verb_and_loads_no_torch() -> None:
         assert f"\n  {verb} " in child.stdout
 
 
-@pytest.mark.parametrize("words", [*((verb,) for verb in VERBS), *(("prepare", kind) for kind in KINDS)], ids=" ".join)
+FURTHER = [*(("prepare", kind) for kind in KINDS), ("import", "huggingface"), ("export", "huggingface")]
+
+
+@pytest.mark.parametrize("words", [*((verb,) for verb in VERBS), *FURTHER], ids=" ".join)
 def test_every_verb_teaches_by_example(words: tuple[str, ...]) -> None:
     result = CliRunner().invoke(xlpl, [*words, "--help"])
     assert result.exit_code == 0, result.output

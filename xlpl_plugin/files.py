@@ -116,7 +116,7 @@ def _moved_into_place(path: Path, mode: str, sync: bool) -> Iterator[IO[Any]]:
             if sync:
                 stream.flush()
                 os.fsync(stream.fileno())
-        os.chmod(name, 0o666 & ~_umask())
+        set_usual_permissions(name)
         os.replace(name, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
@@ -124,10 +124,11 @@ def _moved_into_place(path: Path, mode: str, sync: bool) -> Iterator[IO[Any]]:
         raise
 
 
-def _umask() -> int:
+def set_usual_permissions(path: str | Path) -> None:
+    """Give a file the permissions of one that ``open`` makes; those of temporary files are for their owner alone."""
     mask = os.umask(0)
     os.umask(mask)
-    return mask
+    os.chmod(path, 0o666 & ~mask)
 
 
 def write_text(path: str | Path, text: str, *, sync: bool = True) -> None:

@@ -150,3 +150,16 @@ def test_average_refuses_other_units_and_existing_output(tmp_path: Path, save: S
         average_checkpoints([one], other)
     with pytest.raises(XlplError, match="no checkpoints"):
         average_checkpoints([], tmp_path / "mean.pt")
+
+
+def test_a_configuration_with_code_is_refused(tmp_path: Path, save_wav2vec: Callable[..., Path]) -> None:
+    """fairseq gives this option to eval when it builds the model."""
+    file = save_wav2vec(tmp_path / "am.pt", tmp_path / "pretrained.pt", "abc|")
+    load_acoustic_model(file)
+    state = torch.load(file, weights_only=True)
+    layers = f"__import__('os').mkdir({str(tmp_path / 'made')!r}) or [(8, 10, 5)]"
+    state["cfg"]["model"]["w2v_args"]["model"]["conv_feature_layers"] = layers
+    torch.save(state, file)
+    with pytest.raises(XlplError, match="cannot read conv_feature_layers"):
+        load_acoustic_model(file)
+    assert not (tmp_path / "made").exists()

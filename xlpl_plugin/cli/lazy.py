@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,7 +25,9 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in self._verbs:
             return None
-        module = importlib.import_module(f"xlpl_plugin.cli.{self._prefix}{name.replace('-', '_')}")
+        # a verb that is a word of Python, such as import, has an underscore after it
+        module_name = f"{self._prefix}{name.replace('-', '_')}"
+        module = importlib.import_module(f"xlpl_plugin.cli.{module_name}{'_' * keyword.iskeyword(module_name)}")
         command: click.Command = module.command
         return command
 

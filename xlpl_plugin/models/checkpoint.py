@@ -19,6 +19,7 @@ from omegaconf.base import ContainerMetadata, Metadata
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import atomic_open, must_exist, new_output
+from xlpl_plugin.models.convolutions import refuse_code
 
 _SCALAR = np.float64(0).__reduce__()[0]
 # torch.load(weights_only=True) accepts no class that is not listed. These hold plain data; without them fairseq can
@@ -53,7 +54,8 @@ def read_checkpoint(path: str | Path) -> State:
     Containers of OmegaConf become dictionaries and lists, their interpolations resolved.
 
     Raises:
-        XlplError: no such file, not a checkpoint, or a pickle that asks for anything else; nothing was executed.
+        XlplError: no such file, not a checkpoint, a pickle that asks for anything else, or a configuration with code
+            that fairseq would execute; nothing was executed.
     """
     path = must_exist(path, "a checkpoint of fairseq")
     try:
@@ -74,6 +76,7 @@ def read_checkpoint(path: str | Path) -> State:
         ) from error
     if not isinstance(state, dict) or not isinstance(state.get("model"), dict):
         raise XlplError("holds no model", file=path, expected="a checkpoint (.pt) of fairseq's training")
+    refuse_code([state.get("cfg"), state.get("args")], path)
     return state
 
 
@@ -128,7 +131,7 @@ def extract_model(checkpoint: str | Path, out: str | Path, *, ema: bool = False,
     """
     out = new_output(out, force=force)
     state = read_checkpoint(checkpoint)
-    _write_weights(state, _moving_average(checkpoint, state) if ema else state["model"], out, origin=checkpoint)
+    write_weights(state, _moving_average(checkpoint, state) if ema else state["model"], out, origin=checkpoint)
 
 
 def average_checkpoints(paths: Sequence[str | Path], out: str | Path, *, force: bool = False) -> None:
@@ -155,7 +158,7 @@ def average_checkpoints(paths: Sequence[str | Path], out: str | Path, *, force: 
         name: (total[name] / len(paths)).to(value.dtype) if value.is_floating_point() else value
         for name, value in newest["model"].items()
     }
-    _write_weights(newest, mean, out, origin=paths[-1])
+    write_weights(newest, mean, out, origin=paths[-1])
 
 
 def _moving_average(checkpoint: str | Path, state: State) -> Mapping[str, torch.Tensor]:
@@ -171,7 +174,12 @@ def _moving_average(checkpoint: str | Path, state: State) -> Mapping[str, torch.
     return average
 
 
-def _write_weights(state: State, weights: Mapping[str, torch.Tensor], out: Path, *, origin: str | Path) -> None:
+def write_weights(state: State, weights: Mapping[str, torch.Tensor], out: Path, *, origin: str | Path) -> None:
+    """Write a checkpoint of weights alone, atomically; ``state`` says the rest, as ``read_checkpoint`` returns it.
+
+    Raises:
+        XlplError: weights of ``origin`` that are not numbers.
+    """
     broken = [name for name, value in weights.items() if value.is_floating_point() and value.isnan().any()]
     if broken:
         raise XlplError(

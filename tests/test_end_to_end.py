@@ -23,7 +23,7 @@ import torch
 import xlpl_plugin
 from xlpl_plugin.data.units import LETTERS
 from xlpl_plugin.models.acoustic import load_acoustic_model
-from xlpl_plugin.models.checkpoint import read_checkpoint
+from xlpl_plugin.models.checkpoint import extract_model, read_checkpoint
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
@@ -194,3 +194,8 @@ def test_wav2vec_trains_and_decodes_with_its_origins_gone(
     words = [str(data), "--user-dir", USER_DIR, "--task", "xlpl_asr", "--path", str(checkpoint), "--gen-subset", "test"]
     output = finish(start("fairseq-generate", *words, "--max-tokens", "100000", "--quiet", "--scoring", "wer"))
     assert f"Translated {len(TEST)} sentences" in output
+    # the weights alone go the same ways
+    extract_model(checkpoint, tmp_path / "model.pt")
+    words[words.index(str(checkpoint))] = str(tmp_path / "model.pt")
+    words = [*words[: words.index("--gen-subset")], "--criterion", "xlpl_ctc", "--valid-subset", "test"]
+    assert f"| nsentences {len(TEST)} |" in finish(start("fairseq-validate", *words, "--max-tokens", "100000"))

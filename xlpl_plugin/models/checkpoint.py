@@ -204,10 +204,14 @@ def write_weights(state: State, weights: Mapping[str, torch.Tensor], out: Path, 
 
 
 def _without_places(section: Any) -> Any:
-    """Return a section of the configuration as it is in any folder."""
+    """Return a section of the configuration as it is in any folder, without that of an encoder's own training."""
     if not isinstance(section, dict):
         return section
-    return {key: _PLACES.get(key, value) for key, value in section.items()}
+    parts = {key: _PLACES.get(key, value) for key, value in section.items()}
+    if isinstance(encoder := parts.get("w2v_args"), dict):
+        # fairseq-validate stumbles over the rest, whose interpolations point to sections that are gone
+        parts["w2v_args"] = {name: encoder[name] for name in ("model", "task") if name in encoder}
+    return parts
 
 
 def _plain(value: Any) -> Any:

@@ -24,6 +24,8 @@ NOT_IMPORTED = {
     "editdistance": "fairseq imports it and does not declare it",
     "hydra-submitit-launcher": "hydra finds it by itself",
     "mwparserfromhell": "imported by name, so that an error names the extra",
+    "lhotse": "imported by name, so that an error names the extra",
+    "pyarrow": "imported by name, so that an error names the extra",
     "pypdf": "imported by name, so that an error names the extra",
     "pysubs2": "imported by name, so that an error names the extra",
     "praatio": "imported by name, so that an error names the extra",

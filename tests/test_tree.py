@@ -14,7 +14,7 @@ TESTS = Path(__file__).parent
 # each may import those before it; a name is a folder or a module of the package
 LAYERS = (
     ("errors",),
-    ("encoding",),
+    ("encoding", "extras"),
     ("files", "stage", "text_table"),
     ("schema", "json_record", "concurrency", "debian", "shipped"),
     ("config", "audio", "text"),

@@ -32,11 +32,18 @@ def atomic_open(path: str | Path, mode: str = "w", *, sync: bool = True) -> Iter
     Raises:
         XlplError: the file cannot be made, there is no space left, or not for so large a file.
     """
+    with atomic_path(path, sync=sync) as part, part.open(mode, encoding=None if "b" in mode else "utf-8") as stream:
+        yield stream
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | Path, *, sync: bool = True) -> Iterator[Path]:
+    """Give the name of a neighbour of ``path``, for what writes files by their names; otherwise as ``atomic_open``."""
     path = Path(path)
     with system_errors(path, "a file that can be written"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _moved_into_place(path, mode, sync) as stream:
-            yield stream
+        with _moved_into_place(path, sync) as part:
+            yield part
 
 
 @contextlib.contextmanager
@@ -103,20 +110,58 @@ def results_folder(path: Path) -> Iterator[None]:
         raise
 
 
+def is_hidden(name: str | Path) -> bool:
+    """Whether a name, or a folder in it, is hidden, or one that macOS puts beside files and into archives."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in Path(name).parts)
+
+
+def visible_files(folder: Path, again: list[Path] | None = None) -> Iterator[tuple[Path, list[str]]]:
+    """Yield a folder and each below it, with the names of its files in alphabetical order; hidden ones are left out.
+
+    Links to folders are followed, after the real folders, so that what a file is called does not depend on links. Each
+    folder is read once, and links cannot go in a circle.
+
+    Args:
+        again: takes the paths that lead to a folder that was read already.
+
+    Raises:
+        XlplError: a folder cannot be read.
+    """
+    seen: set[Path] = set()
+    starts = [folder]
+    for start in starts:
+        for path, below, names in os.walk(start, onerror=_refuse_folder):
+            here = Path(path)
+            if (real := here.resolve()) in seen:
+                below.clear()
+                if again is not None:
+                    again.append(here)
+                continue
+            seen.add(real)
+            visible = sorted(name for name in below if not is_hidden(name))
+            below[:] = [name for name in visible if not (here / name).is_symlink()]
+            starts += [here / name for name in visible if name not in below]
+            yield here, sorted(name for name in names if not is_hidden(name))
+
+
+def _refuse_folder(error: OSError) -> None:
+    raise path_error(error, error.filename, "a folder that can be read") from error
+
+
 def _part_prefix(path: Path) -> str:
     return f".{path.name}."
 
 
 @contextlib.contextmanager
-def _moved_into_place(path: Path, mode: str, sync: bool) -> Iterator[IO[Any]]:
+def _moved_into_place(path: Path, sync: bool) -> Iterator[Path]:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=_part_prefix(path), suffix=PART)
+    os.close(handle)
     try:
-        with os.fdopen(handle, mode, encoding=None if "b" in mode else "utf-8") as stream:
-            yield stream
-            if sync:
-                stream.flush()
+        yield Path(name)
+        if sync:
+            with open(name, "rb") as stream:
                 os.fsync(stream.fileno())
-        set_usual_permissions(name)
+        os.chmod(name, 0o666 & ~_umask())
         os.replace(name, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
@@ -124,11 +169,10 @@ def _moved_into_place(path: Path, mode: str, sync: bool) -> Iterator[IO[Any]]:
         raise
 
 
-def set_usual_permissions(path: str | Path) -> None:
-    """Give a file the permissions of one that ``open`` makes; those of temporary files are for their owner alone."""
+def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
-    os.chmod(path, 0o666 & ~mask)
+    return mask
 
 
 def write_text(path: str | Path, text: str, *, sync: bool = True) -> None:

@@ -9,9 +9,9 @@ import pytest
 
 from xlpl_plugin.audio.reading import write_audio
 from xlpl_plugin.data.check import check_folder
-from xlpl_plugin.data.check_text import frames_needed
 from xlpl_plugin.data.items import Item
 from xlpl_plugin.data.prepare import PrepareOptions, prepare
+from xlpl_plugin.data.units import frames_needed
 from xlpl_plugin.files import write_lines
 from xlpl_plugin.text.lexicon import Lexicon, write_lexicon
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 Span = tuple[int, int]
 Reader = Callable[[int, int], Waveform]
 
+# seconds up to which a recording is one utterance, unless a user says otherwise
+CUT_ABOVE = 30.0
 _FRAME = 512
 # the encoder sees the end of the frame before
 _CONTEXT = 64

@@ -46,12 +46,12 @@ def command(
       xlpl lm data/it_text/text.txt --heldout data/it_text/heldout.txt --out data/it_text/lm
       xlpl lm data/it_text/text.txt --characters --order 6 --prune 0 --out data/it_text/letters
     """
-    from xlpl_plugin.text.lm import build_lm
+    from xlpl_plugin.text.lm import USUAL_PRUNE, build_lm
     from xlpl_plugin.text.speller import make_speller
 
     if prune is not None and not all(map(str.isdecimal, prune.split())):
         raise XlplError(f"pruning {prune!r}", expected="counts with spaces between them, such as '0 0 1'")
-    counts = (0, 0, 1)[: options["order"]] if prune is None else tuple(int(value) for value in prune.split())
+    counts = USUAL_PRUNE[: options["order"]] if prune is None else tuple(int(value) for value in prune.split())
     units = make_speller(speller, pieces) if characters else None
     report = build_lm(texts, out, LmOptions(prune=counts, **options), heldout=heldout, speller=units, force=force)
     click.echo(f"{report.sentences} sentences, {report.words} words, {report.types} types, "

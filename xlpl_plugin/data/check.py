@@ -10,11 +10,11 @@ from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.audio.reading import audio_info, read_audio
 from xlpl_plugin.concurrency import parallel_map
 from xlpl_plugin.data.check_parts import FolderFault, check_parts
-from xlpl_plugin.data.check_text import FRAME_SECONDS, Remark, check_transcripts, frames_needed
+from xlpl_plugin.data.check_text import FRAME_SECONDS, Remark, check_transcripts
 from xlpl_plugin.data.manifest import Manifest, read_manifest
 from xlpl_plugin.data.segments import Speakers
 from xlpl_plugin.data.summary import REPORT, PrepareReport
-from xlpl_plugin.data.units import WORD_BOUNDARY, read_units
+from xlpl_plugin.data.units import WORD_BOUNDARY, frames_needed, read_units
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from xlpl_plugin.data.manifest import Manifest, Utterance
@@ -43,11 +42,6 @@ def check_transcripts(
     remarks += [*_unknown_words(words, text), *_languages(iter_lines(text), language, str(text))] if text else []
     remarks += _unknown_units(utterances, lexicon) if lexicon else []
     return remarks
-
-
-def frames_needed(units: Sequence[str]) -> int:
-    """Return the frames that CTC needs for a label: one a unit, and a blank between equal neighbours."""
-    return len(units) + sum(one == next_one for one, next_one in pairwise(units))
 
 
 def _speed(utterances: Sequence[Utterance]) -> Iterator[Remark]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from xlpl_plugin.errors import XlplError
@@ -11,7 +12,7 @@ from xlpl_plugin.text.symbols import LETTERS, PIECE_MARK, SPECIAL_SYMBOLS, WORD_
 
 __all__ = [
     "BLANK_INDEX", "LETTERS", "PIECE_MARK", "SPECIAL_SYMBOLS", "WORD_BOUNDARY",
-    "letters_line", "read_units", "words_of_units", "write_units",
+    "frames_needed", "letters_line", "read_units", "words_of_units", "write_units",
 ]  # fmt: skip
 
 BLANK_INDEX = 0
@@ -55,3 +56,8 @@ def words_of_units(units: Iterable[str]) -> list[str]:
     ['hello', 'you']
     """
     return "".join(units).replace(WORD_BOUNDARY, " ").replace(PIECE_MARK, " ").split()
+
+
+def frames_needed(units: Sequence[str]) -> int:
+    """Return the fewest frames in which CTC can emit ``units``: one each, and a blank between two alike."""
+    return len(units) + sum(first == second for first, second in pairwise(units))

@@ -6,14 +6,14 @@ import mimetypes
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from xlpl_plugin.export.extra import linguistics_extra
 from xlpl_plugin.export.tiers import tiers
+from xlpl_plugin.extras import optional_module
 from xlpl_plugin.transcribing.transcript import Transcript
 
 
 def eaf(transcript: Transcript) -> str:
     """Return an ELAN document with the tiers utterances, words and confidence; the recording is linked."""
-    elan = linguistics_extra("pympi.Elan", "eaf")
+    elan = optional_module("pympi.Elan", "linguistics", "--format eaf")
     document = elan.Eaf(author="xlpl")
     document.remove_tier("default")
     for name, intervals in tiers(transcript).items():

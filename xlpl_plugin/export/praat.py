@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from xlpl_plugin.export.extra import linguistics_extra
 from xlpl_plugin.export.tiers import tiers
+from xlpl_plugin.extras import optional_module
 from xlpl_plugin.transcribing.transcript import Transcript
 
 
 def text_grid(transcript: Transcript) -> str:
     """Return a TextGrid with the tiers utterances, words and confidence."""
-    textgrid = linguistics_extra("praatio.textgrid", "TextGrid")
+    textgrid = optional_module("praatio.textgrid", "linguistics", "--format TextGrid")
     rows = tiers(transcript)
     last = max([round(transcript.seconds, 3), *(row.end / 1000 for tier in rows.values() for row in tier)])
     grid = textgrid.Textgrid(0, last)

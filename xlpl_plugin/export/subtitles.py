@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from xlpl_plugin.export.extra import linguistics_extra
+from xlpl_plugin.extras import optional_module
 from xlpl_plugin.transcribing.transcript import Transcript, Word
 
 # what is usual: two lines of 42 letters, seconds that one subtitle stands, and a pause after which a new one begins
@@ -20,7 +20,7 @@ def vtt(transcript: Transcript) -> str:
 
 
 def _written(transcript: Transcript, form: str) -> str:
-    pysubs2 = linguistics_extra("pysubs2", form)
+    pysubs2 = optional_module("pysubs2", "linguistics", f"--format {form}")
     file = pysubs2.SSAFile()
     for words in cues(transcript):
         event = pysubs2.SSAEvent(start=round(1000 * words[0].start), end=round(1000 * words[-1].end))

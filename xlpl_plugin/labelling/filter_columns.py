@@ -11,8 +11,8 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from xlpl_plugin.data.units import WORD_BOUNDARY
-from xlpl_plugin.labelling.records import LabelRecord, frames_needed
+from xlpl_plugin.data.units import WORD_BOUNDARY, frames_needed
+from xlpl_plugin.labelling.records import LabelRecord
 
 Column = npt.NDArray[np.float64]
 Measurer = Callable[[LabelRecord], float]

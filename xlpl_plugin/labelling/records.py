@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -143,11 +143,6 @@ def _word_times(found: Hypothesis, windows: Sequence[Window]) -> tuple[tuple[flo
 def agreement(units: Sequence[str], greedy: Sequence[str]) -> float:
     """Return 1 - edits / the longer length; two empty sequences agree."""
     return Levenshtein.normalized_similarity(units, greedy)
-
-
-def frames_needed(units: Sequence[str]) -> int:
-    """Return the fewest frames in which CTC can emit ``units``: one each, and a blank between two alike."""
-    return len(units) + sum(first == second for first, second in pairwise(units))
 
 
 def record_line(record: LabelRecord) -> str:

@@ -22,7 +22,7 @@ from xlpl_plugin.start.inputs import Inputs
 from xlpl_plugin.text.corpus.prepare_text import TextOptions, prepare_text
 from xlpl_plugin.text.identifying import can_identify
 from xlpl_plugin.text.lexicon import build_lexicon, count_words, write_lexicon
-from xlpl_plugin.text.lm import LmOptions, LmReport, build_lm
+from xlpl_plugin.text.lm import USUAL_PRUNE, LmOptions, LmReport, build_lm
 from xlpl_plugin.text.normalizer import normalized_lines
 from xlpl_plugin.text.speller import make_speller
 from xlpl_plugin.text.wordlist import has_words
@@ -201,7 +201,7 @@ def _build_lm(inputs: Inputs, materials: Materials) -> str:
     heldout = materials.text / "heldout.txt"
     # of a small text nothing may be held out
     known = heldout if heldout.exists() and heldout.stat().st_size else None
-    return _model(build_lm(_texts(materials), materials.lm, LmOptions(prune=(0, 0, 1)), heldout=known))
+    return _model(build_lm(_texts(materials), materials.lm, LmOptions(prune=USUAL_PRUNE), heldout=known))
 
 
 def _build_letters(inputs: Inputs, materials: Materials) -> str:

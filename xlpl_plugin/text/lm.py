@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import iter_lines, make_folder, new_output, write_json, write_lines
+from xlpl_plugin.files import iter_lines, make_folder, new_output, results_folder, write_json, write_lines
 from xlpl_plugin.schema import check_options, join, option
 from xlpl_plugin.text.kenlm_tools import build_binary, estimate_with_lmplz, find_tool
 from xlpl_plugin.text.kneser_ney import estimate_with_kaldingram
@@ -19,6 +19,9 @@ from xlpl_plugin.text.lexicon import rank_words
 from xlpl_plugin.text.perplexity import HeldOut, evaluate_lm, load_lm
 from xlpl_plugin.text.speller import Speller, units_line
 from xlpl_plugin.text.symbols import LM_MARKS
+
+# of a word LM: trigrams and longer ones that stand once in the text tell little and are most of the file
+USUAL_PRUNE = (0, 0, 1)
 
 
 @dataclass(frozen=True)
@@ -106,14 +109,8 @@ def build_lm(
 @contextmanager
 def _work_folder(out: Path) -> Iterator[Path]:
     """Make a folder inside ``out``, and leave no empty ``out`` behind where the work fails."""
-    make_folder(out)
-    try:
-        with TemporaryDirectory(dir=out, prefix=".lm.") as folder:
-            yield Path(folder)
-    except BaseException:
-        with suppress(OSError):  # it holds an earlier model
-            out.rmdir()
-        raise
+    with results_folder(out), TemporaryDirectory(dir=make_folder(out), prefix=".lm.") as folder:
+        yield Path(folder)
 
 
 def _lines(texts: Iterable[str | Path], speller: Speller | None) -> Iterator[str]:

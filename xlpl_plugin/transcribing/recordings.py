@@ -10,14 +10,12 @@ import numpy as np
 
 from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.audio.reading import Waveform, stream_audio
-from xlpl_plugin.audio.speech_activity import Span, find_speech
+from xlpl_plugin.audio.speech_activity import CUT_ABOVE, Span, find_speech
 from xlpl_plugin.data.preparing.spool import Spool
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import system_errors
 
 Audio = str | Path | Waveform
-# seconds up to which a recording is taken whole, as `xlpl label` takes it
-WHOLE = 30.0
 
 
 class OpenRecording:
@@ -53,10 +51,10 @@ class OpenRecording:
             return self._spool.read(start, end).copy()  # torch wants samples that it might write to
 
     def close(self) -> None:
-        self._spool.__exit__(None, None, None)
+        self._spool.close()
 
     def _find(self) -> list[Span]:
-        if self.seconds > WHOLE:
+        if self.seconds > CUT_ABOVE:
             return find_speech(self.read, self.samples)
         # an acoustic model never saw digital silence, and may hear anything in it
         return [(0, self.samples)] if np.any(self.read(0, self.samples)) else []

@@ -10,7 +10,7 @@ from typing import IO
 
 from xlpl_plugin.audio.reading import is_recording
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import atomic_open
+from xlpl_plugin.files import atomic_open, visible_files
 
 STDIN = "-"
 
@@ -52,7 +52,8 @@ def _of(argument: str, stdin: IO[bytes], folder: Path) -> Iterator[AskedRecordin
             shutil.copyfileobj(stdin, copy)
         yield AskedRecording(file, STDIN, Path("stdin"))
     elif path.is_dir():
-        files = sorted(file for file in path.rglob("*") if is_recording(file) and file.is_file())
+        below = (folder / name for folder, names in visible_files(path) for name in names)
+        files = sorted(file for file in below if is_recording(file))
         if not files:
             raise XlplError("no recording in the folder", file=path, expected="files such as .wav, .flac, .mp3, .opus")
         yield from (AskedRecording(file, str(file), without_suffix(file.relative_to(path))) for file in files)

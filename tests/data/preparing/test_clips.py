@@ -37,8 +37,8 @@ def test_segments_are_the_samples_between_their_times(tmp_path: Path) -> None:
 
 def test_a_recording_is_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[Path] = []
-    blocks = convert.blocks
-    monkeypatch.setattr(convert, "blocks", lambda path, channel: decoded.append(path) or blocks(path, channel))
+    read = convert.stream_audio
+    monkeypatch.setattr(convert, "stream_audio", lambda path, **more: decoded.append(path) or read(path, **more))
     files = [save(tmp_path / f"r{n}.wav", hiss(10, seed=n)) for n in range(3)]
     items = [Item(f"{n}-{k}", files[n], start=float(k), end=k + 0.9) for k in range(9) for n in range(3)]
     run(items, tmp_path / "out")

@@ -72,10 +72,10 @@ def test_a_damaged_recording_takes_all_its_segments_with_it(tmp_path: Path) -> N
 
 
 def test_a_full_disk_is_not_taken_for_an_unreadable_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any) -> int:
+    def full(*_: Any, **__: Any) -> int:
         raise XlplError("cannot be written (disk full?)")
 
-    monkeypatch.setattr("xlpl_plugin.data.preparing.convert.write", full)
+    monkeypatch.setattr("xlpl_plugin.data.preparing.convert.write_audio", full)
     with pytest.raises(XlplError, match="disk full"):
         run(corpus(tmp_path)[:1], tmp_path / "out", unusable="skip")
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from xlpl_plugin.audio.reading import AUDIO_SUFFIXES
 from xlpl_plugin.data.corpora.listing import Listing, Place, part_of
 from xlpl_plugin.data.items import Item
-from xlpl_plugin.files import path_error, read_lines
+from xlpl_plugin.files import read_lines, visible_files
 
 _TABLES = (".tsv", ".csv", ".jsonl", ".parquet")
 
@@ -24,39 +22,18 @@ def read(source: Path, listing: Listing) -> None:
 
     Parts, where the corpus's division is asked for, are told by the names of folders.
     """
-    for folder, names in _walk(source, listing):
+    again: list[Path] = []
+    for folder, names in visible_files(source, again):
         recordings = [name for name in names if Path(name).suffix.lower() in AUDIO_SUFFIXES]
         transcripts = {Path(name).with_suffix(".txt").name for name in recordings}
         for name in recordings:
             _add(folder / name, source, listing)
         others = [name for name in names if name not in transcripts.union(recordings)]
         listing.passed_over.update(Path(name).suffix.lower() or "files without suffix" for name in others)
+    listing.notes += [f"{path} leads to a folder that was read already" for path in again]
     tables = [suffix for suffix in _TABLES if listing.passed_over[suffix]]
     if tables:
         listing.notes.append(f"there is a {tables[0]} file; if it lists the recordings, name it instead of the folder")
-
-
-def _walk(source: Path, listing: Listing) -> Iterator[tuple[Path, list[str]]]:
-    """Yield each folder and the names of its files, in alphabetical order; hidden ones (`._clip.mp3`) are no part."""
-    seen: set[tuple[int, int]] = set()
-    # real folders first: what a recording is called must not depend on links to it
-    starts = [str(source)]
-    for start in starts:
-        for path, below, names in os.walk(start, onerror=_refuse):
-            status = os.stat(path)
-            if (status.st_dev, status.st_ino) in seen:
-                below.clear()
-                listing.notes.append(f"{path} leads to a folder that was read already")
-                continue
-            seen.add((status.st_dev, status.st_ino))
-            visible = sorted(name for name in below if not name.startswith("."))
-            below[:] = [name for name in visible if not os.path.islink(os.path.join(path, name))]
-            starts += [os.path.join(path, name) for name in visible if name not in below]
-            yield Path(path), sorted(name for name in names if not name.startswith("."))
-
-
-def _refuse(error: OSError) -> None:
-    raise path_error(error, error.filename, "a folder that can be read") from error
 
 
 def _add(audio: Path, source: Path, listing: Listing) -> None:

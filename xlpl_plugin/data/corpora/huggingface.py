@@ -10,6 +10,7 @@ from xlpl_plugin.data.corpora.listing import Listing, Place, first_line, part_of
 from xlpl_plugin.data.corpora.tables import choose_columns, list_table, note_unused
 from xlpl_plugin.data.items import Item
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.extras import optional_module
 from xlpl_plugin.files import make_folder, system_errors
 
 _METADATA = ("metadata.csv", "metadata.jsonl")
@@ -96,13 +97,8 @@ def _rows(file: Path, listing: Listing) -> Iterator[tuple[int, Mapping[str, Any]
 
 
 def _pyarrow(file: Path) -> tuple[Any, type[Exception]]:
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError as error:
-        remedy = "pip install 'xlpl[parquet]'"
-        raise XlplError(f"pyarrow cannot be imported: {error}", file=file, expected="pyarrow", remedy=remedy) from error
-    return parquet, pyarrow.ArrowException
+    parquet, arrow = (optional_module(name, "parquet", "parquet", file) for name in ("pyarrow.parquet", "pyarrow"))
+    return parquet, arrow.ArrowException
 
 
 def _choose(schema: Any, file: Path, listing: Listing) -> tuple[str, dict[str, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from xlpl_plugin.data.corpora.listing import Listing, Place, error_at, first_line, part_of, resolve_below
 from xlpl_plugin.data.items import Item
-from xlpl_plugin.errors import XlplError
+from xlpl_plugin.extras import optional_module
 
 _ENDINGS = (".jsonl", ".jsonl.gz")
 _RECORDINGS, _SUPERVISIONS = "recordings", "supervisions"
@@ -132,16 +132,10 @@ def _sound(recording: Any, channels: int | list[int], place: Place) -> tuple[Pat
 
 def _load(manifest: Path) -> Iterator[tuple[Place, Any]]:
     """Yield what a manifest holds with its line, one object at a time."""
-    try:
-        from lhotse.serialization import load_manifest_lazy
-    except ImportError as error:
-        remedy = "pip install 'xlpl[lhotse]'"
-        raise XlplError(
-            f"lhotse cannot be imported: {error}", file=manifest, expected="lhotse", remedy=remedy
-        ) from error
+    lhotse = optional_module("lhotse.serialization", "lhotse", "a manifest of lhotse", manifest)
     line = 0
     try:
-        for line, found in enumerate(load_manifest_lazy(manifest) or (), start=1):
+        for line, found in enumerate(lhotse.load_manifest_lazy(manifest) or (), start=1):
             yield Place(manifest, line), found
     except (ValueError, KeyError, TypeError, AttributeError, AssertionError, OSError, EOFError) as error:
         problem = f"lhotse cannot read it: {type(error).__name__}: {error}"

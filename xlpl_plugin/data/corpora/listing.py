@@ -136,13 +136,12 @@ def count_overlaps(items: Sequence[Item]) -> int:
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the lines that are not blank with their numbers, without a byte order mark.
+    """Yield the lines that are not blank with their numbers.
 
     Raises:
         XlplError: the file is missing, or a line is not UTF-8.
     """
     for number, line in enumerate(iter_lines(path), start=1):
-        line = line.removeprefix("\ufeff") if number == 1 else line
         if line.strip(" "):
             yield number, line
 

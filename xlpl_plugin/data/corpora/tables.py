@@ -174,8 +174,7 @@ def _tsv_rows(table: Path) -> Iterator[tuple[int, Row]]:
 
 
 def _csv_rows(table: Path) -> Iterator[tuple[int, Row]]:
-    lines = (line.removeprefix("\ufeff") + "\n" for line in iter_lines(table))
-    return _named_cells(_csv_cells(lines, table), table)
+    return _named_cells(_csv_cells((f"{line}\n" for line in iter_lines(table)), table), table)
 
 
 def _csv_cells(lines: Iterator[str], table: Path) -> Iterator[tuple[int, list[str]]]:

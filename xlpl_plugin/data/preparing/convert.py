@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from xlpl_plugin.audio import SAMPLE_RATE
-from xlpl_plugin.audio.reading import audio_info
+from xlpl_plugin.audio.reading import audio_info, stream_audio, write_audio
 from xlpl_plugin.audio.speech_activity import find_speech
-from xlpl_plugin.data.preparing.audio_files import blocks, links_well, write
+from xlpl_plugin.data.preparing.headers import links_well
 from xlpl_plugin.data.preparing.reasons import Dropped, LeftOut, Reason
 from xlpl_plugin.data.preparing.recordings import Clip, Recording, length_problem
 from xlpl_plugin.data.preparing.settings import PrepareOptions
@@ -101,7 +101,7 @@ class Converter:
     def _convert(self, recording: Recording) -> Converted:
         with system_errors(self.folder, "a folder with space for decoded recordings"):
             try:
-                spool = Spool(blocks(recording.audio, recording.channel), make_folder(self.folder))
+                spool = Spool(stream_audio(recording.audio, channel=recording.channel), make_folder(self.folder))
             except XlplError as error:
                 return self._unreadable(recording, error)
             with spool:
@@ -164,7 +164,8 @@ class Converter:
 
     def _written(self, name: str, spool: Spool, start: int, end: int) -> tuple[str, int]:
         file = f"{name}.{self.options.format}"
-        return file, write(self.folder / "audio" / file, spool.read(start, end))
+        # the disk is waited for once, when the folder is complete: for every file it takes as long as the work
+        return file, write_audio(self.folder / "audio" / file, spool.read(start, end), sync=False)
 
     def _link(self, recording: Recording) -> str:
         """Link to a file that need not be written again; return the link's name, or an empty one."""

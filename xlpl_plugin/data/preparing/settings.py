@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from xlpl_plugin.audio.speech_activity import CUT_ABOVE
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.schema import join, option
 from xlpl_plugin.text.speller import SPELLERS
@@ -24,7 +25,7 @@ class PrepareOptions:
     min_rate: float = option(2.0, "transcripts with fewer letters a second are dropped as wrong", least=0)
     max_rate: float = option(30.0, "transcripts with more letters a second are dropped as wrong", above=0)
     cut_above: float = option(
-        30.0,
+        CUT_ABOVE,
         "seconds: longer recordings without transcripts are cut into utterances where speech pauses; 0: none",
         least=0,
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xlpl_plugin.data.items import Item
-from xlpl_plugin.data.preparing.audio_files import header_seconds, links_well
+from xlpl_plugin.data.preparing.headers import header_seconds, links_well
 from xlpl_plugin.data.preparing.recordings import is_whole
 from xlpl_plugin.data.preparing.settings import PrepareOptions
 from xlpl_plugin.errors import XlplError

@@ -6,7 +6,6 @@ import math
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -49,13 +48,14 @@ class Spool:
         self._file.seek(start * _BYTES)
         return np.frombuffer(self._file.read((end - start) * _BYTES), np.float32)
 
+    def close(self) -> None:
+        self._file.close()
+
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def decibels(energy: float, samples: int) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,8 +11,8 @@ import torch
 from torch import Tensor
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import PART, must_exist, read_json, set_usual_permissions, system_errors
-from xlpl_plugin.text.documents.optional import optional_module
+from xlpl_plugin.extras import optional_module
+from xlpl_plugin.files import atomic_path, must_exist, read_json, system_errors
 
 WEIGHTS_FILE = "model.safetensors"
 _FILES = (WEIGHTS_FILE, "pytorch_model.bin")
@@ -77,11 +76,11 @@ def _read_file(file: Path) -> dict[str, Tensor]:
 
 
 def _read_safetensors(file: Path) -> Any:
-    module = optional_module("safetensors.torch", "huggingface", str(file), "a safetensors file")
+    module = optional_module("safetensors.torch", "huggingface", "a safetensors file", file)
     with system_errors(file, "a safetensors file"):
         try:
             return module.load_file(must_exist(file, "a safetensors file"))
-        except optional_module("safetensors", "huggingface", str(file), "a file").SafetensorError as error:
+        except optional_module("safetensors", "huggingface", "a safetensors file", file).SafetensorError as error:
             raise _damaged(file, error) from error
 
 
@@ -115,12 +114,6 @@ def write_weights_file(file: Path, weights: Mapping[str, Tensor]) -> None:
     Raises:
         XlplError: safetensors is not installed, or the file cannot be written.
     """
-    module = optional_module("safetensors.torch", "huggingface", str(file), "a safetensors file")
-    part = file.with_name(f".{file.name}.{os.getpid()}{PART}")
-    try:
-        with system_errors(file, "a file that can be written"):
-            module.save_file(dict(weights), part, metadata={"format": "pt"})
-            set_usual_permissions(part)
-            os.replace(part, file)
-    finally:
-        part.unlink(missing_ok=True)
+    module = optional_module("safetensors.torch", "huggingface", "a safetensors file", file)
+    with atomic_path(file) as part:
+        module.save_file(dict(weights), part, metadata={"format": "pt"})

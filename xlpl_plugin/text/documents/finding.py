@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path, PurePath
 
-from xlpl_plugin.files import system_errors
+from xlpl_plugin.files import visible_files
 from xlpl_plugin.text.documents.forms import BY_SUFFIX
-from xlpl_plugin.text.documents.opening import ARCHIVES, bare_name, is_hidden
+from xlpl_plugin.text.documents.opening import ARCHIVES, bare_name
 
 
 def is_known(name: str) -> bool:
@@ -35,20 +35,12 @@ def files_below(folder: Path, passed_over: Counter[str]) -> list[Path]:
         XlplError: a folder cannot be read.
     """
     found: list[Path] = []
-    read: set[Path] = set()
-    waiting = [folder]
-    while waiting:
-        here = waiting.pop()
-        real = here.resolve()
-        if real in read:
-            continue
-        read.add(real)
-        with system_errors(here, "a folder that can be read"):
-            entries = [entry for entry in here.iterdir() if not is_hidden(entry.name)]
-        waiting += sorted((entry for entry in entries if entry.is_dir()), reverse=True)
-        files = [entry for entry in entries if not entry.is_dir()]
-        found += [file for file in files if file.is_file() and is_known(file.name)]
-        passed_over.update(_why(file) for file in files if not (file.is_file() and is_known(file.name)))
+    for here, names in visible_files(folder):
+        for file in (here / name for name in names):
+            if file.is_file() and is_known(file.name):
+                found.append(file)
+            else:
+                passed_over[_why(file)] += 1
     return sorted(found)
 
 

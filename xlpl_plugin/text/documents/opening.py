@@ -14,8 +14,9 @@ from pathlib import Path, PurePath
 from typing import Any, BinaryIO, NamedTuple
 
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.extras import optional_module
+from xlpl_plugin.files import is_hidden
 from xlpl_plugin.text.documents.bounds import DAMAGED, BoundedReader
-from xlpl_plugin.text.documents.optional import optional_module
 
 # bytes from which form and compression are told; the name of a tar's form stands in them
 HEAD = 512
@@ -29,7 +30,7 @@ class _Compression(NamedTuple):
 
 
 def _zstd(stream: BinaryIO, name: str) -> Any:
-    pyarrow = optional_module("pyarrow", "parquet", name, "zstd")
+    pyarrow = optional_module("pyarrow", "parquet", "zstd", name)
     return pyarrow.CompressedInputStream(stream, "zstd")
 
 
@@ -67,11 +68,6 @@ def bare_name(name: str) -> str:
     path = PurePath(name)
     suffix = path.suffix.lower()
     return str(path.with_suffix(_SHORT.get(suffix, ""))) if suffix in _SHORT or suffix in _COMPRESSED else name
-
-
-def is_hidden(name: str) -> bool:
-    """Whether a file is hidden, or one of those that macOS puts beside files and into archives."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in PurePath(name).parts)
 
 
 def open_documents(file: Path) -> Iterator[Opened]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from decimal import Decimal
 
 from babel import Locale, UnknownLocaleError
@@ -12,10 +11,9 @@ from icu4py.messageformat import MessageFormat
 
 from xlpl_plugin.text.language import Language
 from xlpl_plugin.text.numbers.measures import CURRENCIES, UNITS, say_measure
-from xlpl_plugin.text.numbers.words import LONGEST_NUMBER, NumberWords
+from xlpl_plugin.text.numbers.words import LONGEST_DECIMALS, LONGEST_NUMBER, NumberWords, ascii_digits, has_digit
 from xlpl_plugin.text.scripts import UNSPACED
 
-LONGEST_DECIMALS = 3
 _SPACES = "\u00a0\u202f\u2009 "
 # what joins digits to a date, a time, a range, a fraction, a version: each language has its own way to say them
 _JOINED = r"[.,:/\-\u2010-\u2015\u2212×x*^'’]"
@@ -43,7 +41,7 @@ class CldrNumbers:
 
     def expand(self, text: str) -> str:
         """Replace by words what can be read."""
-        if not any(character.isdecimal() for character in text):
+        if not has_digit(text):
             return text
         for pattern in (self._measure, self._prefixed, self._number):
             text = pattern.sub(self._say, text)
@@ -95,8 +93,4 @@ def _parts(number: str, decimal: str) -> tuple[str, str, str]:
     """Return the digits before the decimal mark, that mark, and the digits after it, as ASCII."""
     found = re.search(rf"[{decimal}]", number)
     whole, decimals = (number[: found.start()], number[found.end() :]) if found else (number, "")
-    return _ascii(whole), found[0] if found else "", _ascii(decimals)
-
-
-def _ascii(text: str) -> str:
-    return "".join(str(unicodedata.decimal(character)) for character in text if character.isdecimal())
+    return ascii_digits(whole), found[0] if found else "", ascii_digits(decimals)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable
 
 from num2words import num2words
 
-from xlpl_plugin.text.numbers.words import LONGEST_NUMBER, spaced
+from xlpl_plugin.text.numbers.words import LONGEST_DECIMALS, LONGEST_NUMBER, ascii_digits, has_digit, spaced
 from xlpl_plugin.text.rules import NumberRules, OrdinalRule
 
-LONGEST_DECIMALS = 3
 # beyond this nobody says an ordinal, and num2words is not safe (Spanish recurses without end at 999999999999999)
 LONGEST_ORDINAL = 4
 
@@ -39,7 +37,7 @@ class NumberSpeaker:
 
     def expand(self, text: str) -> str:
         """Read ordinals, times, and numbers with a unit or a currency."""
-        if not _has_digit(text):
+        if not has_digit(text):
             return text
         for pattern, replacement in self._steps:
             text = pattern.sub(_guarded(replacement), text)
@@ -47,7 +45,7 @@ class NumberSpeaker:
 
     def expand_bare(self, text: str) -> str:
         """Read every digit that is left."""
-        if not _has_digit(text):
+        if not has_digit(text):
             return text
         return self._bare.sub(_guarded(self._speak_match), text)
 
@@ -69,7 +67,7 @@ class NumberSpeaker:
     def _split(self, text: str) -> tuple[str, str]:
         """Return the digits before and after the decimal mark, as ASCII."""
         whole, _, decimals = text.partition(self._rules.decimal)
-        return _ascii_digits(whole), _ascii_digits(decimals)
+        return ascii_digits(whole), ascii_digits(decimals)
 
     def _with_decimals(self, whole: str, decimals: str) -> str:
         style, short = self._rules.decimal_style, len(decimals) <= LONGEST_DECIMALS
@@ -91,12 +89,12 @@ class NumberSpeaker:
 
     def _dotted_part(self, part: str) -> str:
         """Read a part of ``7.4.1``; a long one is a foreign decimal, read digit by digit."""
-        digits = _ascii_digits(part)
+        digits = ascii_digits(part)
         return self.cardinal(digits) if len(digits) <= LONGEST_DECIMALS else " ".join(map(self.cardinal, digits))
 
     def _ordinal_steps(self) -> list[tuple[re.Pattern[str], Replacement]]:
         def step(rule: OrdinalRule) -> Replacement:
-            return lambda match: f" {self._ordinal(_ascii_digits(match[1]), rule)} "
+            return lambda match: f" {self._ordinal(ascii_digits(match[1]), rule)} "
 
         return [(re.compile(rule.pattern, re.IGNORECASE), step(rule)) for rule in self._rules.ordinals]
 
@@ -178,11 +176,3 @@ def _form(forms: list[str], number: int, fraction: bool) -> str:
 
 def _alternatives(table: dict[str, list[str]]) -> str:
     return "|".join(re.escape(key) for key in sorted(table, key=len, reverse=True))
-
-
-def _has_digit(text: str) -> bool:
-    return any(character.isdecimal() for character in text)
-
-
-def _ascii_digits(text: str) -> str:
-    return "".join(str(unicodedata.decimal(character)) for character in text if character.isdecimal())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import unicodedata
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -18,6 +19,8 @@ swahili.register()
 
 # longer runs of digits are identifiers, which people read digit by digit
 LONGEST_NUMBER = 15
+# so many decimals are read as a number
+LONGEST_DECIMALS = 3
 # num2words raises, glues words together or reads decimals wrongly: ICU's words are right
 _ICU_FIRST = frozenset({"ar", "az", "fa", "th", "tr", "vi"})
 # ICU's words are of another language, or written with marks that nobody writes
@@ -95,6 +98,15 @@ def _icu_knows(language: Language) -> bool:
     if language.base in _ICU_WRONG:
         return False
     return language.base == "en" or _by_icu(27, locale=language.code) != _by_icu(27, locale=_NOBODY)
+
+
+def ascii_digits(text: str) -> str:
+    """Return the digits of a text, of any script, as 0 to 9."""
+    return "".join(str(unicodedata.decimal(character)) for character in text if character.isdecimal())
+
+
+def has_digit(text: str) -> bool:
+    return any(character.isdecimal() for character in text)
 
 
 def spaced(words: str) -> str:

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from lxml import etree
 
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.extras import optional_module
 from xlpl_plugin.text.documents.bounds import check_entities
-from xlpl_plugin.text.documents.optional import documents_extra
 from xlpl_plugin.text.documents.source import PIECE, DocumentPiece, Source
 
 # namespaces by their numbers, which are the same in every wiki
@@ -104,7 +104,7 @@ def article_blocks(piece: DocumentPiece) -> Iterator[str]:
     Raises:
         XlplError: mwparserfromhell is missing.
     """
-    parser = documents_extra("mwparserfromhell", piece.source)
+    parser = optional_module("mwparserfromhell", "documents", piece.source.form, piece.source.name)
     for text in piece.content.texts:
         code = parser.parse(_SWITCH.sub("", text), skip_style_tags=True)
         _take_off(code, piece.content.unspoken)

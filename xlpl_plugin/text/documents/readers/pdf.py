@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.text.documents.optional import documents_extra
+from xlpl_plugin.extras import optional_module
 from xlpl_plugin.text.documents.source import DocumentPiece
 
 # a paragraph's last line, or a heading, is shorter than this share of the page's usual line
@@ -22,7 +22,7 @@ def pdf_blocks(piece: DocumentPiece) -> Iterator[str]:
     Raises:
         XlplError: no PDF, one with a password, one without text, or pypdf is missing.
     """
-    pypdf = documents_extra("pypdf", piece.source)
+    pypdf = optional_module("pypdf", "documents", piece.source.form, piece.source.name)
     found = False
     try:
         for page in _pages(pypdf, piece):

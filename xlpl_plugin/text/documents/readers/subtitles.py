@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.text.documents.optional import documents_extra
+from xlpl_plugin.extras import optional_module
 from xlpl_plugin.text.documents.readers.plain import lines
 from xlpl_plugin.text.documents.source import DocumentPiece
 
@@ -21,7 +21,7 @@ def subtitle_blocks(piece: DocumentPiece) -> Iterator[str]:
     Raises:
         XlplError: not UTF-8, no subtitles, or pysubs2 is missing.
     """
-    pysubs2 = documents_extra("pysubs2", piece.source)
+    pysubs2 = optional_module("pysubs2", "documents", piece.source.form, piece.source.name)
     text = "\n".join(lines(piece))
     try:
         found = pysubs2.SSAFile.from_string(text, format_={"vtt": "vtt", "srt": "srt"}.get(piece.source.form))

@@ -1,26 +1,12 @@
-"""The one place where a preparation meets decoders and encoders."""
+"""What the headers of recordings say before they are decoded: whether a link will do, and how long they are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from xlpl_plugin.audio import SAMPLE_RATE
-from xlpl_plugin.audio.reading import Waveform, audio_info, stream_audio, write_audio
+from xlpl_plugin.audio.reading import audio_info
 from xlpl_plugin.errors import XlplError
-
-
-def blocks(path: Path, channel: int | None) -> Iterator[Waveform]:
-    """Yield a recording as 16 kHz mono blocks: one channel, or the mean of all."""
-    return stream_audio(path, channel=channel)
-
-
-def write(path: Path, waveform: Waveform) -> int:
-    """Write a recording by its suffix; return how many samples reading it gives.
-
-    The disk is waited for once, when the folder is complete: for every file it takes as long as the work.
-    """
-    return write_audio(path, waveform, sync=False)
 
 
 def links_well(audio: Path, temporary: Path | None) -> bool:

@@ -20,9 +20,10 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import make_folder
 from xlpl_plugin.start.inputs import Inputs
 from xlpl_plugin.text.corpus.prepare_text import TextOptions, prepare_text
+from xlpl_plugin.text.corpus.text_report import TEXT_REPORT
 from xlpl_plugin.text.identifying import can_identify
 from xlpl_plugin.text.lexicon import build_lexicon, count_words, write_lexicon
-from xlpl_plugin.text.lm import USUAL_PRUNE, LmOptions, LmReport, build_lm
+from xlpl_plugin.text.lm import LM_REPORT, USUAL_PRUNE, LmOptions, LmReport, build_lm
 from xlpl_plugin.text.normalizer import normalized_lines
 from xlpl_plugin.text.speller import make_speller
 from xlpl_plugin.text.wordlist import has_words
@@ -32,7 +33,7 @@ _WORDS = 25_000
 _HELD_OUT = 0.02
 # shares of the target that are for validation alone, tried in this order
 _VALID = (0.05, 0.2, 0.5)
-TEST, TEXT_REPORT = "test", "report.json"
+TEST = "test"
 
 Say = Callable[[str], None]
 
@@ -87,8 +88,8 @@ def prepare_materials(inputs: Inputs, materials: Materials, say: Say) -> None:
         (materials.target / REPORT, "recordings", _prepare_target),
         (materials.text / TEXT_REPORT, "text", _prepare_text),
         (materials.lexicon, "lexicon", _build_lexicon),
-        (materials.lm / "lm.json", "language model", _build_lm),
-        (materials.letters / "lm.json", "language model over letters, a second opinion", _build_letters),
+        (materials.lm / LM_REPORT, "language model", _build_lm),
+        (materials.letters / LM_REPORT, "language model over letters, a second opinion", _build_letters),
     )
     for done, what, make in steps:
         if make is _prepare_scored and inputs.references is None:

@@ -12,12 +12,13 @@ from jinja2 import Environment, PackageLoader
 from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import read_json, write_text
+from xlpl_plugin.files import write_text
 from xlpl_plugin.json_record import JsonRecord
 from xlpl_plugin.start.inputs import Inputs, check_inputs
 from xlpl_plugin.start.materials import Materials, Say, prepare_materials
 from xlpl_plugin.start.settings import Hardware, Settings, choose_settings
 from xlpl_plugin.text.language import find_language
+from xlpl_plugin.text.lm import LM_REPORT, LmReport
 
 RUN_FILE, START_FILE, DATA = "run.yaml", "start.json", "data"
 
@@ -98,8 +99,8 @@ def _render(folder: Path, inputs: Inputs, materials: Materials, settings: Settin
         source_model=inputs.source_model and inputs.source_model.absolute(),
         references=inputs.references,
         materials=materials,
-        lm=materials.lm / read_json(materials.lm / "lm.json")["model"],
-        letters=materials.letters / read_json(materials.letters / "lm.json")["model"],
+        lm=materials.lm / LmReport.read(materials.lm / LM_REPORT).model,
+        letters=materials.letters / LmReport.read(materials.letters / LM_REPORT).model,
         settings=settings,
         overrides=overrides,
     )

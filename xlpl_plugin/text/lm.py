@@ -11,7 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import iter_lines, make_folder, new_output, results_folder, write_json, write_lines
+from xlpl_plugin.files import iter_lines, make_folder, new_output, results_folder, write_lines
+from xlpl_plugin.json_record import JsonRecord
 from xlpl_plugin.schema import check_options, join, option
 from xlpl_plugin.text.kenlm_tools import build_binary, estimate_with_lmplz, find_tool
 from xlpl_plugin.text.kneser_ney import estimate_with_kaldingram
@@ -47,9 +48,12 @@ class LmOptions:
             )
 
 
+LM_REPORT = "lm.json"
+
+
 @dataclass(frozen=True)
-class LmReport:
-    """A built model."""
+class LmReport(JsonRecord):
+    """``lm.json``: a built model."""
 
     # the file to decode with, beside the report: lm.bin, or lm.arpa where KenLM's build_binary is missing
     model: str
@@ -65,6 +69,9 @@ class LmReport:
     vocabulary: int
     heldout: HeldOut | None
     oov_rate: float | None
+
+    holds = "the report of a language model"
+    written_by = "`xlpl lm`"
 
 
 def build_lm(
@@ -102,7 +109,7 @@ def build_lm(
         words=counts.total(), types=len(counts), vocabulary=len(words), heldout=held,
         oov_rate=held.oov_rate if held else None,
     )  # fmt: skip
-    write_json(out / "lm.json", report)
+    report.write(out / LM_REPORT)
     return report
 
 

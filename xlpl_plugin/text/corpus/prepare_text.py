@@ -13,7 +13,7 @@ from xlpl_plugin.schema import check_options, option
 from xlpl_plugin.text.corpus.collecting import Collector
 from xlpl_plugin.text.corpus.exclusion import read_transcripts
 from xlpl_plugin.text.corpus.normalizing import Job, normalize, start
-from xlpl_plugin.text.corpus.text_report import TextReport
+from xlpl_plugin.text.corpus.text_report import TEXT_REPORT, TextReport
 from xlpl_plugin.text.documents.document_reader import DocumentReader
 from xlpl_plugin.text.documents.source import PIECE, DocumentPiece, Unreadable
 from xlpl_plugin.text.identifying import Identifier
@@ -75,7 +75,7 @@ def prepare_text(
         report = _write(reader, out, options, state)
         if options.words:
             write_lines(out / "words.txt", words)
-        report.write(out / "report.json")
+        report.write(out / TEXT_REPORT)
     return report
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from xlpl_plugin.json_record import JsonRecord
 from xlpl_plugin.text.identifying import OtherLanguages
 
+TEXT_REPORT = "report.json"
+
 
 @dataclass(frozen=True)
 class TextReport(JsonRecord):

@@ -1,0 +1,1 @@
+"""Words to units: of any acoustic model."""

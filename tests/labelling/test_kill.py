@@ -171,14 +171,15 @@ def test_killed_at_random_moments_it_goes_on(corpus: Corpus) -> None:
 def test_workers_killed_at_random_moments_are_replaced(corpus: Corpus) -> None:
     """The oldest worker each time: a younger one may have at hand what the last one was killed with.
 
-    An utterance whose worker is killed twice is set aside, so there is time to finish it between two kills.
+    An utterance whose worker is killed twice is set aside. On a busy machine one may wait so long for its turn that a
+    second shot hits it: such a run says so, and its shots do not count.
     """
     moments = random.Random(2)
     kills = 0
     for number in count():
         out = corpus.folder / f"shot-{number}"
         process = start(corpus.folder, out.name, size=1, workers=3)
-        done = 0
+        done = shots = 0
 
         def further(process: subprocess.Popen[str] = process, out: Path = out) -> bool:
             """Whether some more utterances are done, or all."""
@@ -191,8 +192,11 @@ def test_workers_killed_at_random_moments_are_replaced(corpus: Corpus) -> None:
             if len(workers) == 3:
                 with suppress(ProcessLookupError):  # the last one killed was still listed
                     os.kill(workers[0], signal.SIGKILL)
-                    kills += 1
+                    shots += 1
         assert process.wait() == 0
+        if any(record.error for record in read_labels(out / "labels.jsonl")):
+            continue
+        kills += shots
         assert (out / "labels.jsonl").read_bytes() == corpus.undisturbed["labels.jsonl"]
         for name in ("train.tsv", "train.wrd", "train.ltr"):
             assert (out / name).read_bytes() == corpus.undisturbed[name]

@@ -14,6 +14,7 @@ from xlpl_plugin.errors import XlplError
 @dataclass
 class Options:
     beam: int = 500
+    lm: str = ""
 
 
 @pytest.mark.parametrize(
@@ -22,7 +23,7 @@ class Options:
         ("beam: 5\n  wrong: [", r"run\.yaml:2: not YAML"),
         ("- beam\n", r"run\.yaml: holds a list"),
         ("beem: 5\n", r"unknown key 'beem'(.|\n)*did you mean 'beam'"),
-        ("beam: wide\n", "run.yaml: Value 'wide'"),
+        ("beam: wide\n", "run.yaml: beam: Value 'wide'"),
     ],
 )
 def test_broken_files_are_named(tmp_path: Path, text: str, problem: str) -> None:
@@ -36,3 +37,11 @@ def test_overrides_win_and_an_empty_file_changes_nothing(tmp_path: Path) -> None
     (tmp_path / "empty.yaml").write_text("")
     assert load_config(Options, tmp_path / "run.yaml", ["beam=7"]).beam == 7
     assert load_config(Options, tmp_path / "empty.yaml").beam == 500
+
+
+def test_an_override_without_a_value_is_an_empty_text(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text("lm: lm.bin\n")
+    assert load_config(Options, tmp_path / "run.yaml", ["lm="]).lm == ""
+    assert load_config(Options, tmp_path / "run.yaml", ["lm=a="]).lm == "a="
+    with pytest.raises(XlplError, match="command line: beam: Value ''"):
+        load_config(Options, None, ["beam="])

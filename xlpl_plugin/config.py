@@ -37,15 +37,18 @@ def load_config(schema: type[T], file: str | Path | None = None, overrides: Sequ
         if "=" not in item:
             raise XlplError(f"override {item!r} has no '='", expected="key=value, such as decoder.beam=50")
     if overrides:
-        layers.append(("command line", OmegaConf.from_dotlist(list(overrides))))
+        # `key=` is an empty text, as Hydra has it; OmegaConf alone would make it null
+        words = [f"{item}''" if item.index("=") == len(item) - 1 else item for item in overrides]
+        layers.append(("command line", OmegaConf.from_dotlist(words)))
     config = OmegaConf.structured(schema)
     for origin, layer in layers:
         _reject_unknown(layer, schema, origin)
         try:
             config = OmegaConf.merge(config, layer)
         except OmegaConfBaseException as error:
+            key = f"{error.full_key}: " if error.full_key else ""
             raise XlplError(
-                str(error).splitlines()[0], file=origin, expected=f"the type of {schema.__name__}"
+                f"{key}{str(error).splitlines()[0]}", file=origin, expected=f"the type of {schema.__name__}"
             ) from error
     try:
         made = cast(T, OmegaConf.to_object(config))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -26,9 +27,26 @@ def test_doubtful_before_sure_and_new_before_said_already() -> None:
         label("sure", "la casa", 0.9),
         label("doubtful", "la casa", 0.2),
         label("again", "la casa", 0.2),
-        label("other", "un gatto", 0.5),
+        label("other", "un gatto", 0.2),
     ]
     assert ids(choose_utterances(labels, 60.0)) == ["again", "other", "doubtful", "sure"]
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.01])
+def test_doubt_is_relative_to_the_run(scale: float) -> None:
+    """Confidences rank words: a run all of whose labels look sure, or none, picks the same."""
+    draw = random.Random(3)
+    labels = [label(f"u{n:02}", " ".join(draw.choices(["la", "casa", "rana"], k=3)), 0.9) for n in range(20)]
+    sure = [tuple(draw.random() for _ in one.words) for one in labels]
+    scaled = [
+        replace(one, confidence=scale / 2, word_confidences=tuple(scale * c for c in confidences))
+        for one, confidences in zip(labels, sure, strict=True)
+    ]
+    unscaled = [
+        replace(one, confidence=0.5, word_confidences=confidences)
+        for one, confidences in zip(labels, sure, strict=True)
+    ]
+    assert ids(choose_utterances(scaled, 12.0)) == ids(choose_utterances(unscaled, 12.0))
 
 
 def test_a_doubtful_word_counts_where_it_stands() -> None:
@@ -67,6 +85,7 @@ def test_nothing_heard_is_last_and_what_failed_is_left_out() -> None:
         record("lost", "", "", 0.0, error="too short for a frame"),
         record("heard", "", "c a s a |", 0.0),
         label("sure", "casa", 0.999),
+        label("long", "rana rana", 0.5, seconds=500.0),
     ]
     chosen = choose_utterances(labels, 100.0)
     assert ids(chosen) == ["heard", "sure", "silence"]

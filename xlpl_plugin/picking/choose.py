@@ -1,10 +1,10 @@
 """Which utterances are most worth a native speaker's time: submodular selection (Wei et al., ICASSP 2014).
 
-An utterance is a bag of words and of sequences of three units, each as heavy as the doubt of its place: 1 - the
-confidence of the word there. A set of utterances is worth the sum, over these features, of the square root of the
-weight that it gathers there, times the logarithm of how many utterances have the feature: what is doubtful and recurs
-is worth most, and each further example of it less. The greedy choice by gain for the cost is near the best such set.
-Nothing but labels is looked at.
+An utterance is a bag of words and of sequences of three units, each as heavy as the doubt of its place: the share of
+the run's words that are at least as sure as the word there. A set of utterances is worth the sum, over these features,
+of the square root of the weight that it gathers there, times the logarithm of how many utterances have the feature:
+what is doubtful and recurs is worth most, and each further example of it less. The greedy choice by gain for the cost
+is near the best such set. Nothing but labels is looked at.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +42,8 @@ class Picked:
 
 @dataclass(frozen=True)
 class _Candidate:
+    """An utterance with the numbers of its features and their weights, at first place by place: how sure each is."""
+
     picked: Picked
     features: npt.NDArray[np.int32]
     weights: npt.NDArray[np.float32]
@@ -51,14 +53,26 @@ def choose_utterances(records: Iterable[LabelRecord], seconds: float) -> list[Pi
     """Return utterances of at most ``seconds`` of audio in sum, the most useful first; the same for any order.
 
     Utterances with an error are never picked. Those in which the model heard nothing, not even a unit, come after all
-    others, the longest first: some hide speech, most hold none. Memory: about 1 KB an utterance.
+    others, the longest first: some hide speech, most hold none. Memory: about 2 KB an utterance.
     """
     numbers: defaultdict[str, int] = defaultdict(lambda: len(numbers))
-    candidates = [_candidate(record, numbers) for record in records if not record.error]
+    found = [_candidate(record, numbers) for record in records if not record.error]
+    words = [one.weights[: len(one.picked.words)] for one in found]  # these come before the sequences
+    ranked = np.sort(np.concatenate([np.zeros(0, np.float32), *words]))
+    candidates = [_weighed(one, ranked) for one in found]
     spread = np.zeros(len(numbers))
     for candidate in candidates:
         spread[candidate.features] += 1
     return _greedy(candidates, np.log2(1 + spread), seconds)
+
+
+def _weighed(found: _Candidate, ranked: npt.NDArray[np.float32]) -> _Candidate:
+    """Return each feature once, with the doubts of its places; ``ranked`` holds the confidences of all words."""
+    doubts = 1 - np.searchsorted(ranked, found.weights) / max(len(ranked), 1)
+    features, first, places = np.unique(found.features, return_index=True, return_inverse=True)
+    order = np.argsort(first)  # as they stand in the label, so that sums do not depend on the order of the records
+    weights = np.bincount(places, doubts, len(features)).astype(np.float32)
+    return _Candidate(found.picked, features[order], weights[order])
 
 
 def draw_utterances(records: Iterable[LabelRecord], seconds: float, seed: int) -> list[Picked]:
@@ -104,34 +118,29 @@ def _within(ordered: Iterable[Picked], seconds: float) -> list[Picked]:
 
 
 def _candidate(record: LabelRecord, numbers: defaultdict[str, int]) -> _Candidate:
-    found = _features(record)
-    features = np.fromiter((numbers[name] for name in found), np.int32, len(found))
-    return _Candidate(_picked(record, _reason(record)), features, np.fromiter(found.values(), np.float32, len(found)))
+    names, sure = zip(*_places(record), strict=True) if record.words or record.greedy else ((), ())
+    features = np.fromiter((numbers[name] for name in names), np.int32, len(names))
+    return _Candidate(_picked(record, _reason(record)), features, np.array(sure, np.float32))
 
 
 def _picked(record: LabelRecord, reason: str) -> Picked:
     return Picked(record.id, record.seconds, record.words, record.confidence, reason)
 
 
-def _features(record: LabelRecord) -> dict[str, float]:
-    """Return feature -> weight; of an empty label what the acoustic model heard by itself, without any trust."""
-    found: defaultdict[str, float] = defaultdict(float)
-    for word, confidence in zip(record.words, _confidences(record), strict=True):
-        found[f"word {word}"] += 1 - confidence
+def _places(record: LabelRecord) -> Iterator[tuple[str, float]]:
+    """Yield feature and confidence of each word, then of each unit with its neighbours.
+
+    Of an empty label these are the units that the acoustic model heard by itself; nobody can be less sure of them.
+    """
+    confidences = _confidences(record)
+    yield from zip((f"word {word}" for word in record.words), confidences, strict=True)
     units = (record.units if record.words else record.greedy).removesuffix(f" {WORD_BOUNDARY}").split()
-    padded = (WORD_BOUNDARY, *units, WORD_BOUNDARY)
-    for place, doubt in enumerate(_doubts(record, units)):
-        found[" ".join(padded[place : place + 3])] += doubt
-    return found
-
-
-def _doubts(record: LabelRecord, units: Sequence[str]) -> list[float]:
-    """Return the doubt at each unit: its word's, and between words the utterance's."""
-    doubts = [1 - record.confidence] * len(units)
+    sure = [record.confidence if record.words else -1.0] * len(units)  # also of boundaries
     spans = word_spans(units, range(len(units)), range(1, len(units) + 1))
-    for (first, end), confidence in zip(spans, _confidences(record), strict=False):
-        doubts[first:end] = [1 - confidence] * (end - first)
-    return doubts
+    for (first, end), confidence in zip(spans, confidences, strict=False):
+        sure[first:end] = [confidence] * (end - first)
+    padded = (WORD_BOUNDARY, *units, WORD_BOUNDARY)
+    yield from ((" ".join(padded[place : place + 3]), confidence) for place, confidence in enumerate(sure))
 
 
 def _confidences(record: LabelRecord) -> Sequence[float]:

@@ -28,9 +28,9 @@ class Material:
 
 @pytest.fixture(scope="session")
 def material(tmp_path_factory: pytest.TempPathFactory, make_folder: MakeFolder) -> Material:
-    """Labels of four utterances of a prepared folder, the last one empty, and one whose name is odd in a URL."""
+    """Labels of five utterances of a prepared folder, one empty and long, and one whose name is odd in a URL."""
     folder = tmp_path_factory.mktemp("material")
-    texts = ["la casa rossa", "un gatto", "un cane", "silenzio", "odd"]
+    texts = ["la casa rossa", "un gatto", "un cane", 12 * "silenzio", "odd"]
     made = read_manifest(make_folder(folder / "data", {"train": texts}, labels=False), "train")
     odd = made.root / "train" / "100% #1?.flac"
     (made.root / made.utterances[-1].path).rename(odd)

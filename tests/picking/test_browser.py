@@ -43,7 +43,7 @@ def folder(picked: Path, tmp_path: Path) -> Path:
 def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
     width, height = SIZES[request.param]
     made = browser.new_context(viewport={"width": width, "height": height})
-    made.set_default_timeout(20_000)
+    made.set_default_timeout(120_000)
     yield made
     made.close()
 
@@ -101,7 +101,7 @@ def retype(page: Page, text: str) -> None:
 
 def until(page: Page, condition: str) -> None:
     """Wait for a condition; the page's own policy forbids playwright to do so inside of it."""
-    for _ in range(400):
+    for _ in range(2400):
         if page.evaluate(condition):
             return
         page.wait_for_timeout(50)
@@ -109,9 +109,8 @@ def until(page: Page, condition: str) -> None:
 
 
 def plays(page: Page, number: int) -> None:
-    """Wait until the sound of that utterance has moved on."""
-    until(page, "sound.currentTime > 0.15 && !sound.paused")
-    assert page.evaluate("items.indexOf(playing) + 1") == number
+    """Wait until the sound of that utterance has moved on; a short one may have ended by then."""
+    until(page, f"sound.currentSrc.endsWith(items[{number - 1}].dataset.url) && sound.currentTime > 0.15")
 
 
 def test_all_of_it_by_the_keyboard_alone(visit: Visit, folder: Path, tmp_path: Path) -> None:
@@ -219,16 +218,16 @@ def test_text_from_elsewhere_does_no_harm_and_reads_its_own_way(visit: Visit, fo
 
 def test_every_sound_plays_and_a_missing_one_is_told(visit: Visit, folder: Path) -> None:
     rows = read_table(folder / "table.tsv")
-    (folder / rows[4].audio).unlink()
+    (folder / rows[0].audio).unlink()
     page = visit()
-    for number in range(1, 5):
+    for number in range(2, 6):
         page.get_by_role("button", name=f"Listen to number {number}").click()
         plays(page, number)
     page.select_option("#speed", "0.6")
     assert page.evaluate("sound.playbackRate") == 0.6
-    page.get_by_role("button", name="Listen to number 4").click()
-    assert page.evaluate("sound.paused")
     page.get_by_role("button", name="Listen to number 5").click()
+    assert page.evaluate("sound.paused")
+    page.get_by_role("button", name="Listen to number 1").click()
     until(page, "document.getElementById('status').textContent.includes('cannot be played')")
 
 

@@ -74,26 +74,31 @@ def write_picks(
     language = find_language(options.language).code if options.language else ""
     new_output(out, force=force)
     picks = _pick(labels, options, exclude)
-    paths = {utterance.id: manifest.root / utterance.path for utterance in manifest.utterances}
-    if missing := [one.id for one in picks.picked if one.id not in paths]:
-        raise XlplError(
-            f"{missing[0]!r} is none of the recordings that the run was given",
-            file=labels,
-            expected="ids of the prepared folder that the run names",
-            remedy="the folder was prepared anew: run `xlpl iterate` on it again",
-        )
-    names = sound_names(one.id for one in picks.picked)
+    recordings = _recordings(picks, manifest)
+    names = sound_names(recordings)
     rows = [_row(one, names[one.id]) for one in picks.picked]
     make_folder(out.absolute().parent)
     with TemporaryDirectory(dir=out.absolute().parent, prefix=f".{out.name}.", suffix=PART) as work:
         made = Path(work)
-        spans = write_sound(made, {one.id: paths[one.id] for one in picks.picked}, names, JOINED_FILE)
+        spans = write_sound(made, recordings, names, JOINED_FILE)
         picks = replace(picks, notes=_for_elan(made, rows, spans, out, language))
         write_text(made / PAGE_FILE, render_page(rows, [one.reason for one in picks.picked], language))
         picks.write(made / FACTS_FILE)
         write_table(made / TABLE_FILE, rows)
         _move(made, make_folder(out))
     return picks
+
+
+def _recordings(picks: Picks, manifest: Manifest) -> dict[str, Path]:
+    paths = {utterance.id: manifest.root / utterance.path for utterance in manifest.utterances}
+    if missing := [one.id for one in picks.picked if one.id not in paths]:
+        raise XlplError(
+            f"{missing[0]!r} is none of the recordings that the run was given",
+            file=picks.labels,
+            expected="ids of the prepared folder that the run names",
+            remedy="the folder was prepared anew: run `xlpl iterate` on it again",
+        )
+    return {one.id: paths[one.id] for one in picks.picked}
 
 
 def _for_elan(

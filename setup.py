@@ -69,6 +69,8 @@ DEV = [
     "hypothesis>=6.120,<7",
     # writes the documents that the tests read
     "python-docx>=1.2,<2",
+    # opens the page of `xlpl pick` in the Chromium that is there; it brings none of its own
+    "playwright>=1.50,<2",
     "ruff>=0.17,<0.18",
     "mypy>=2.4,<3",
     "types-PyYAML",

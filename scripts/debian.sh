@@ -1,4 +1,4 @@
-# Sourced by the other scripts: files of Debian packages for any user, with nothing installed on the system.
+# Sourced by the other scripts: files of Debian packages for any user, and packages for the system where root asks.
 
 # private_apt DIR COMMAND...: apt with lists and cache of its own, so that stale or empty lists of the machine do no harm.
 private_apt() {
@@ -25,4 +25,15 @@ unpack_debian() {
     dpkg -x "$package" "$target" || { rm -rf "$folder"; return 1; }
   done
   rm -rf "$folder"
+}
+
+# install_debian PACKAGE...: installs them on the system, as root. Says on stderr why not, and fails.
+install_debian() {
+  local folder status=0
+  command -v apt-get >/dev/null || { echo "no apt-get on this machine" >&2; return 1; }
+  folder=$(mktemp -d)
+  private_apt "$folder" apt-get update &&
+    DEBIAN_FRONTEND=noninteractive private_apt "$folder" apt-get install -y --no-install-recommends "$@" || status=1
+  rm -rf "$folder"
+  return $status
 }

@@ -29,6 +29,7 @@ VERBS = {
     "tune": "Choose the decoder's weights and beam without labels.",
     "rank": "Rank acoustic models by how well they recognise a target, without labels.",
     "iterate": "Run rounds of labelling and training.",
+    "pick": "Pick the utterances most worth a native speaker's time: a page, a table, ELAN.",
     "transcribe": "Write what is said in recordings: text, JSON, subtitles, CTM, TextGrid, ELAN.",
     "report": "Show how a run went: one HTML page, pictures, JSON.",
     "score": "Compare labels with references (WER, CER, intervals).",

@@ -40,7 +40,7 @@ def command(
 
     \b
     index.html   to listen and correct in any browser, without a server or a network
-    table.tsv    id, audio, seconds, label, confidence, and an empty transcript to fill in; '-': nothing is said
+    table.tsv    id, audio, seconds, label, an empty transcript to fill in ('-': nothing is said), confidence
     picked.eaf   for ELAN, over picked.wav
     audio/       a sound file for each utterance
     picked.json  numbers and reasons, for programs

@@ -150,7 +150,7 @@ def _pick(labels: Path, options: PickOptions, exclude: Collection[str]) -> Picks
 
 
 def _row(one: Picked, audio: str) -> TableRow:
-    return TableRow(one.id, audio, f"{one.seconds:.2f}", " ".join(one.words), f"{one.confidence:.3f}")
+    return TableRow(one.id, audio, f"{one.seconds:.2f}", " ".join(one.words), "", f"{one.confidence:.3f}")
 
 
 def table_of_elan(document: Path, out: Path | None = None, *, force: bool = False) -> Sequence[TableRow]:

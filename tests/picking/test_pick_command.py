@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -57,7 +58,7 @@ def test_a_second_table_holds_what_the_first_left(run: Path, tmp_path: Path) -> 
     write_table(corrected, [*rows[:2], *with_corrections(rows[2:], {})])
     assert call(run, "--minutes", "1", "--exclude", corrected, "--out", tmp_path / "all").exit_code == 0
     assert len(read_table(tmp_path / "all" / "table.tsv")) == 4  # nobody had looked at any
-    write_table(corrected, [row.__class__(row.id, "", "", "", "", "sì") for row in rows])
+    write_table(corrected, [replace(row, transcript="sì") for row in rows])
     result = call(run, "--minutes", "1", "--exclude", corrected, "--out", tmp_path / "rest")
     assert "4 utterances, 0.1 minutes, 3 of them corrected already" in result.output
     assert len(read_table(tmp_path / "rest" / "table.tsv")) == 1

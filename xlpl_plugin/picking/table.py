@@ -49,7 +49,7 @@ class TableRow:
         seconds: its duration, with two decimals.
         label: what the model wrote.
         transcript: what is said, by a person; empty: not looked at; '-': nothing is said.
-        confidence: how sure the model is, 0 to 1, with three decimals; last, since some editors cut empty ends of lines.
+        confidence: how sure the model is, 0 to 1, with three decimals; last, since editors may cut empty ends of lines.
     """
 
     id: str

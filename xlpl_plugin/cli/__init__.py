@@ -30,6 +30,7 @@ VERBS = {
     "rank": "Rank acoustic models by how well they recognise a target, without labels.",
     "iterate": "Run rounds of labelling and training.",
     "transcribe": "Write what is said in recordings: text, JSON, subtitles, CTM, TextGrid, ELAN.",
+    "bundle": "Put all that transcribing needs into one folder, for other machines.",
     "report": "Show how a run went: one HTML page, pictures, JSON.",
     "score": "Compare labels with references (WER, CER, intervals).",
     "completion": "Print what makes bash, zsh or fish complete verbs and options.",

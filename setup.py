@@ -46,6 +46,8 @@ REQUIRES = [
     "soundfile>=0.13,<0.15",
     "soxr>=0.5,<2",
     "av>=14,<19",
+    # weights in bundles and in models of transformers: a form that holds nothing to execute
+    "safetensors>=0.5,<1",
     # where a long recording holds speech; the wheel has the model
     "silero-vad>=6.2,<7",
     "espeakng-loader>=0.2.4,<0.3",
@@ -84,8 +86,8 @@ DEV = [
 EXTRAS = {
     # PDF (cryptography for encrypted ones), subtitles, MediaWiki dumps as text
     "documents": ["pypdf>=6,<8", "cryptography>=44", "pysubs2>=1.8,<2", "mwparserfromhell>=0.7,<0.8"],
-    # models of transformers, in and out; reading one needs safetensors alone
-    "huggingface": ["safetensors>=0.5,<1", "transformers>=5,<6"],
+    # opens what `xlpl export huggingface` writes; xlpl itself needs no transformers
+    "huggingface": ["transformers>=5,<6"],
     # every corpus that lhotse prepares
     # lhotse imports urllib3 and does not declare it
     "lhotse": ["lhotse>=1.33,<2", "urllib3>=2,<3"],

@@ -30,7 +30,6 @@ NOT_IMPORTED = {
     "pysubs2": "imported by name, so that an error names the extra",
     "praatio": "imported by name, so that an error names the extra",
     "pympi-ling": "imported by name, so that an error names the extra",
-    "safetensors": "imported by name, so that an error names the extra",
     "transformers": "opens what xlpl writes for it, in the tests as well",
     "cryptography": "pypdf reads encrypted files with it",
     "urllib3": "lhotse imports it and does not declare it",

@@ -48,7 +48,7 @@ def test_a_file_is_a_checkpoint(tiny_run: Path) -> None:
 
 
 def test_neither(tmp_path: Path) -> None:
-    with pytest.raises(XlplError, match="neither a run nor a checkpoint"):
+    with pytest.raises(XlplError, match="neither a run, a bundle nor a checkpoint"):
         find_parts(tmp_path)
     with pytest.raises(XlplError, match="no such file"):
         find_parts(tmp_path / "gone")

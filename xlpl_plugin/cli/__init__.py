@@ -31,6 +31,7 @@ VERBS = {
     "iterate": "Run rounds of labelling and training.",
     "pick": "Pick the utterances most worth a native speaker's time: a page, a table, ELAN.",
     "transcribe": "Write what is said in recordings: text, JSON, subtitles, CTM, TextGrid, ELAN.",
+    "bundle": "Put all that transcribing needs into one folder, for other machines.",
     "report": "Show how a run went: one HTML page, pictures, JSON.",
     "score": "Compare labels with references (WER, CER, intervals).",
     "completion": "Print what makes bash, zsh or fish complete verbs and options.",

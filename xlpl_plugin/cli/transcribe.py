@@ -51,9 +51,9 @@ def command(
 ) -> None:
     """Write what is said in recordings.
 
-    MODEL is a run of `xlpl iterate`, whose best model, lexicon, LM and weights are taken, or a checkpoint, which is
-    decoded greedily. AUDIO are files of any form and length, folders with such files, or - for standard input.
-    Recordings of more than 30 seconds are cut where they hold speech.
+    MODEL is a run of `xlpl iterate`, whose best model, lexicon, LM and weights are taken, a bundle of `xlpl bundle`, or
+    a checkpoint, which is decoded greedily. AUDIO are files of any form and length, folders with such files, or - for
+    standard input. Recordings of more than 30 seconds are cut where they hold speech.
 
     A recording that cannot be read is named, and the others go on; the exit status is 1 then.
 

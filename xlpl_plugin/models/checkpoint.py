@@ -20,6 +20,8 @@ from omegaconf.base import ContainerMetadata, Metadata
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import atomic_open, must_exist, new_output
 from xlpl_plugin.models.convolutions import refuse_code
+from xlpl_plugin.models.plain_model import State, read_plain_model
+from xlpl_plugin.models.safetensors_file import SUFFIX
 
 _SCALAR = np.float64(0).__reduce__()[0]
 # torch.load(weights_only=True) accepts no class that is not listed. These hold plain data; without them fairseq can
@@ -36,7 +38,6 @@ _PLAIN = [
 ]
 torch.serialization.add_safe_globals(_PLAIN)
 
-State = dict[str, Any]
 # what of the configuration fairseq needs to load a model
 _SECTIONS = ("model", "task", "criterion")
 # options of task and model that say where a training found its files, and what they are in a file of weights alone
@@ -51,15 +52,24 @@ _PLACES: Mapping[str, Any] = {
 def read_checkpoint(path: str | Path) -> State:
     """Read a checkpoint to the CPU: tensors, plain values, fairseq's Dictionary and argparse's Namespace only.
 
-    Containers of OmegaConf become dictionaries and lists, their interpolations resolved.
+    Containers of OmegaConf become dictionaries and lists, their interpolations resolved. A bundle's model.safetensors
+    is read as the checkpoint that it stands for (``models.plain_model``).
 
     Raises:
         XlplError: no such file, not a checkpoint, a pickle that asks for anything else, or a configuration with code
             that fairseq would execute; nothing was executed.
     """
     path = must_exist(path, "a checkpoint of fairseq")
+    state = read_plain_model(path) if path.suffix == SUFFIX else _unpickle(path)
+    if not isinstance(state, dict) or not isinstance(state.get("model"), dict):
+        raise XlplError("holds no model", file=path, expected="a checkpoint (.pt) of fairseq's training")
+    refuse_code([state.get("cfg"), state.get("args")], path)
+    return state
+
+
+def _unpickle(path: Path) -> Any:
     try:
-        state = _plain(torch.load(path, map_location="cpu", weights_only=True))
+        return _plain(torch.load(path, map_location="cpu", weights_only=True))
     except pickle.UnpicklingError as error:
         raise XlplError(
             f"refused to load: {_reason(error)}",
@@ -74,10 +84,6 @@ def read_checkpoint(path: str | Path) -> State:
             expected="a whole checkpoint (.pt) of fairseq",
             remedy="copy the file again, or take an earlier checkpoint of the run",
         ) from error
-    if not isinstance(state, dict) or not isinstance(state.get("model"), dict):
-        raise XlplError("holds no model", file=path, expected="a checkpoint (.pt) of fairseq's training")
-    refuse_code([state.get("cfg"), state.get("args")], path)
-    return state
 
 
 def checkpoint_units(path: str | Path, state: State | None = None) -> tuple[str, ...]:

@@ -40,14 +40,18 @@ def estimate_with_lmplz(
     return fallback
 
 
-def build_binary(program: Path, arpa: Path, binary: Path, kind: str) -> None:
+def build_binary(program: Path, arpa: Path, binary: Path, kind: str, *, bits: int = 0) -> None:
     """Write KenLM's memory-mapped form: ``trie`` (small) or ``probing`` (fast).
+
+    Args:
+        bits: for each probability and back-off weight of a trie, which become one of so many values; 0: all of theirs.
 
     Raises:
         XlplError: build_binary failed.
     """
+    quantised = ["-q", str(bits), "-b", str(bits)] if bits else []
     result = subprocess.run(
-        [str(program), "-T", f"{binary.parent}/", kind, str(arpa), str(binary)],
+        [str(program), "-T", f"{binary.parent}/", *quantised, kind, str(arpa), str(binary)],
         capture_output=True, text=True, errors="replace",
     )  # fmt: skip
     if result.returncode != 0:

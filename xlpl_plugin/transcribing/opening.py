@@ -1,4 +1,4 @@
-"""Which acoustic model and which decoder a path stands for: a run of ``xlpl iterate``, or a checkpoint."""
+"""Which acoustic model and which decoder a path stands for: a run, a bundle, or a checkpoint."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
 from xlpl_plugin.run.layout import RunLayout
 from xlpl_plugin.run.result import Result
+from xlpl_plugin.transcribing.bundle import BUNDLE_FILE, open_bundle
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Parts:
     """What a recogniser is made of.
 
     Attributes:
-        am: checkpoint of the acoustic model.
+        am: the acoustic model: a checkpoint, or a bundle's model.safetensors.
         decoder: lexicon, LM, weights and beam; greedy without lexicon and LM.
     """
 
@@ -33,19 +34,23 @@ def find_parts(path: str | Path) -> Parts:
     """Return what a path stands for; a further kind of model joins here.
 
     Raises:
-        XlplError: no such path, a folder that is no run, or a run that has no model yet.
+        XlplError: no such path, a folder that is neither run nor bundle, a run that has no model yet, or a bundle that
+            is damaged.
     """
-    path = must_exist(path, "a run of 'xlpl iterate', or a checkpoint of an acoustic model")
+    path = must_exist(path, "a run of 'xlpl iterate', a bundle, or a checkpoint of an acoustic model")
     if path.is_file():
         return Parts(path, DecoderConfig())
+    if (path / BUNDLE_FILE).exists():
+        return Parts(*open_bundle(path))
     layout = RunLayout(path)
     if layout.config.exists():
         return _of_run(layout)
     raise XlplError(
-        "neither a run nor a checkpoint",
+        "neither a run, a bundle nor a checkpoint",
         file=path,
-        expected="the run directory of 'xlpl iterate' (with config.yaml and result.json), or a checkpoint (.pt)",
-        remedy="name the folder that is the out=... of the run, or the .pt file itself",
+        expected="the run directory of 'xlpl iterate' (with config.yaml and result.json), a folder that `xlpl bundle` "
+        "wrote (with bundle.json), or a checkpoint (.pt)",
+        remedy="name the folder that is the out=... of the run, the whole bundle, or the .pt file itself",
     )
 
 

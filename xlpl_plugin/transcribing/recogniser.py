@@ -28,15 +28,15 @@ def load_recogniser(
     """Load what recognises speech.
 
     Args:
-        path: a run of ``xlpl iterate``, of which the best model is taken, with its lexicon, LM and weights; or a
-            checkpoint, which is decoded greedily.
+        path: a run of ``xlpl iterate``, of which the best model is taken, with its lexicon, LM and weights; a bundle of
+            ``xlpl bundle``; or a checkpoint, which is decoded greedily.
         device: auto (a GPU where there is one), cpu, cuda, cuda:1.
         workers: decoding processes; with 1 this process decodes.
         nbest: readings of a piece, the best one counted; None: as many as the run's labels have.
 
     Raises:
-        XlplError: neither a run nor a checkpoint, a run without a result, a model, lexicon or LM that is broken or
-            gone, a device that is not there.
+        XlplError: neither a run, a bundle nor a checkpoint, a damaged bundle, a run without a result, a model, lexicon
+            or LM that is broken or gone, a device that is not there.
     """
     parts = find_parts(path)
     if nbest is not None:

@@ -30,7 +30,8 @@ from xlpl_plugin.models.huggingface.mapping import (
     encoder_weights,
 )
 from xlpl_plugin.models.huggingface.vocabulary import vocabulary_files
-from xlpl_plugin.models.huggingface.weight_files import WEIGHTS_FILE, write_weights_file
+from xlpl_plugin.models.huggingface.weight_files import WEIGHTS_FILE
+from xlpl_plugin.models.safetensors_file import write_tensors
 
 
 def export_huggingface(checkpoint: str | Path, out: str | Path, *, force: bool = False) -> tuple[str, ...]:
@@ -46,7 +47,7 @@ def export_huggingface(checkpoint: str | Path, out: str | Path, *, force: bool =
 
     Raises:
         XlplError: as ``read_checkpoint``; another model, units without a word boundary, weights that do not fit its
-            configuration; safetensors is not installed; ``out`` holds something and ``force`` is false.
+            configuration; ``out`` holds something and ``force`` is false.
     """
     out = new_output(out, force=force)
     state = read_checkpoint(checkpoint)
@@ -57,7 +58,7 @@ def export_huggingface(checkpoint: str | Path, out: str | Path, *, force: bool =
     weights = _their_weights(state["model"], shape_of_settings(settings), len(units), checkpoint)
     normalize = bool((config.get("task") or {}).get("normalize", False))
     with results_folder(out):
-        write_weights_file(make_folder(out) / WEIGHTS_FILE, weights)
+        write_tensors(make_folder(out) / WEIGHTS_FILE, weights, {"format": "pt"})
         for name, content in {**files, EXTRACTOR_FILE: _extractor(settings, normalize)}.items():
             write_json(out / name, content)
         write_json(out / CONFIG_FILE, config_of_settings(settings))

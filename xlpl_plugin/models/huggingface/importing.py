@@ -36,14 +36,10 @@ from xlpl_plugin.models.huggingface.mapping import (
 )
 from xlpl_plugin.models.huggingface.vocabulary import Vocabulary, read_vocabulary
 from xlpl_plugin.models.huggingface.weight_files import read_weights
+from xlpl_plugin.models.plain_model import TASK
 from xlpl_plugin.text.symbols import SPECIAL_SYMBOLS
 
 CONFIG_FILE, EXTRACTOR_FILE, _PROCESSOR_FILE = "config.json", "preprocessor_config.json", "processor_config.json"
-# options of the task that stand in other sections of a training's configuration, as they are by default
-_ELSEWHERE = {
-    **{"seed": 1, "train_subset": "train", "best_checkpoint_metric": "loss"},
-    **{"finetune_from_model": None, "restore_file": "checkpoint_last.pt"},
-}
 # the logit of a special symbol that the model has no output for: it never has a probability
 _NEVER = -1000.0
 
@@ -205,7 +201,7 @@ def _acoustic_state(config: dict[str, Any], settings: Wav2Vec2Settings, units: S
     dictionary = Dictionary()
     for unit in units[len(SPECIAL_SYMBOLS) :]:
         dictionary.add_symbol(unit)
-    task = {"_name": "xlpl_asr", "data": "", "normalize": normalize, **_ELSEWHERE}
+    task = {**TASK, "normalize": normalize}
     return {
         "cfg": {"model": model, "task": task, "criterion": {"_name": "xlpl_ctc", "sentence_avg": False}},
         "task_state": {"target_dictionary": dictionary},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,8 @@ import torch
 from torch import Tensor
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.extras import optional_module
-from xlpl_plugin.files import atomic_path, must_exist, read_json, system_errors
+from xlpl_plugin.files import read_json, system_errors
+from xlpl_plugin.models.safetensors_file import SUFFIX, damaged, read_tensors
 
 WEIGHTS_FILE = "model.safetensors"
 _FILES = (WEIGHTS_FILE, "pytorch_model.bin")
@@ -23,7 +22,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     """Read all weights of a folder, to the CPU, without executing anything.
 
     Raises:
-        XlplError: no weights, a damaged file, files that are not those of the index, or no module to read them.
+        XlplError: no weights, a damaged file, or files that are not those of the index.
     """
     for name in _FILES:
         if (folder / name).exists():
@@ -69,19 +68,10 @@ def _require_shards(index: Path, name: str, shards: list[str]) -> None:
 
 
 def _read_file(file: Path) -> dict[str, Tensor]:
-    weights: Any = _read_safetensors(file) if file.suffix == ".safetensors" else _read_pickle(file)
+    weights: Any = read_tensors(file) if file.suffix == SUFFIX else _read_pickle(file)
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
         raise XlplError("holds something else than weights", file=file, expected="tensors by their names")
     return weights
-
-
-def _read_safetensors(file: Path) -> Any:
-    module = optional_module("safetensors.torch", "huggingface", "a safetensors file", file)
-    with system_errors(file, "a safetensors file"):
-        try:
-            return module.load_file(must_exist(file, "a safetensors file"))
-        except optional_module("safetensors", "huggingface", "a safetensors file", file).SafetensorError as error:
-            raise _damaged(file, error) from error
 
 
 def _read_pickle(file: Path) -> Any:
@@ -96,24 +86,4 @@ def _read_pickle(file: Path) -> Any:
             remedy="get the model as safetensors; never load this file with weights_only=False",
         ) from error
     except (RuntimeError, EOFError, ValueError) as error:
-        raise _damaged(file, error) from error
-
-
-def _damaged(file: Path, error: Exception) -> XlplError:
-    return XlplError(
-        f"cannot be read: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
-        file=file,
-        expected="a whole file of weights",
-        remedy="download the file again",
-    )
-
-
-def write_weights_file(file: Path, weights: Mapping[str, Tensor]) -> None:
-    """Write a safetensors file, atomically.
-
-    Raises:
-        XlplError: safetensors is not installed, or the file cannot be written.
-    """
-    module = optional_module("safetensors.torch", "huggingface", "a safetensors file", file)
-    with atomic_path(file) as part:
-        module.save_file(dict(weights), part, metadata={"format": "pt"})
+        raise damaged(file, error) from error

@@ -27,7 +27,7 @@ LAYERS = (
     ("emissions",),
     ("tuning",),
     ("labelling",),
-    ("monitoring", "executors"),
+    ("monitoring", "executors", "picking"),
     ("run",),
     ("transcribing",),
     ("export",),

@@ -69,13 +69,24 @@ def list_table(table: Path, listing: Listing, *, root: Path | None = None, split
         XlplError: no column of audio, two that could be it, a row of another length, a value that cannot be.
     """
     chosen: dict[tuple[str, ...], Mapping[str, str]] = {}
-    for line, row in _ROWS[table.suffix](table):
+    for line, row in iter_rows(table):
         place, names = Place(table, line), tuple(row)
         if names not in chosen:
             chosen[names] = _columns(names, place if table.suffix == ".jsonl" else Place(table, 1), listing)
         values = {ours: row[theirs] for ours, theirs in chosen[names].items()}
         item = _item(values, root or table.parent, suffix, place)
         listing.add(item, place, values.get("split") or split or _part_folder(values["audio"]))
+
+
+def iter_rows(table: Path) -> Iterator[tuple[int, Row]]:
+    """Yield the number of a row's line and its cells by the names of their columns.
+
+    Raises:
+        XlplError: no table by its suffix, a row of another length, a column twice.
+    """
+    if table.suffix not in _ROWS:
+        raise XlplError("no table by its name", file=table, expected=f"a file that ends in {', '.join(_ROWS)}")
+    return _ROWS[table.suffix](table)
 
 
 def choose_columns(names: Sequence[str], place: Place) -> dict[str, str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from support.tiny_run import make_corrected_run
 
 from xlpl_plugin.cli.iterate import command
 from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
@@ -230,8 +231,8 @@ def test_all_that_a_run_says_tells_of_the_person(
     told = capfd.readouterr().err
     assert (
         "round-1/collect: not unsupervised: a person transcribed 4 utterances of the audio that students learn from "
-        "(0.1 minutes, 5 words: table.tsv from round 1 on); 2 labels replaced, 1 utterances added that had none, 1 "
-        "labels taken out, since nothing is said there\n2 words of the transcripts (3 times) are not in the decoder's "
+        "(0.1 minutes, 5 words: table.tsv from round 1 on); 2 labels replaced, 1 utterance without a label added, 1 "
+        "label taken out where nothing is said\n2 words of the transcripts (3 times) are not in the decoder's "
         "lexicon: si, habari. "
     ) in told
     assert re.search(r"result\.json\)\nnot unsupervised: a person transcribed 4 utterances", told)
@@ -300,3 +301,22 @@ def test_killed_while_it_learns_from_them_it_goes_on(
     assert fake_run.start_driver(project / "slow.yaml").wait() == 0
     assert results(project / "run") == whole
     assert Stage.round(2) == Result.read(project / "run/result.json").best_stage
+
+
+@pytest.mark.slow
+def test_a_real_student_learns_from_them(tmp_path: Path) -> None:
+    run = make_corrected_run(tmp_path, table)
+    labels, data = (rows(run / folder, "train") for folder in ("round-1/labels/train", "round-2/data"))
+    true = {name: row for name, row in data.items() if row[2] == 3.0}
+    assert len(true) >= 2
+    assert all(words and words.islower() and units == " ".join(f"{' '.join(word)} |" for word in words.split())
+               for words, units, _ in true.values())  # fmt: skip
+    assert {name: row[:2] for name, row in data.items() if name not in true}.items() <= {
+        name: row[:2] for name, row in labels.items()
+    }.items()
+    record = CorrectionsRecord.read(run / "round-2/data" / CORRECTIONS_FILE)
+    told = Result.read(run / "result.json")
+    assert (told.rounds, told.corrections) == (2, record.tables)
+    assert record.tables[0].utterances == len(true) + 1  # and one in which nothing is said
+    page = (run / "report.html").read_text()
+    assert "Not unsupervised: a person transcribed" in page

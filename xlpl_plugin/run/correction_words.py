@@ -14,32 +14,48 @@ def told_of_corrections(tables: Sequence[CorrectedTable]) -> str:
     """Return in words how much a person corrected and since when; nothing where nobody did."""
     if not tables:
         return ""
-    utterances, words, minutes = (sum(getattr(one, name) for one in tables) for name in _SIZES)
+    utterances, words = (sum(getattr(one, name) for one in tables) for name in ("utterances", "words"))
+    minutes = sum(one.minutes for one in tables)
     since = ", ".join(f"{one.file} from round {one.from_round} on" for one in tables)
     return (
-        f"not unsupervised: a person transcribed {utterances} utterances of the audio that students learn from "
-        f"({minutes:.1f} minutes, {words} words: {since})"
+        f"not unsupervised: a person transcribed {counted(utterances, 'utterance')} of the audio that students learn "
+        f"from ({minutes:.1f} minutes, {counted(words, 'word')}: {since})"
     )
 
 
-_SIZES = ("utterances", "words", "minutes")
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    >>> counted(1, "word"), counted(2, "word")
+    ('1 word', '2 words')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def told_of_record(record: CorrectionsRecord) -> str:
     """Return what became of the labels of a student, and which words only the student learns."""
     told = (
-        f"{told_of_corrections(record.tables)}; {record.replaced} labels replaced, {record.added} utterances added "
-        f"that had none, {record.removed} labels taken out, since nothing is said there"
+        f"{told_of_corrections(record.tables)}; {counted(record.replaced, 'label')} replaced, "
+        f"{counted(record.added, 'utterance')} without a label added, {counted(record.removed, 'label')} taken out "
+        "where nothing is said"
     )
-    return f"{told}\n{_unknown(record)}" if record.unknown_words else told
+    unknown = told_of_unknown_words(record)
+    return f"{told}\n{unknown}\n  to do: {_REMEDY}" if unknown else told
 
 
-def _unknown(record: CorrectionsRecord) -> str:
+_REMEDY = (
+    "'xlpl prepare text' takes the table beside the text (--field transcript); with the lexicon and LM of both, a new "
+    "run can begin from this round's model (source.checkpoint)"
+)
+
+
+def told_of_unknown_words(record: CorrectionsRecord) -> str:
+    """Return which words of transcripts the decoder cannot write; nothing where it can write all."""
     words = list(record.unknown_words)
+    if not words:
+        return ""
     named = ", ".join(words[:_NAMED]) + (", ..." if len(words) > _NAMED else "")
     return (
-        f"{len(words)} words of the transcripts ({sum(record.unknown_words.values())} times) are not in the decoder's "
-        f"lexicon: {named}. The student learns their sounds, the decoder writes other words for them.\n"
-        "  to do: 'xlpl prepare text' takes the table beside the text (--field transcript); with the lexicon and LM of "
-        "both a new run can begin from this round's model (source.checkpoint)"
+        f"{counted(len(words), 'word')} of the transcripts ({counted(sum(record.unknown_words.values()), 'time')}) "
+        f"{'is' if len(words) == 1 else 'are'} not in the decoder's lexicon: {named}. Students learn their sounds, the decoder writes other words for them."
     )

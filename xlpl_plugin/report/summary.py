@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from xlpl_plugin.monitoring.signals import SIGNALS
 from xlpl_plugin.report.contents import Report
-from xlpl_plugin.run.corrected_data import CorrectedTable
-from xlpl_plugin.run.correction_words import counted, told_of_corrections, told_of_unknown_words
+from xlpl_plugin.run.correction_words import size_of, told_of_corrections, told_of_unknown_words
 from xlpl_plugin.stage import CONTINUOUS, Stage
 
 FIRST = Stage.round(0)
@@ -132,16 +131,8 @@ def _audio(report: Report) -> Iterator[Fact]:
 
 def _corrected(report: Report) -> Iterator[Fact]:
     if report.corrections:
-        utterances, words, seconds = (sum(sizes) for sizes in zip(*map(_sizes, report.corrections.tables), strict=True))
-        yield Fact(
-            "transcribed by a person",
-            duration(seconds),
-            f"{counted(utterances, 'utterance')}, {counted(words, 'word')}",
-        )
-
-
-def _sizes(table: CorrectedTable) -> tuple[int, int, float]:
-    return table.utterances, table.words, 60 * table.minutes
+        utterances, words, minutes = size_of(report.corrections.tables)
+        yield Fact("transcribed by a person", duration(60 * minutes), f"{utterances}, {words}")
 
 
 def told_of_person(report: Report) -> list[str]:

@@ -14,13 +14,18 @@ def told_of_corrections(tables: Sequence[CorrectedTable]) -> str:
     """Return in words how much a person corrected and since when; nothing where nobody did."""
     if not tables:
         return ""
-    utterances, words = (sum(getattr(one, name) for one in tables) for name in ("utterances", "words"))
-    minutes = sum(one.minutes for one in tables)
+    utterances, words, minutes = size_of(tables)
     since = ", ".join(f"{one.file} from round {one.from_round} on" for one in tables)
     return (
-        f"not unsupervised: a person transcribed {counted(utterances, 'utterance')} of the audio that students learn "
-        f"from ({minutes:.1f} minutes, {counted(words, 'word')}: {since})"
+        f"not unsupervised: a person transcribed {utterances} of the audio that students learn from "
+        f"({minutes:.1f} minutes, {words}: {since})"
     )
+
+
+def size_of(tables: Sequence[CorrectedTable]) -> tuple[str, str, float]:
+    """Return utterances and words in words, and minutes of audio."""
+    utterances = counted(sum(one.utterances for one in tables), "utterance")
+    return utterances, counted(sum(one.words for one in tables), "word"), sum(one.minutes for one in tables)
 
 
 def counted(number: int, noun: str) -> str:
@@ -55,7 +60,8 @@ def told_of_unknown_words(record: CorrectionsRecord) -> str:
     if not words:
         return ""
     named = ", ".join(words[:_NAMED]) + (", ..." if len(words) > _NAMED else "")
+    times, are = counted(sum(record.unknown_words.values()), "time"), "is" if len(words) == 1 else "are"
     return (
-        f"{counted(len(words), 'word')} of the transcripts ({counted(sum(record.unknown_words.values()), 'time')}) "
-        f"{'is' if len(words) == 1 else 'are'} not in the decoder's lexicon: {named}. Students learn their sounds, the decoder writes other words for them."
+        f"{counted(len(words), 'word')} of the transcripts ({times}) {are} not in the decoder's lexicon: {named}. "
+        "Students learn their sounds, the decoder writes other words for them."
     )

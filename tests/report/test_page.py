@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from support.label_records import record, write_labels, write_scores
 
 from xlpl_plugin.cli import main
+from xlpl_plugin.cli.report import command as report_command
 from xlpl_plugin.continuous.collapse import COLLAPSE_FILE, Collapse
 from xlpl_plugin.files import write_lines
 from xlpl_plugin.labelling.provenance import LabelSummary, read_facts
@@ -331,5 +332,5 @@ def test_what_a_person_transcribed_is_told(copy: MakeCopy, tmp_path: Path) -> No
     assert "never saw a reference" not in text
     assert json.loads((made.run / "report" / "report.json").read_text())["corrections"]["tables"][1]["file"] == "b.tsv"
     made.change_result(best=0, model="source/model.pt")
-    told = CliRunner().invoke(main, ["report", str(made.run)]).output
+    told = CliRunner().invoke(report_command, [str(made.run)], catch_exceptions=False).output
     assert "The best round, 0, was before that: its model learned from no transcript." in told

@@ -261,6 +261,8 @@ def test_a_dry_run_refuses_what_the_run_would(project: Path, spoken: Path) -> No
     ask = [str(project / "run.yaml"), corrected((spoken, 3)), "--dry-run", "--no-probe"]
     refused = CliRunner().invoke(command, ask)
     assert "corrections[0].from_round=3" in str(refused.exception)
+    shown = CliRunner().invoke(command, [str(project / "run.yaml"), corrected((spoken, 2)), *ask[2:]]).output
+    assert re.findall(r"^ +(\d) .*table\.tsv$", shown, re.MULTILINE) == ["2"]
 
 
 def test_results_of_earlier_versions_had_no_corrections(

@@ -18,9 +18,9 @@ from xlpl_plugin.picking.table import (
 )
 
 ROWS = [
-    TableRow("train/0", "audio/train/0.flac", "1.50", "la casa", "0.312"),
-    TableRow("train/1", "audio/train/1.flac", "2.00", '"un gatto', "0.700", "Un gatto, no?"),
-    TableRow("train/2", "audio/train/2.flac", "0.80", "", "0.000", "-"),
+    TableRow("train/0", "audio/train/0.flac", "1.50", "la casa", "", "0.312"),
+    TableRow("train/1", "audio/train/1.flac", "2.00", '"un gatto', "Un gatto, no?", "0.700"),
+    TableRow("train/2", "audio/train/2.flac", "0.80", "", "-", "0.000"),
 ]
 HEAD = "\t".join(COLUMNS) + "\n"
 
@@ -28,7 +28,7 @@ HEAD = "\t".join(COLUMNS) + "\n"
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     file = tmp_path / "table.tsv"
     write_table(file, ROWS)
-    assert file.read_text(encoding="utf-8").splitlines()[1] == "train/0\taudio/train/0.flac\t1.50\tla casa\t0.312\t"
+    assert file.read_text(encoding="utf-8").splitlines()[1] == "train/0\taudio/train/0.flac\t1.50\tla casa\t\t0.312"
     assert read_table(file) == ROWS
     said = {"train/1": Correction(("Un", "gatto,", "no?")), "train/2": Correction(())}
     assert read_corrections(file) == said
@@ -42,7 +42,7 @@ def test_a_new_table_says_nothing_of_what_is_true(tmp_path: Path) -> None:
 
 
 def test_no_cell_breaks_the_table(tmp_path: Path) -> None:
-    write_table(tmp_path / "table.tsv", [TableRow("a", "a.flac", "1", "b", "0", "one\ttwo\nthree ")])
+    write_table(tmp_path / "table.tsv", [TableRow("a", "a.flac", "1", "b", "one\ttwo\nthree ", "0")])
     assert read_corrections(tmp_path / "table.tsv") == {"a": Correction(("one", "two", "three"))}
 
 

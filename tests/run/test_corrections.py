@@ -32,8 +32,11 @@ Results = Callable[[Path], dict[str, Any]]
 
 def table(file: Path, transcripts: dict[str, str]) -> Path:
     """Write what `xlpl pick` writes, filled in."""
-    write_table(file, (TableRow(name, f"audio/{name}.flac", "1.00", "no", "0.500", said)
-                       for name, said in transcripts.items()))  # fmt: skip
+    rows = (
+        TableRow(name, f"audio/{name}.flac", "1.00", label="no", confidence="0.500", transcript=said)
+        for name, said in transcripts.items()
+    )
+    write_table(file, rows)
     return file
 
 

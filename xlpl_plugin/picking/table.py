@@ -48,16 +48,16 @@ class TableRow:
         audio: relative path of its sound file.
         seconds: its duration, with two decimals.
         label: what the model wrote.
-        confidence: how sure it is, 0 to 1, with three decimals.
         transcript: what is said, by a person; empty: not looked at; '-': nothing is said.
+        confidence: how sure the model is, 0 to 1, with three decimals; last, since editors may cut empty ends of lines.
     """
 
     id: str
     audio: str
     seconds: str
     label: str
+    transcript: str
     confidence: str
-    transcript: str = ""
 
     @property
     def line(self) -> str:

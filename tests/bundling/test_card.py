@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from xlpl_plugin.bundling.bundle_options import BundleOptions
 from xlpl_plugin.bundling.write_bundle import write_bundle
 from xlpl_plugin.data.units import LETTERS
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import read_json, write_json
+from xlpl_plugin.run.corrected_data import CorrectedTable
+from xlpl_plugin.run.result import Result
 
 
 def card(model: Path, **options: str) -> str:
@@ -69,11 +71,11 @@ def test_licences(small_run: SmallRun, tmp_path: Path) -> None:
 
 
 def test_no_run_that_a_person_corrected_is_called_unsupervised(small_run: SmallRun) -> None:
-    write_json(small_run.layout.result, {**read_json(small_run.layout.result), "corrections": ["corrected"]})
-    small_run.layout.config.write_text(small_run.layout.config.read_text() + "corrections: [corrected]\n")
-    told = card(small_run.path)
-    assert "**Supervised in part**: it learnt from transcripts of the target that a person corrected." in told
-    assert "**Unsupervised**" not in told
+    told = CorrectedTable("corrected.tsv", "f0", from_round=1, utterances=20, words=130, minutes=1.5)
+    replace(Result.read(small_run.layout.result), corrections=(told,)).write(small_run.layout.result)
+    text = card(small_run.path)
+    assert "**Supervised in part**: it learnt from 1.5 minutes of the target that a person transcribed." in text
+    assert "**Unsupervised**" not in text
 
 
 @pytest.mark.parametrize("place", ["source", "mix", "student"])

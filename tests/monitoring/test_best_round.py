@@ -49,6 +49,14 @@ def test_stops_when_the_score_does_not_get_better_and_keeps_the_best_round() -> 
     assert not decide(rounds(0.8, 0.6, 0.65, 0.59), StopConfig()).stop  # it recovered
 
 
+def test_rounds_before_something_new_is_learned_say_nothing_of_what_follows() -> None:
+    worse = rounds(0.8, 0.6, 0.65, 0.62, 0.63, 0.61)
+    stops = [decide(worse[: number + 1], StopConfig(), renewed=4).stop for number in range(6)]
+    assert stops == [False] * 5 + [True]  # two rounds in a row, 4 and 5, of those that learned it
+    unchanged = rounds(0.8, 0.7, 0.6, last=0.001)
+    assert [decide(unchanged, StopConfig(), renewed=number).stop for number in (2, 3)] == [True, False]
+
+
 def test_held_out_audio_decides_and_the_earliest_of_about_equal_rounds_is_the_best() -> None:
     # six rounds on Italian recordings: better and better on the labelled audio, and worse in truth after the third
     scores = (0.770, 0.603, 0.519, 0.477, 0.461, 0.442, 0.432)

@@ -14,9 +14,11 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from click.testing import CliRunner
 from support.label_records import record, write_labels, write_scores
 
 from xlpl_plugin.cli import main
+from xlpl_plugin.cli.report import command as report_command
 from xlpl_plugin.continuous.collapse import COLLAPSE_FILE, Collapse
 from xlpl_plugin.files import write_lines
 from xlpl_plugin.labelling.provenance import LabelSummary, read_facts
@@ -28,6 +30,7 @@ from xlpl_plugin.report.gathering import gather
 from xlpl_plugin.report.page import difference, render_page
 from xlpl_plugin.report.phase_words import told_of_phase
 from xlpl_plugin.report.writing import write_report
+from xlpl_plugin.run.corrected_data import CORRECTIONS_FILE, CorrectedTable, CorrectionsRecord
 from xlpl_plugin.run.result import PhaseResult
 from xlpl_plugin.stage import CONTINUOUS, Stage
 
@@ -303,3 +306,31 @@ def test_the_command_refuses_a_folder_that_is_no_run(
     assert exit_.value.code == 2
     assert "holds no round" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_what_a_person_transcribed_is_told(copy: MakeCopy, tmp_path: Path) -> None:
+    made = copy(tmp_path / "run")
+    made.without_phase()
+    made.change_result(best=1, model="round-1/model.pt", finished=True, stopped="")
+    write_report(made.run)
+    before = Page((made.run / "report.html").read_text(encoding="utf-8")).text
+    assert "person" not in before
+    assert json.loads((made.run / "report" / "report.json").read_text())["corrections"] is None
+    tables = (CorrectedTable("a.tsv", "f0", 1, 60, 500, 29.5), CorrectedTable("b.tsv", "f1", 1, 1, 12, 0.5))
+    record = CorrectionsRecord(tables, 52, 6, 3, {"kompyuta": 2})
+    record.write(made.layout.data(LAST) / CORRECTIONS_FILE)
+    write_scores(made.run / "score.json", RATES)
+    write_report(made.run)
+    text = Page((made.run / "report.html").read_text(encoding="utf-8")).text
+    assert (
+        "Not unsupervised: a person transcribed 61 utterances of the audio that students learn from (30.0 minutes, 512 "
+        "words: a.tsv from round 1 on, b.tsv from round 1 on). 1 word of the transcripts (2 times) is not in the "
+        "decoder's lexicon: kompyuta."
+    ) in text
+    assert "transcribed by a person 30 min 0 s 61 utterances, 512 words" in text
+    assert "from round 1 on with a person’s transcripts in place of some" in text
+    assert "never saw a reference" not in text
+    assert json.loads((made.run / "report" / "report.json").read_text())["corrections"]["tables"][1]["file"] == "b.tsv"
+    made.change_result(best=0, model="source/model.pt")
+    told = CliRunner().invoke(report_command, [str(made.run)], catch_exceptions=False).output
+    assert "The best round, 0, was before that: its model learned from no transcript." in told

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from filelock import FileLock
+
+from xlpl_plugin.data.manifest import read_manifest
 
 ROOT = Path(__file__).parent.parent.parent
 # of the phase: labels are judged often, and so strictly that nearly any change is a collapse
@@ -42,6 +45,26 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
             folder.mkdir()
             make_tiny_run(folder)
             (folder / "made").touch()
+    return folder / "votes"
+
+
+def make_corrected_run(folder: Path, write_table: Callable[[Path, dict[str, str]], Path]) -> Path:
+    """Run `xlpl iterate` with one round, then with a second that learns from true transcripts; return the run.
+
+    ``write_table`` writes id -> transcript to a file.
+    """
+    recipe = _recipe()
+    recipe.write_corpus(folder)
+    file = folder / "votes.yaml"
+    file.write_text(file.read_text().replace("max_update: 160", "max_update: 120"))
+    options = "voters=[] changes=[] student.max_update=30 student.checkpoint=last continuous.enabled=false"
+    recipe.run_verbs(ROOT, folder, [*recipe.preparing(folder), f"iterate {file} rounds=1 {options}"])
+    ids = read_manifest(folder / "target", "train", labels=False).ids
+    told = {name: recipe.TARGET[int(Path(name).name)].capitalize() for name in ids[::2]}
+    table = write_table(folder / "corrected.tsv", told | {ids[1]: "", ids[3]: "-"})
+    with file.open("a") as stream:
+        stream.write(f"corrections: [{{file: {table}, from_round: 2}}]\n")
+    recipe.run_verbs(ROOT, folder, [f"iterate {file} rounds=2 {options}", f"report {folder}/votes"])
     return folder / "votes"
 
 

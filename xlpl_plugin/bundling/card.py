@@ -61,10 +61,10 @@ def supervision(origin: Origin) -> str:
     """Return whether people transcribed the target for it: the one place that may call a model unsupervised."""
     if not origin.run:
         return "Whether transcripts of the language went into it is not known here."
-    if origin.corrected:
+    if origin.corrected_minutes:
         return (
-            "**Supervised in part**: it learnt from transcripts of the target that a person corrected. "
-            "It is not an unsupervised model."
+            f"**Supervised in part**: it learnt from {origin.corrected_minutes:.1f} minutes of the target that a "
+            "person transcribed. It is not an unsupervised model."
         )
     if origin.transcribed_target:
         return "**Supervised**: it learnt from recordings with transcripts of the same language."

@@ -50,7 +50,7 @@ class Origin:
         run: name of its run.
         folders: prepared folders that were read, each once.
         models: that were given to the run.
-        corrected: whether it learnt from transcripts that a person corrected.
+        corrected_minutes: of the target that a person transcribed for it.
         result: which round is the best, and why.
         scores: of the best stage and of round 0, under the decoder, where references were compared with.
     """
@@ -58,7 +58,7 @@ class Origin:
     run: str = ""
     folders: tuple[DataFolder, ...] = ()
     models: tuple[GivenModel, ...] = ()
-    corrected: bool = False
+    corrected_minutes: float = 0.0
     result: Result | None = None
     scores: tuple[Score, ...] = ()
 
@@ -90,8 +90,7 @@ def find_origin(model: Path) -> Origin:
         run=layout.run.resolve().name,
         folders=tuple(_folders(config)),
         models=tuple(_models(config)),
-        # a field of the result, and the key of the configuration that it comes from
-        corrected=bool(getattr(result, "corrections", ()) or config.get("corrections")),
+        corrected_minutes=sum(table.minutes for table in result.corrections),
         result=result,
         scores=tuple(_scores(layout, result)),
     )

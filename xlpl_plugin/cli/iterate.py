@@ -65,7 +65,8 @@ def command(
 
     CONFIG is a YAML file. The same command goes on where an earlier one stopped or was killed. Each training is a
     fairseq-hydra-train command, printed and stored as round-K/training/command.txt; typed by hand it gives the same
-    model. No key takes references: score afterwards, with 'xlpl score --run'.
+    model. No key takes references: score afterwards, with 'xlpl score --run'. A run that has ended goes on where
+    rounds is raised, and may learn from a person's corrections from then on; nothing that is done is done again.
 
     After each round result.json in the run directory names the round whose labels look best, and its model. The run
     ends early when labels hardly change any more or look worse (stop.*). The model of the continuous phase is named
@@ -87,6 +88,8 @@ def command(
       mix_weights: [0.5]
     changes:                  # exceptions for single rounds
       - {round: 1, max_update: 2000, tune: false, share: 0.5}
+    corrections:              # transcripts by a person ('xlpl pick'), in place of labels from that round on
+      - {file: corrected.tsv, from_round: 4}
     continuous:               # after the rounds the best model goes on, labelling batches as it trains
       enabled: true
       max_update: 2000
@@ -97,7 +100,7 @@ def command(
     xlpl iterate --keys student
     xlpl iterate it.yaml --dry-run
     xlpl iterate it.yaml
-    xlpl iterate it.yaml rounds=5 --force
+    xlpl iterate it.yaml rounds=5
     xlpl iterate it.yaml --from-round 3
     xlpl score --run runs/it --references data/it-references --json runs/it/score.json
     xlpl report runs/it

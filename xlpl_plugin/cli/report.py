@@ -29,11 +29,11 @@ def command(run: Path, scores: Path | None) -> None:
     xlpl score --run runs/it --references data/it-references --json runs/it/score.json && xlpl report runs/it
     """
     from xlpl_plugin.report.phase_words import told_of_collapse  # these load matplotlib, which --help can do without
-    from xlpl_plugin.report.summary import headline
+    from xlpl_plugin.report.summary import headline, told_of_person
     from xlpl_plugin.report.writing import PAGE_FILE, write_report
 
     report = write_report(run, scores)
-    click.echo(headline(report))
+    click.echo("\n".join([headline(report), *told_of_person(report)]))
     if collapse := told_of_collapse(report):
         click.echo(f"continuous: {collapse}")
     for entry in report.stages:

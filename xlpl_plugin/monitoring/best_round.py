@@ -75,15 +75,18 @@ class Verdict:
     advice: str
 
 
-def decide(history: Sequence[Signals], config: StopConfig) -> Decision:
+def decide(history: Sequence[Signals], config: StopConfig, renewed: int = 0) -> Decision:
     """Choose the best round of ``history``, round 0 first, and say whether rounds end.
+
+    Rounds do not end before round ``renewed``, in which students begin to learn from something else than before, and
+    the rounds before it say nothing of those that follow.
 
     The best round is the earliest among those without an alarm of a collapse whose label-free score on held-out audio
     is within ``tolerance`` of the lowest; the lowest on the labelled audio, where that alone was measured; the last
     one, where there is no LM to score with.
     """
     best = best_round(history, config.tolerance)
-    reason = _reason(history, best, config) if config.enabled else ""
+    reason = _reason(history, best, config, renewed) if config.enabled else ""
     return Decision(bool(reason), best, reason)
 
 
@@ -110,17 +113,17 @@ def is_gain(history: Sequence[Signals], tolerance: float) -> bool:
     return before > (1 + tolerance) * now
 
 
-def _reason(history: Sequence[Signals], best: int, config: StopConfig) -> str:
+def _reason(history: Sequence[Signals], best: int, config: StopConfig, renewed: int) -> str:
     now = len(history) - 1
     if now == 0:
         verdict = go_no_go(history[0], config) if config.zero_shot == "stop" else None
         return verdict.reason if verdict and verdict.go is False else ""
-    if now < config.min_rounds:
+    if now < max(config.min_rounds, renewed):
         return ""
     change = history[now].change
     if change is not None and change < config.change:
         return f"the labels changed by {change:.1%} since round {now - 1}, less than stop.change={config.change:.1%}"
-    if now - best >= config.patience:
+    if now - max(best, renewed - 1) >= config.patience:
         return f"no round after round {best} was better (stop.patience={config.patience})"
     return ""
 

@@ -15,6 +15,7 @@ from xlpl_plugin.labelling.provenance import LabelFacts, LabelSummary
 from xlpl_plugin.monitoring.best_round import Verdict
 from xlpl_plugin.monitoring.signals import Alarm, Measurement
 from xlpl_plugin.monitoring.training_log import TrainingLog
+from xlpl_plugin.run.corrected_data import CorrectionsRecord
 from xlpl_plugin.run.plan.plan_file import PlannedStep
 from xlpl_plugin.run.result import PhaseResult
 from xlpl_plugin.run.state import Progress
@@ -163,6 +164,7 @@ class Report:
     Attributes:
         stages: the rounds, and the continuous phase after them, where there is one.
         tunings: by the folders in which they were made.
+        corrections: what the newest student that did so learned from a person; None for an unsupervised run.
         remarks: what a reader should know about the run's files themselves.
     """
 
@@ -170,6 +172,7 @@ class Report:
     status: RunStatus
     stages: tuple[StageReport, ...]
     continuous: Phase | None
+    corrections: CorrectionsRecord | None
     trainings: tuple[Training, ...]
     tunings: Mapping[str, Tuning]
     steps: tuple[StepReport, ...]

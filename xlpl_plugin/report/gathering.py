@@ -16,7 +16,7 @@ from xlpl_plugin.labelling.records import LABELS_FILE
 from xlpl_plugin.monitoring.signals import Measurement
 from xlpl_plugin.report.contents import LabelExamples, Phase, Report, StageReport, StepReport
 from xlpl_plugin.report.examples import find_examples
-from xlpl_plugin.report.reading import read_phase, read_trainings, read_tunings
+from xlpl_plugin.report.reading import read_corrections_record, read_phase, read_trainings, read_tunings
 from xlpl_plugin.report.status import run_status
 from xlpl_plugin.report.steps import read_steps
 from xlpl_plugin.run.layout import RunLayout
@@ -54,6 +54,7 @@ def gather(run: str | Path, scores: str | Path | None = None) -> Report:
         status=run_status(result, steps, stages),
         stages=stages,
         continuous=phase,
+        corrections=read_corrections_record(layout),
         trainings=read_trainings(layout),
         tunings=read_tunings(layout),
         steps=steps,

@@ -11,7 +11,7 @@ from rapidfuzz.distance import Levenshtein
 from xlpl_plugin.report.contents import Change, Report, StageReport
 from xlpl_plugin.report.figures.drawing import THEME, Picture
 from xlpl_plugin.report.phase_words import facts_of_phase, told_of_collapse, told_of_phase
-from xlpl_plugin.report.summary import duration, facts, headline, sentence
+from xlpl_plugin.report.summary import duration, facts, headline, sentence, told_of_person
 from xlpl_plugin.report.tables import idle_filters, table_of_filters, table_of_stages, votes
 from xlpl_plugin.stage import Stage
 
@@ -61,6 +61,7 @@ def render_page(report: Report, pictures: Pictures) -> str:
         sections={anchor: title for anchor, (title, content) in sections.items() if content},
         headline=headline(report),
         facts=facts(report),
+        told_of_person=told_of_person(report),
         phase={"sentences": told_of_phase(report), "facts": facts_of_phase(report)},
         collapse=told_of_collapse(report),
         alarms=[(str(entry.stage), alarm) for entry in report.stages for alarm in entry.alarms],

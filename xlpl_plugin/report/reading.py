@@ -7,6 +7,7 @@ import re
 from xlpl_plugin.continuous.collapse import COLLAPSE_FILE, Collapse
 from xlpl_plugin.monitoring.training_log import read_training_log
 from xlpl_plugin.report.contents import Phase, Training
+from xlpl_plugin.run.corrected_data import CORRECTIONS_FILE, CorrectionsRecord
 from xlpl_plugin.run.layout import RunLayout
 from xlpl_plugin.run.result import Result
 from xlpl_plugin.stage import CONTINUOUS, SOURCE, Stage
@@ -47,6 +48,12 @@ def _place(folder: str) -> tuple[Stage, int]:
         name, voter = SOURCE.folder, name
     number = re.search(r"\d+$", voter)
     return Stage.parse(name), int(number[0]) if number else 0
+
+
+def read_corrections_record(layout: RunLayout) -> CorrectionsRecord | None:
+    """Return what the newest student that learned from a person's transcripts learned from; None where none did."""
+    files = (layout.data(stage) / CORRECTIONS_FILE for stage in (CONTINUOUS, *reversed(layout.rounds())))
+    return next(filter(None, map(CorrectionsRecord.read_if_there, files)), None)
 
 
 def read_phase(layout: RunLayout, result: Result | None) -> Phase | None:

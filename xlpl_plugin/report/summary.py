@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from xlpl_plugin.monitoring.signals import SIGNALS
 from xlpl_plugin.report.contents import Report
+from xlpl_plugin.run.correction_words import size_of, told_of_corrections, told_of_unknown_words
 from xlpl_plugin.stage import CONTINUOUS, Stage
 
 FIRST = Stage.round(0)
@@ -74,7 +75,11 @@ def sentence(text: str) -> str:
 
 def facts(report: Report) -> list[Fact]:
     """Return the figures that are known, the most telling first."""
-    return [fact for find in (_error_rate, _label_free, _changed, _audio, _steps, _time) for fact in find(report)]
+    return [
+        fact
+        for find in (_error_rate, _label_free, _changed, _audio, _corrected, _steps, _time)
+        for fact in find(report)
+    ]
 
 
 def _error_rate(report: Report) -> Iterator[Fact]:
@@ -122,6 +127,23 @@ def _audio(report: Report) -> Iterator[Fact]:
     summary = next((entry.summary for entry in report.stages if entry.summary), None)
     if summary:
         yield Fact("audio labelled", duration(summary.seconds), f"{summary.utterances} utterances")
+
+
+def _corrected(report: Report) -> Iterator[Fact]:
+    if report.corrections:
+        utterances, words, minutes = size_of(report.corrections.tables)
+        yield Fact("transcribed by a person", duration(60 * minutes), f"{utterances}, {words}")
+
+
+def told_of_person(report: Report) -> list[str]:
+    """Return sentences: what a person transcribed, and what that means for the best round; none for other runs."""
+    record, best = report.corrections, report.status.best
+    if record is None:
+        return []
+    told = [sentence(told_of_corrections(record.tables)), told_of_unknown_words(record)]
+    if best is not None and best < Stage.round(min(table.from_round for table in record.tables)):
+        told.append(f"The best round, {best.number}, was before that: its model learned from no transcript.")
+    return list(filter(None, told))
 
 
 def _steps(report: Report) -> Iterator[Fact]:

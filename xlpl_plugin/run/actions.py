@@ -19,8 +19,10 @@ from xlpl_plugin.monitoring.alarms import alarms
 from xlpl_plugin.monitoring.measure import measure
 from xlpl_plugin.monitoring.rounds_table import rounds_table
 from xlpl_plugin.monitoring.signals import DecoderWeights, Measurement
+from xlpl_plugin.run.correction_words import told_of_record
 from xlpl_plugin.run.plan.steps import (
     Collect,
+    CollectCorrected,
     Continue,
     DrawSample,
     Emit,
@@ -33,7 +35,7 @@ from xlpl_plugin.run.plan.steps import (
     Tune,
     Vote,
 )
-from xlpl_plugin.run.student_data import collect_labels, draw_sample
+from xlpl_plugin.run.student_data import collect_corrected, collect_labels, draw_sample
 from xlpl_plugin.run.training.checkpoints import candidates, last_checkpoints
 from xlpl_plugin.run.training.resume import collapse_of
 from xlpl_plugin.run.training.start import run_training
@@ -68,6 +70,10 @@ Action = Callable[[Any, Resources], None]
 
 def _collect(step: Collect, resources: Resources) -> None:
     collect_labels(step)
+
+
+def _collect_corrected(step: CollectCorrected, resources: Resources) -> None:
+    _say(f"{step.name}: {told_of_record(collect_corrected(step))}")
 
 
 def _train(step: Train, resources: Resources) -> None:
@@ -142,6 +148,7 @@ def _say(text: str) -> None:
 
 ACTIONS: Mapping[type[Step], Action] = {
     Collect: _collect,
+    CollectCorrected: _collect_corrected,
     Train: _train,
     Continue: _train,
     Extract: _extract,

@@ -18,6 +18,7 @@ from xlpl_plugin.run.config import (
     TargetConfig,
     TrainingConfig,
 )
+from xlpl_plugin.run.corrections import check_corrections
 from xlpl_plugin.run.plan.recipes import phase_training
 from xlpl_plugin.schema import check_options
 
@@ -68,6 +69,7 @@ def check(config: IterateConfig) -> None:
         _check_changes(config)
     if config.continuous.enabled:
         _check_phase(config)
+    check_corrections(config)
 
 
 def _check_source(key: str, source: SourceConfig) -> None:

@@ -1,4 +1,4 @@
-"""What a user may set about a run of rounds. No key takes a reference: a run cannot see one."""
+"""What a user may set about a run of rounds. No key takes a reference: a run sees none of its test parts."""
 
 from __future__ import annotations
 
@@ -163,6 +163,21 @@ class TuningConfig:
 
 
 @dataclass
+class CorrectionsConfig:
+    """Transcripts that a person gave for some of the target's recordings; from then on a run is not unsupervised."""
+
+    file: str = option(
+        MISSING, "table of 'xlpl pick' with its transcripts filled in", file="a table of corrected transcripts"
+    )
+    from_round: int = option(MISSING, "the first round whose student learns from them, from 1", least=1)
+    weight: float = option(3.0, "what a transcript counts in training, where a label counts 1", above=0)
+    language: str = option(
+        "", "ISO 639 code or name, for the normaliser; empty: as the target's recordings were prepared"
+    )
+    rules: str = option("", "normaliser rules of your own (YAML), the same as for the text", file="normaliser rules")
+
+
+@dataclass
 class IterateConfig:
     """A run: source AM -> labels of the target -> student -> its labels -> next student."""
 
@@ -184,6 +199,11 @@ class IterateConfig:
     )
     student: StudentConfig = option(StudentConfig(), "training of the students")
     changes: list[RoundChanges] = option([], "exceptions for single rounds")
+    corrections: list[CorrectionsConfig] = option(
+        [],
+        "transcripts by a person, which students learn from in place of labels; of an utterance that stands in several "
+        "tables, the last one's; more may be added, with more rounds, to a run that has ended",
+    )
     continuous: PhaseConfig = option(PhaseConfig(), "what follows the rounds")
     signals: SignalsConfig = option(SignalsConfig(), "what is measured after each round, without references")
     stop: StopConfig = option(StopConfig(), "when a run ends before its last round")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import OmegaConf
 
@@ -19,6 +19,9 @@ from xlpl_plugin.stage import CONTINUOUS
 # where and how fast a run is computed, how far it goes and what it leaves on the disk, but not what its steps give:
 # these may change between two calls. So may `continuous` while a run is begun without that phase
 _FREE_KEYS = ("workers", "device", "max_seconds", "train_command", "launcher", "stop", "delete_checkpoints")
+# what a run goes on with after its end; what of it would change a step that is done, the step's fingerprint tells
+_ROUNDS, _CORRECTIONS = "rounds", "corrections"
+_OTHER_FILE = "a file that it names has another content now"
 
 
 def frozen_yaml(config: IterateConfig) -> str:
@@ -45,11 +48,19 @@ def refuse_changes(
     force: bool,
 ) -> None:
     """Refuse to mix two configurations, or two versions of an input, in one run."""
-    again = [step.name for step in plan if state.is_other(step.name, marks[step.name])]
-    changes = _changes(config, layout)
-    if force or not (again or changes):
+    begun = _begun_with(layout)
+    free = _free_keys(begun)
+    changes = _changes(begun, config, free)
+    refused = _changes(begun, config, (*free, *_grown_keys(begun, config)))
+    other = [step.name for step in plan if state.is_other(step.name, marks[step.name])]
+    reopened = changes and not any(step.stage == CONTINUOUS for step in plan)
+    # the phase follows rounds that are still to come
+    again = [*other, *(state.begun_in(CONTINUOUS) if reopened else [])]
+    if force or not (again or refused):
         return
     told = "".join(f"\n    {line}" for line in changes) or f" nothing; {_unseen(plan, again)}"
+    if other and not refused and changes:
+        told += f"\n    or {_OTHER_FILE}"
     redone = f"does {', '.join(again)} again" if again else "does nothing again"
     raise XlplError(
         f"the run was begun with another configuration; changed:{told}",
@@ -61,20 +72,35 @@ def refuse_changes(
 
 def _unseen(plan: Sequence[Step], again: Sequence[str]) -> str:
     """Say what else than the configuration makes steps other ones."""
-    files = "a file that it names has another content now"
     if all(step.stage == CONTINUOUS for step in plan if step.name in again):
-        return f"the best round is another one now (stop.*, or rounds that were done since), or {files}"
-    return files
+        return f"the best round is another one now (stop.*, or rounds that were done since), or {_OTHER_FILE}"
+    return _OTHER_FILE
 
 
-def _changes(config: IterateConfig, layout: RunLayout) -> list[str]:
+def _begun_with(layout: RunLayout) -> dict[str, Any]:
+    """Return the configuration that a run was begun with; empty for a new run."""
     if not layout.config.exists():
+        return {}
+    begun = cast("dict[str, Any]", OmegaConf.to_container(OmegaConf.load(layout.config)))
+    return {_CORRECTIONS: [], **begun}  # runs of earlier versions have no such key
+
+
+def _free_keys(begun: Mapping[str, Any]) -> tuple[str, ...]:
+    phased = begun.get("continuous", {}).get("enabled")
+    return _FREE_KEYS if phased else (*_FREE_KEYS, "continuous")
+
+
+def _grown_keys(begun: Mapping[str, Any], config: IterateConfig) -> tuple[str, ...]:
+    return (_CORRECTIONS, _ROUNDS) if config.rounds > begun.get(_ROUNDS, 0) else (_CORRECTIONS,)
+
+
+def _changes(begun: Mapping[str, Any], config: IterateConfig, free: Sequence[str]) -> list[str]:
+    """Return how a configuration differs from that which a run was begun with, but for ``free`` keys."""
+    if not begun:
         return []
-    begun = OmegaConf.load(layout.config)
-    free = _FREE_KEYS if OmegaConf.select(begun, "continuous.enabled") else (*_FREE_KEYS, "continuous")
-    before, now = (_comparable(told, free).splitlines() for told in (OmegaConf.to_container(begun), asdict(config)))
+    before, now = (_comparable(told, free).splitlines() for told in (begun, asdict(config)))
     return list(difflib.unified_diff(before, now, "begun with", "now", lineterm="", n=1))
 
 
 def _comparable(config: Any, free: Sequence[str]) -> str:
-    return OmegaConf.to_yaml({key: value for key, value in config.items() if key not in free})
+    return OmegaConf.to_yaml({key: value for key, value in config.items() if key not in free}, sort_keys=True)

@@ -11,6 +11,8 @@ from xlpl_plugin.json_record import JsonRecord
 from xlpl_plugin.monitoring.best_round import Verdict, decide, go_no_go, is_gain
 from xlpl_plugin.monitoring.signals import DecoderWeights, Measurement
 from xlpl_plugin.run.config import GREEDY, IterateConfig
+from xlpl_plugin.run.corrected_data import CORRECTIONS_FILE, CorrectedTable, CorrectionsRecord
+from xlpl_plugin.run.correction_words import told_of_corrections
 from xlpl_plugin.run.layout import RunLayout
 from xlpl_plugin.run.plan.steps import Measure, Step
 from xlpl_plugin.run.state import RunState
@@ -50,6 +52,8 @@ class Result(JsonRecord):
         finished: whether the run has come to its end.
         stopped: why, where that was before its last round.
         verdict: on the source AM, from round 0.
+        continuous: what became of the phase after the rounds; None without one.
+        corrections: the transcripts by a person that students learned from; with any, the run is not unsupervised.
     """
 
     rounds: int
@@ -60,6 +64,7 @@ class Result(JsonRecord):
     stopped: str
     verdict: Verdict
     continuous: PhaseResult | None = None
+    corrections: tuple[CorrectedTable, ...] = ()
 
     holds = "the result of a run"
     written_by = "`xlpl iterate`"
@@ -82,7 +87,7 @@ def stand(config: IterateConfig, number: int) -> Result:
     layout = RunLayout(config.out)
     measured = _measured(layout, number)
     history = [entry.signals for entry in measured]
-    decision = decide(history, config.stop)
+    decision = decide(history, config.stop, max((entry.from_round for entry in config.corrections), default=0))
     more = number < config.rounds or (number == 0 and config.continuous.enabled)
     stopped = decision.reason if decision.stop and more else ""
     outcome = Result(
@@ -93,8 +98,15 @@ def stand(config: IterateConfig, number: int) -> Result:
         finished=False,
         stopped=stopped,
         verdict=go_no_go(history[0], config.stop),
+        corrections=_corrections(layout, Stage.round(number)),
     )
     return replace(outcome, finished=rounds_over(config, outcome) and not goes_on(config, outcome))
+
+
+def _corrections(layout: RunLayout, stage: Stage) -> tuple[CorrectedTable, ...]:
+    """Return what the student of a stage learned from a person."""
+    record = CorrectionsRecord.read_if_there(layout.data(stage) / CORRECTIONS_FILE)
+    return record.tables if record else ()
 
 
 def _measured(layout: RunLayout, number: int) -> list[Measurement]:
@@ -140,7 +152,7 @@ def judge_phase(config: IterateConfig, outcome: Result) -> Result:
         taken=is_gain(history, 0.0 if config.continuous.label_with == GREEDY else config.stop.tolerance),
         collapse=collapse_of(layout.training(CONTINUOUS) / "checkpoints"),
     )
-    outcome = replace(outcome, finished=True, continuous=phase)
+    outcome = replace(outcome, finished=True, continuous=phase, corrections=_corrections(layout, CONTINUOUS))
     if phase.taken:
         model = str(layout.model(CONTINUOUS).relative_to(layout.run))
         outcome = replace(outcome, model=model, weights=measured.weights)
@@ -155,7 +167,7 @@ def ending(config: IterateConfig, outcome: Result) -> str:
     lines = [why, f"best round without looking at references: {outcome.best}", f"model: {outcome.model} ({file})"]
     if phase := outcome.continuous:
         lines.insert(2, f"continuous phase from round {phase.start}: {_phase_in_words(phase)}")
-    return "\n".join(lines)
+    return "\n".join(filter(None, [*lines, told_of_corrections(outcome.corrections)]))
 
 
 def _phase_in_words(phase: PhaseResult) -> str:

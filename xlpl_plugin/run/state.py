@@ -73,6 +73,10 @@ class RunState:
         progress = self._steps.get(name)
         return progress is not None and progress.fingerprint != fingerprint
 
+    def begun_in(self, stage: Stage) -> list[str]:
+        """Return the names of the steps of ``stage`` that were begun or done."""
+        return [name for name in self._steps if name.partition("/")[0] == stage.folder]
+
     def redo(self, plan: Sequence[Step], stage: Stage) -> None:
         """Forget that the steps of ``stage`` and later ones were done, so that they are begun anew.
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
 from random import Random
 
-from xlpl_plugin.data.manifest import read_manifest, write_manifest
+from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
 from xlpl_plugin.data.units import SPECIAL_SYMBOLS, read_units, write_units
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.run.plan.steps import Collect, DrawSample
+from xlpl_plugin.run.corrected_data import CORRECTIONS_FILE, CorrectionsRecord, make_corrector
+from xlpl_plugin.run.plan.steps import Collect, CollectCorrected, DrawSample
 from xlpl_plugin.stage import CONTINUOUS, Stage
 
 
@@ -20,8 +22,36 @@ def collect_labels(step: Collect) -> None:
     Raises:
         XlplError: no label of one of the splits was kept.
     """
+    _collect(step, lambda labels, split: labels)
+
+
+def collect_corrected(step: CollectCorrected) -> CorrectionsRecord:
+    """Do the same with transcripts by a person in place of labels, and write what they are to corrections.json.
+
+    In validation a transcript counts as a label does, so that losses of rounds compare.
+
+    Raises:
+        XlplError: nothing to learn from is left, or a transcript cannot be used.
+    """
+    corrector = make_corrector(step, _units(step))
+
+    def correct(labels: Manifest, split: str) -> Manifest:
+        recordings = read_manifest(step.data, split, labels=False)
+        return corrector.correct(labels, recordings, weighted=split == step.train_split)
+
+    _collect(step, correct)
+    record = corrector.record()
+    record.write(Path(step.out) / CORRECTIONS_FILE)
+    return record
+
+
+def _units(step: Collect) -> tuple[str, ...]:
+    return read_units(Path(step.train) / "dict.ltr.txt")
+
+
+def _collect(step: Collect, change: Callable[[Manifest, str], Manifest]) -> None:
     for split, folder, name in (("train", step.train, step.train_split), ("valid", step.valid, step.valid_split)):
-        labels = read_manifest(folder, name)
+        labels = change(read_manifest(folder, name), name)
         if not labels.utterances:
             raise XlplError(
                 "no label was kept: there is nothing to learn from",
@@ -31,8 +61,7 @@ def collect_labels(step: Collect) -> None:
                 "are empty, lower decoder.lm_weight, raise decoder.word_score or find a better source AM",
             )
         write_manifest(step.out, split, labels)
-    units = read_units(Path(step.train) / "dict.ltr.txt")
-    write_units(step.out, units[len(SPECIAL_SYMBOLS) :])
+    write_units(step.out, _units(step)[len(SPECIAL_SYMBOLS) :])
 
 
 def draw_sample(step: DrawSample) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 
 from xlpl_plugin.files import sha256
 from xlpl_plugin.monitoring.signals import DecoderWeights
@@ -83,6 +84,7 @@ def _rounds(config: IterateConfig, plan: Sequence[Step], start: Start | None) ->
             "teacher": recipe.training.checkpoint if recipe.before else source,
             "labels": f"{recipe.share:.0%}",
             "decoder's weights": _weights(recipe),
+            **({"a person's transcripts": _tables(recipe)} if config.corrections else {}),
         }
         for recipe in (*planned, *phase)
     ]
@@ -93,6 +95,10 @@ def _weights(recipe: Recipe) -> str:
     if recipe.tuned is None:
         return "as configured"
     return "tuned" if recipe.tuned == recipe.stage else f"of {recipe.tuned}"
+
+
+def _tables(recipe: Recipe) -> str:
+    return " ".join(Path(entry.file).name for entry in recipe.corrections)
 
 
 def _steps(plan: Sequence[Step], estimates: Sequence[Estimate]) -> str:

@@ -14,6 +14,7 @@ from xlpl_plugin.labelling.vote import VoteConfig
 from xlpl_plugin.monitoring.measure import MeasureConfig
 from xlpl_plugin.run.config import LM, PREVIOUS, IterateConfig, SourceConfig
 from xlpl_plugin.run.layout import RunLayout
+from xlpl_plugin.run.plan.corrected import with_corrections
 from xlpl_plugin.run.plan.dependencies import (
     composed_files,
     decoder_files,
@@ -156,6 +157,8 @@ class _Planner:
             train_split=self.train_split,
             valid_split=self.valid_split,
         )
+        if recipe.corrections:
+            collect = with_corrections(collect, recipe.corrections, self.config)
         self.steps.append(collect)
         return collect
 

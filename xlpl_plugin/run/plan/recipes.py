@@ -12,6 +12,7 @@ from xlpl_plugin.run.config import (
     NONE,
     PSEUDO,
     SOURCE_PART,
+    CorrectionsConfig,
     IterateConfig,
     PhaseConfig,
     RoundChanges,
@@ -34,6 +35,7 @@ class Recipe:
         training: of the student, with the exceptions of the round; all that it sets stands among the overrides.
         share: of the target's train split that is labelled.
         tuned: the stage whose tuning gives the decoder's weights; None: the decoder's own.
+        corrections: what its model learns from beside labels; the continuous phase from all that the rounds did.
     """
 
     stage: Stage
@@ -42,6 +44,7 @@ class Recipe:
     training: TrainingConfig
     share: float
     tuned: Stage | None
+    corrections: tuple[CorrectionsConfig, ...] = ()
 
 
 def recipes(config: IterateConfig) -> tuple[Recipe, ...]:
@@ -72,6 +75,7 @@ def _recipe(config: IterateConfig, changes: RoundChanges, tuned_before: Stage | 
         training=complete_training(training),
         share=changes.share or config.target.share,
         tuned=stage if tuning.enabled and tunes else tuned_before,
+        corrections=tuple(entry for entry in config.corrections if entry.from_round <= changes.round),
     )
 
 
@@ -117,6 +121,7 @@ def phase_recipe(config: IterateConfig, start: Recipe, weights: DecoderWeights) 
         training=complete_training(training),
         share=config.target.share,
         tuned=CONTINUOUS if tuning.enabled and tuning.every_round else start.tuned,
+        corrections=tuple(config.corrections),
     )
 
 

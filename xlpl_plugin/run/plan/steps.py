@@ -12,7 +12,7 @@ from xlpl_plugin.emissions.compute import EmitConfig
 from xlpl_plugin.labelling.label_split import LabelConfig
 from xlpl_plugin.labelling.vote import VoteConfig
 from xlpl_plugin.monitoring.measure import MeasureConfig
-from xlpl_plugin.run.config import TrainingConfig
+from xlpl_plugin.run.config import CorrectionsConfig, TrainingConfig
 from xlpl_plugin.stage import Stage
 from xlpl_plugin.tuning.choose_checkpoint import SelectConfig
 from xlpl_plugin.tuning.tune import TuneConfig
@@ -43,6 +43,18 @@ class Collect(Step):
     valid: str
     train_split: str
     valid_split: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CollectCorrected(Collect):
+    """Collect labels, and put transcripts by a person in their place or beside them.
+
+    ``data`` is the target's prepared folder, ``lexicon`` the decoder's ('' for none).
+    """
+
+    data: str
+    corrections: tuple[CorrectionsConfig, ...]
+    lexicon: str
 
 
 @dataclass(frozen=True, kw_only=True)

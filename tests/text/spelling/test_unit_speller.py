@@ -8,8 +8,8 @@ import pytest
 
 from xlpl_plugin.text.lexicon import build_lexicon
 from xlpl_plugin.text.speller import make_romanizer, make_speller
-from xlpl_plugin.text.symbols import LETTERS, PIECE_MARK, SPECIAL_SYMBOLS
 from xlpl_plugin.text.spelling.unit_speller import UnitSpeller, fewest, romanizer_of
+from xlpl_plugin.text.symbols import LETTERS, PIECE_MARK, SPECIAL_SYMBOLS
 
 RUSSIAN = "|абвгдеёжзийклмнопрстуфхцчшщъыьэюя"
 GERMAN = f"|{string.ascii_lowercase}äöü"

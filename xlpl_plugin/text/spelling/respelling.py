@@ -74,7 +74,7 @@ class FittedLexicon:
     Attributes:
         lexicon: ``unspelled`` names the words that the units cannot write.
         respelled: how many words have another spelling than in the lexicon that was given.
-        units_ratio: units that a spelling has for one of the spelling given.
+        units_ratio: as ``units_ratio`` gives it.
     """
 
     lexicon: Lexicon
@@ -116,12 +116,15 @@ def fit_lexicon(lexicon: Lexicon, units: Collection[str], file: str | Path | Non
             remedy="take an acoustic model with letters for the sounds of this language, or build the lexicon with "
             "another speller (`xlpl lexicon`)",
         )
-    given = [lexicon.spellings[word] for word in spelled]
-    return FittedLexicon(
-        Lexicon(spelled, unspelled),
-        sum(before != after for before, after in zip(given, spelled.values(), strict=True)),
-        sum(len(after[0]) for after in spelled.values()) / sum(len(before[0]) for before in given),
-    )
+    fitted = Lexicon(spelled, unspelled)
+    respelled = sum(spellings != lexicon.spellings[word] for word, spellings in spelled.items())
+    return FittedLexicon(fitted, respelled, units_ratio(lexicon, fitted))
+
+
+def units_ratio(given: Lexicon, fitted: Lexicon) -> float:
+    """Return how many units the spellings of the fitted lexicon have for one of the same words' spellings before."""
+    pairs = [(given.spellings[word][0], spellings[0]) for word, spellings in fitted.spellings.items()]
+    return sum(len(after) for _, after in pairs) / sum(len(before) for before, _ in pairs)
 
 
 def read_fitted(file: str | Path, units: Collection[str]) -> FittedLexicon:

@@ -24,7 +24,7 @@ from xlpl_plugin.run.actions import ACTIONS
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.driver import iterate
 from xlpl_plugin.run.layout import RunLayout
-from xlpl_plugin.run.plan.steps import Extract, Label, Tune, Vote
+from xlpl_plugin.run.plan.steps import Extract
 from xlpl_plugin.run.result import Result
 from xlpl_plugin.stage import Stage
 from xlpl_plugin.text.lexicon import read_lexicon
@@ -118,30 +118,27 @@ def test_from_source_models_of_three_kinds_of_units_to_a_student_of_the_first(
     assert (signals.nonword_share, signals.length_ratio, signals.change) == (0, 1, None)
     assert Measurement.read(layout.signals(SECOND)).signals.nonword_share == 0
     assert Result.read(layout.result).finished
+    # each tuning keeps the lexicon that it used, if that is not the one given
+    home = layout.stage(FIRST)
+    assert read_lexicon(home / "tuning" / LEXICON_FILE).spellings["Àb"] == (tuple("аб|"),)
+    assert not (home / "voter-2" / "tuning" / LEXICON_FILE).exists()
+    assert read_lexicon(home / "voter-3" / "tuning" / LEXICON_FILE).spellings["Àb"] == (("\u2581ab",),)
 
 
 def cyrillic(word: str) -> str:
     return SPELLED[word].replace("a", "а").replace("b", "б") + "|"
 
 
-def test_each_tuning_keeps_the_lexicon_that_it_used(config: IterateConfig, actions: dict[Any, Any]) -> None:
-    iterate(config, actions=actions, until_stage=FIRST)
-    home = RunLayout(config.out).stage(FIRST)
-    assert read_lexicon(home / "tuning" / LEXICON_FILE).spellings["Àb"] == (tuple("аб|"),)
-    assert not (home / "voter-2" / "tuning" / LEXICON_FILE).exists()
-    assert read_lexicon(home / "voter-3" / "tuning" / LEXICON_FILE).spellings["Àb"] == (("\u2581ab",),)
-
-
-@pytest.mark.parametrize("kind", [Tune, Label, Vote])
+@pytest.mark.slow
 def test_a_run_that_was_stopped_comes_to_the_same_bytes(
-    config: IterateConfig, actions: dict[Any, Any], fake_run: ModuleType, kind: type
+    config: IterateConfig, actions: dict[Any, Any], fake_run: ModuleType
 ) -> None:
     iterate(config, actions=actions, until_stage=FIRST)
     layout = RunLayout(config.out)
     whole = made(layout)
     layout.run.rename(layout.run.with_name("whole"))
-    name = {Tune: "round-0/voter-3/tune", Label: "round-0/voter-3/label/train", Vote: "round-0/label/train"}[kind]
-    with pytest.raises(KeyboardInterrupt):
-        iterate(config, actions=fake_run.noting(actions, [], stop_after=name), until_stage=FIRST)
+    for name in ("round-0/voter-3/tune", "round-0/voter-3/label/train", "round-0/label/train"):
+        with pytest.raises(KeyboardInterrupt):
+            iterate(config, actions=fake_run.noting(actions, [], stop_after=name), until_stage=FIRST)
     iterate(config, actions=actions, until_stage=FIRST)
     assert made(layout) == whole

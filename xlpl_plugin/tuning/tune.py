@@ -101,6 +101,7 @@ class TuningObjective:
         source = open_source(config)
         self.am_sha256 = source.am_sha256
         self.fitted = None if letters_only else read_fitted(config.decoder.lexicon, source.units)
+        self.units_ratio = self.fitted.units_ratio if self.fitted else 1.0
         self._word_length: float | None = None
         if search.text and self.fitted:
             self._word_length = letters_per_word(search.text, self.fitted.lexicon.spellings)
@@ -122,7 +123,7 @@ class TuningObjective:
 def tune(config: TuneConfig, *, force: bool = False) -> Tuning:
     """Choose the decoder's weights and its beam; write ``tune.json`` and ``tune.png``. No reference is read.
 
-    A lexicon in other units than the acoustic model's is respelled, and written as well.
+    A lexicon in other units than the acoustic model's is written too, as it was respelled.
 
     Raises:
         XlplError: results are there already (without ``force``), no LM to weigh, or broken input.
@@ -135,11 +136,8 @@ def tune(config: TuneConfig, *, force: bool = False) -> Tuning:
     with DecoderPool(replace(decoder, beam=search.beam, nbest=1), sample.units, config.workers) as pool:
         trials = search_weights(pool, sample, search, ground.score)
         best = steady_choice(trials)
-        ratio = ground.fitted.units_ratio if ground.fitted else 1.0
-        evidence = measure_evidence(pool, sample, best, ground.lm, search.criterion, search.seed, ratio)
-    beams: tuple[BeamTrial, ...] = ()
-    if search.beams:
-        beams = try_beams(decoder, best, search.beams, sample, config.workers)
+        evidence = measure_evidence(pool, sample, best, ground.lm, search.criterion, search.seed, ground.units_ratio)
+    beams = try_beams(decoder, best, search.beams, sample, config.workers) if search.beams else ()
     tuning = Tuning(
         best,
         smallest_beam(beams, search.beam_tolerance) if beams else None,
@@ -155,13 +153,8 @@ def tune(config: TuneConfig, *, force: bool = False) -> Tuning:
     if not tuning.trusted:
         logger.warning("the guards refused every trial; the least bad one is taken (%s)", trials[0].refused)
     tuning.write(file)
-    draw_trials(
-        out / PICTURE_FILE,
-        trials,
-        best,
-        title="Weights chosen without labels",
-        scale=f"tuning score, {search.criterion}",
-    )
+    scale = f"tuning score, {search.criterion}"
+    draw_trials(out / PICTURE_FILE, trials, best, title="Weights chosen without labels", scale=scale)
     return tuning
 
 

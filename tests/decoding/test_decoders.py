@@ -69,10 +69,20 @@ def test_options_that_cannot_work_are_refused(fields: dict[str, object], message
         build_decoder(DecoderConfig(**fields), UNITS)  # type: ignore[arg-type]
 
 
-def test_lexicon_with_units_the_model_lacks_is_refused(tmp_path: Path) -> None:
+def test_lexicon_in_other_units_is_respelled(tmp_path: Path) -> None:
     path = tmp_path / "lexicon.txt"
-    path.write_text("Ab\ta b |\nAc\ta c |\n", encoding="utf-8")
-    with pytest.raises(XlplError, match=r"lexicon.txt:2"):
+    path.write_text("Àb\ta b |\nAc\ta c |\n", encoding="utf-8")
+    others = (*UNITS[:5], "а", "б")
+    decoder = build_decoder(DecoderConfig(lexicon=str(path)), others)
+    [best] = decoder.decode(peaked("аб|", others))
+    assert (best.words, best.units) == (("Àb",), ("а", "б", "|"))
+    assert decoder.dropped == ("Ac",)
+
+
+def test_lexicon_that_the_units_cannot_write_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "lexicon.txt"
+    path.write_text("Ab\ta b |\nAc\ta c |\nCd\tc d |\n", encoding="utf-8")
+    with pytest.raises(XlplError, match=r"lexicon.txt: 1 of its 3 words(.|\n)*there is none for 'c' 'C' 'd'"):
         build_decoder(DecoderConfig(lexicon=str(path)), UNITS)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.loudness_model import LISTENERS
 
 from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
 from xlpl_plugin.errors import XlplError
@@ -50,7 +51,11 @@ def voters(
         def emit(self, waveforms: list[np.ndarray]) -> list[np.ndarray]:
             return [np.ascontiguousarray(found[:, EARS[self.kind]]) for found in listener.emit(waveforms)]
 
-    monkeypatch.setattr(acoustic, "load_acoustic_model", lambda path, device="cpu": Hearer(Path(path).stem))
+    def load(path: str, device: str = "cpu") -> object:
+        kind = Path(path).stem
+        return LISTENERS[kind]() if kind in LISTENERS else Hearer(kind)
+
+    monkeypatch.setattr(acoustic, "load_acoustic_model", load)
 
     def make(*kinds: str, shard_sizes: tuple[int, ...] = (500, 500, 500)) -> VoteConfig:
         folders = []
@@ -77,10 +82,6 @@ def test_what_cannot_be_compared_is_refused(voters: Callable[..., VoteConfig]) -
             vote(replace(config, voters=wrong))
     with pytest.raises(XlplError, match=r"min_agreement=7"):
         vote(replace(config, filter=FilterConfig(min_agreement=7)))
-    store = ShardStore.existing(two, LabelFacts)
-    store.note(units=(store.facts.units or ())[:-1])
-    with pytest.raises(XlplError, match=r"out-1: labels in other units"):
-        vote(config)
     (Path(two) / "shards/00000.json").unlink()
     with pytest.raises(XlplError, match=r"out-1: labels that are not finished"):
         vote(config)
@@ -204,3 +205,88 @@ def test_another_voice_for_the_winner_leaves_it_the_winner(labels: list[tuple[st
     assert bool(winner.words) == any(other.words for other in records)
     again = [winner, *records] if len(labels) % 2 else [*records, winner]
     assert again[choose_label(again, [1.0] * len(again))].units == winner.units
+
+
+def labels(folder: str) -> dict[str, LabelRecord]:
+    """Return the labels without their weights, which filters give them."""
+    records = read_labels(Path(folder) / "labels.jsonl")
+    return {record.id: replace(record, weight=1.0) for record in records}
+
+
+def test_voters_of_any_units_agree_on_words(voters: Callable[..., VoteConfig]) -> None:
+    config = voters("confused", "cyrillic", "pieces")
+    vote(config)
+    assert texts(config.out) == texts(config.voters[1]) == texts(config.voters[2])
+    assert texts(config.voters[0]) != texts(config.out)
+    facts = read_facts(config.out)
+    assert facts
+    assert facts.voters
+    assert [voter.won for voter in facts.voters.values()] == [2, 3, 0]
+    assert {voter.unspelled for voter in facts.voters.values()} == {0}
+
+
+@pytest.mark.parametrize("kind", ["cyrillic", "pieces"])
+def test_a_label_in_other_units_is_put_into_the_first_voters(voters: Callable[..., VoteConfig], kind: str) -> None:
+    config = voters("confused", kind, kind)
+    vote(config)
+    chosen, own = labels(config.out)["one"], labels(config.voters[1])["one"]
+    assert (chosen.text, chosen.units, chosen.greedy) == ("Àb B", "a b | b |", "a b | b |")
+    assert own.units == own.greedy
+    assert own.units == {"cyrillic": "а б | б |", "pieces": "\u2581ab \u2581b"}[kind]
+    assert chosen.voter == 2
+    assert replace(chosen, units=own.units, greedy=own.greedy, starts=own.starts, voter=0) == own
+    assert read_manifest(config.out, "train").utterances[0].units == "a b | b |"
+    assert (Path(config.out) / "dict.ltr.txt").read_text() == (Path(config.voters[0]) / "dict.ltr.txt").read_text()
+
+
+def test_a_label_in_the_first_voters_units_is_not_touched(voters: Callable[..., VoteConfig]) -> None:
+    config = voters("cyrillic", "pieces", "pieces")
+    vote(config)
+    assert texts(config.out) == texts(config.voters[0]) == texts(config.voters[1])
+    assert labels(config.out) == labels(config.voters[0])
+    assert "voter" not in (Path(config.out) / "labels.jsonl").read_text()
+
+
+def test_a_vote_of_other_units_goes_on_to_the_same_bytes(voters: Callable[..., VoteConfig]) -> None:
+    config = replace(voters("confused", "pieces", "cyrillic"), shard_size=2)
+    vote(config)
+    files = sorted(file for file in Path(config.out).rglob("*") if file.is_file() and file.name != "provenance.json")
+    before = [sha256(file) for file in files]
+    for name in ("shards/00001.json", "shards/00000.jsonl", "labels.jsonl"):
+        (Path(config.out) / name).unlink()
+    vote(config)
+    assert [sha256(file) for file in files] == before
+
+
+def test_words_that_the_first_voters_units_cannot_write_are_not_chosen(
+    voters: Callable[..., VoteConfig], caplog: pytest.LogCaptureFixture
+) -> None:
+    config = voters("confused", "right", "right")
+    store = ShardStore.existing(config.voters[0], LabelFacts)
+    store.note(units=tuple("x" if unit == "a" else unit for unit in store.facts.units or ()))
+    vote(config)
+    assert texts(config.out) == texts(config.voters[0]) != texts(config.voters[1])
+    facts = read_facts(config.out)
+    assert facts
+    assert facts.voters
+    assert [voter.unspelled for voter in facts.voters.values()] == [0, 3, 3]
+    assert "out-1: 3 labels cannot be chosen, with words that the units of" in caplog.text
+
+
+def test_other_units_need_the_lexicon_as_it_was(voters: Callable[..., VoteConfig]) -> None:
+    config = voters("right", "cyrillic")
+    lexicon = Path(config.data).parent / "lexicon.txt"
+    whole = lexicon.read_text()
+    lexicon.write_text(whole + "C\tc |\n")
+    with pytest.raises(XlplError, match=r"lexicon\.txt: is not as it was"):
+        vote(config)
+    lexicon.unlink()
+    with pytest.raises(XlplError, match=r"lexicon\.txt: no such file"):
+        vote(config)
+    lexicon.write_text(whole)
+    store = ShardStore.existing(config.voters[0], LabelFacts)
+    options = store.facts.config
+    store.note(config={**options, "decoder": {**options["decoder"], "lexicon": ""}})
+    with pytest.raises(XlplError, match=r"out-0: decoded without a lexicon, while other labels are in other units"):
+        vote(config)
+    assert not Path(config.out).exists()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,10 @@ import pytest
 import soundfile
 
 from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
+from xlpl_plugin.data.units import PIECE_MARK
 from xlpl_plugin.decoding import DecoderConfig
+from xlpl_plugin.decoding.greedy import GreedyDecoder
+from xlpl_plugin.decoding.hypothesis import NOTHING
 from xlpl_plugin.emissions.compute import EmitConfig, emit
 from xlpl_plugin.labelling.label_split import LabelConfig
 
@@ -64,6 +67,39 @@ class Listener:
         return (logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)).astype(np.float32)
 
 
+class CyrillicListener(Listener):
+    """Hears the same in Cyrillic letters."""
+
+    units = (*UNITS[:5], "а", "б")
+
+
+class PieceListener(Listener):
+    """Hears the same in pieces of one or two letters, cut from the left of each word; it knows no word boundary."""
+
+    units = (*UNITS[:4], *(mark + text for mark in (PIECE_MARK, "") for text in ("a", "b", "aa", "ab", "ba", "bb")))
+
+    def hear(self, waveform: np.ndarray) -> np.ndarray:
+        log_probs = super().hear(waveform)
+        letters = GreedyDecoder(UNITS).decode(log_probs)[0] if len(log_probs) else NOTHING
+        probs = np.full((len(log_probs), len(self.units)), 0.1 / (len(self.units) - 1))
+        pieces = dict(self._pieces(letters.units, letters.frames))
+        for frame, row in enumerate(probs):
+            row[self.units.index(pieces[frame]) if frame in pieces else 0] = 0.9
+        return np.log(probs).astype(np.float32)
+
+    @staticmethod
+    def _pieces(units: Sequence[str], frames: Sequence[int]) -> Iterator[tuple[int, str]]:
+        start = 0
+        for word in "".join(units).split("|"):
+            for at in range(0, len(word), 2):
+                yield frames[start + at], PIECE_MARK * (at == 0) + word[at : at + 2]
+            start += len(word) + 1
+
+
+# acoustic models of the same ears by the names of their checkpoints
+LISTENERS = {"letters": Listener, "cyrillic": CyrillicListener, "pieces": PieceListener}
+
+
 def speak(path: str) -> np.ndarray:
     """Return the recording of a CTC path over | a b and _ (blank), and a bit of silence that fills no frame."""
     symbols = [0 if letter == "_" else UNITS.index(letter) for letter in path]
@@ -72,9 +108,13 @@ def speak(path: str) -> np.ndarray:
 
 @pytest.fixture
 def listener(monkeypatch: pytest.MonkeyPatch) -> type[Listener]:
-    """Puts ``Listener`` in the place of every acoustic model."""
+    """Puts ``Listener`` in the place of every acoustic model, or what ``LISTENERS`` has for a checkpoint's name."""
     Listener.calls = 0
-    monkeypatch.setattr("xlpl_plugin.models.acoustic.load_acoustic_model", lambda path, device="cpu": Listener())
+
+    def load(path: str | Path, device: str = "cpu") -> Listener:
+        return LISTENERS.get(Path(path).stem, Listener)()
+
+    monkeypatch.setattr("xlpl_plugin.models.acoustic.load_acoustic_model", load)
     return Listener
 
 

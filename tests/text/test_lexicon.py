@@ -23,8 +23,7 @@ class TwoWays:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("ciao\tc i a o |\ncasa\tc á s a |\n", r"lexicon\.txt:2: .*'casa' uses 'á'"),
-        ("ciao\tc i a o <s>\n", r"lexicon\.txt:1: .*'<s>'"),
+        ("casa\tc a s a |\nciao\tc i a o <s>\n", r"lexicon\.txt:2: the spelling of 'ciao' uses '<s>'"),
         ("ciao c i a o |\n", r"lexicon\.txt:1: cannot read"),
         ("ciao\t\n", r"lexicon\.txt:1: cannot read"),
         ("due parole\td u e |\n", r"lexicon\.txt:1: cannot read"),
@@ -36,7 +35,7 @@ def test_bad_lexicon(tmp_path, content: str, message: str) -> None:
     file = tmp_path / "lexicon.txt"
     file.write_text(content, encoding="utf-8")
     with pytest.raises(XlplError, match=message):
-        read_lexicon(file, UNITS)
+        read_lexicon(file)
 
 
 def test_round_trip_keeps_native_words_and_all_spellings(tmp_path) -> None:

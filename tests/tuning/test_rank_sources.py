@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from support.loudness_model import LISTENERS
 
+from xlpl_plugin.cli.describe_tuning import describe_ranking
 from xlpl_plugin.cli.rank import command
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.models import acoustic
-from xlpl_plugin.tuning.rank_sources import RankConfig, Ranking, names_of, rank
+from xlpl_plugin.text.lexicon import read_lexicon
+from xlpl_plugin.text.spelling.respelling import LEXICON_FILE, UNSPELLED_FILE
+from xlpl_plugin.tuning.rank_sources import RANK_FILE, RankConfig, Ranking, has_long_units, names_of, rank
+from xlpl_plugin.tuning.tune import read_tuning
 from xlpl_plugin.tuning.weight_search import SearchConfig
 
 SPELLINGS = {letters.upper(): letters for letters in ("abba", "bab", "aab", "bbaa", "aaab", "babb", "abab", "bbabb")}
@@ -187,3 +193,70 @@ def test_verb_prints_the_table(config: RankConfig) -> None:
     assert [row[:2] for row in table[2:5]] == [["hears", "go"], ["talks", "no"], ["mute", "no"]]
     assert "says nothing but blanks" in result.stdout
     assert table[-1][0] == "written:"
+
+
+@pytest.fixture
+def of_other_units(config: RankConfig) -> RankConfig:
+    """The same ears three times, with units of their own."""
+    folder = Path(config.data).parent
+    config.ams = {name: str(folder / f"{name}.pt") for name in LISTENERS}
+    for name, file in config.ams.items():
+        Path(file).write_text(f"weights of {name}")
+    return config
+
+
+def test_each_model_spells_the_words_in_its_own_units(of_other_units: RankConfig) -> None:
+    config = of_other_units
+    rows = {row.name: row for row in rank(config)}
+    assert all(row.evidence and row.evidence.real.edits == 0 for row in rows.values())
+    out = Path(config.out)
+    assert not (out / "letters" / LEXICON_FILE).exists()
+    assert read_tuning(out / "letters").config["decoder"]["lexicon"] == config.decoder.lexicon
+    spelled = {name: read_lexicon(out / name / LEXICON_FILE) for name in ("cyrillic", "pieces")}
+    assert [list(lexicon.spellings) for lexicon in spelled.values()] == [list(SPELLINGS)] * 2
+    assert spelled["cyrillic"].spellings["ABBA"] == (tuple("абба|"),)
+    assert spelled["pieces"].spellings["ABBA"] == (("\u2581ab", "ba"),)
+    assert not list(out.rglob(UNSPELLED_FILE))
+
+
+def test_evidence_of_letters_of_two_scripts_compares_and_that_of_pieces_is_too_low(of_other_units: RankConfig) -> None:
+    ranking = rank(of_other_units)
+    evidence = {row.name: row.evidence.gain for row in ranking if row.evidence}
+    assert evidence["cyrillic"] == pytest.approx(evidence["letters"], abs=0.02)
+    assert evidence["pieces"] < 0.5 * evidence["letters"]
+    assert {row.name: has_long_units(row, ranking) for row in ranking} == {
+        "letters": False,
+        "cyrillic": False,
+        "pieces": True,
+    }
+    table = {line.split()[0]: line for line in describe_ranking(ranking).splitlines()}
+    assert "long units" in table["pieces"]
+    assert "long units" not in table["cyrillic"]
+
+
+def test_ranking_with_other_units_goes_on_to_the_same_bytes(of_other_units: RankConfig) -> None:
+    config = of_other_units
+    rank(config)
+    files = [*(Path(config.out) / name / LEXICON_FILE for name in ("cyrillic", "pieces")), Path(config.out) / RANK_FILE]
+    before = [file.read_bytes() for file in files]
+    shutil.rmtree(Path(config.out) / "pieces")
+    files[-1].write_text(files[-1].read_text().replace('"complete": true', '"complete": false'))
+    rank(config)
+    assert [file.read_bytes() for file in files] == before
+
+
+def test_words_that_units_cannot_write_are_named_and_too_many_refused(
+    of_other_units: RankConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = of_other_units
+    config.ams = {"cyrillic": config.ams["cyrillic"]}
+    with Path(config.decoder.lexicon).open("a") as file:
+        file.write("CAB\tc a b |\n")
+    rank(config)
+    assert (Path(config.out) / "cyrillic" / UNSPELLED_FILE).read_text() == "CAB\n"
+    assert "8 words respelled" in caplog.text
+    assert "1 words left out, which the units cannot write: CAB" in caplog.text
+    words = (f"{letter * number}C" for letter in "AB" for number in range(1, 6))
+    Path(config.decoder.lexicon).write_text("".join(f"{word}\t{' '.join(word.lower())} |\n" for word in words))
+    with pytest.raises(XlplError, match=r"lexicon\.txt: 0 of its 10 words can be spelled(.|\n)*none for 'C'"):
+        rank(config, force=True)

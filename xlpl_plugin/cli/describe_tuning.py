@@ -9,7 +9,7 @@ from xlpl_plugin.evaluation.oracle import ORACLE, Oracle
 from xlpl_plugin.text_table import render
 from xlpl_plugin.tuning.beam_size import BeamTrial
 from xlpl_plugin.tuning.evidence import Evidence
-from xlpl_plugin.tuning.rank_sources import Ranked
+from xlpl_plugin.tuning.rank_sources import Ranked, has_long_units
 from xlpl_plugin.tuning.tune import Tuning
 from xlpl_plugin.tuning.weight_search import Trial
 
@@ -44,13 +44,13 @@ def describe_oracle(oracle: Oracle, show: int) -> str:
 
 def describe_ranking(ranking: Sequence[Ranked]) -> str:
     """Describe how well each model recognises words of the target, the best first."""
-    return render([_ranked_row(row) for row in ranking])
+    return render([_ranked_row(row, has_long_units(row, ranking)) for row in ranking])
 
 
 _VERDICTS: Mapping[bool | None, str] = {True: "go", None: "doubtful", False: "no"}
 
 
-def _ranked_row(row: Ranked) -> dict[str, str]:
+def _ranked_row(row: Ranked, long_units: bool) -> dict[str, str]:
     cells = {"model": row.name, "good for a start": _VERDICTS[row.detects_target]}
     titles = ("evidence", "tuning score", "UER", "LM nats/letter", "confidence", "top word %", "units/s")
     if row.evidence is None:
@@ -65,10 +65,13 @@ def _ranked_row(row: Ranked) -> dict[str, str]:
         f"{100 * real.top_word_share:.0f}",
         f"{row.units_per_second:.1f}",
     )
-    careful = (
-        "says one word to everything" if row.repeats_one_word else "" if row.trusted else "guards refused all weights"
-    )
-    return {**cells, **dict(zip(titles, values, strict=True)), "careful": careful}
+    careful = {
+        "says one word to everything": row.repeats_one_word,
+        "guards refused all weights": not row.trusted,
+        "evidence too low: long units": long_units,
+    }
+    told = next((words for words, holds in careful.items() if holds), "")
+    return {**cells, **dict(zip(titles, values, strict=True)), "careful": told}
 
 
 def _overrides(weights: Weights) -> str:

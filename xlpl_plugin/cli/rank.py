@@ -39,6 +39,11 @@ def command(words: tuple[str, ...], config: Path | None, force: bool) -> None:
     that hears. Differences of less than two standard errors decide nothing; these are 0.08 on average with 60
     utterances, 0.06 with 150.
 
+    Models may have other units than the lexicon, and than each other: another script, other letters, pieces. Words are
+    then spelled in each model's units, by sound; out/NAME/respelled-lexicon.txt is that lexicon, and
+    out/NAME/unspelled-words.txt names what the units cannot write. Evidence is counted in units of the lexicon given.
+    Do not compare letters with pieces by it, which come out too low; nor tuning scores and units/s of unlike units.
+
     A model that was ranked is not tuned again: the same command goes on where it was stopped. out/rank.json holds the
     table.
 

@@ -60,7 +60,7 @@ class Decoder(Protocol):
 
     @property
     def dropped(self) -> tuple[str, ...]:
-        """Words left out of the search: likelier ones share their spelling, and the trie has no room for more."""
+        """Words left out of the search: the units cannot write them, or likelier ones share their spelling."""
 
     def weighted(self, weights: Weights) -> Decoder:
         """Return a decoder with other weights; what is large is shared."""

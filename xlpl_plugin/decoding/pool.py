@@ -60,7 +60,8 @@ class DecoderPool:
     """``workers`` processes that decode utterances; use it in a ``with`` block.
 
     Attributes:
-        dropped: words that the trie has no room for, since likelier ones are spelled alike; known inside the block.
+        dropped: words that are not searched for: the units cannot write them, or likelier ones are spelled alike, and
+            the trie has no room; known inside the block.
         pid: the process that the workers are forked from, and that holds what they share.
         worker_pids: the worker processes, by number.
 

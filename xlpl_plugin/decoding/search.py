@@ -35,7 +35,7 @@ class BeamSearch(ABC):
 
     Attributes:
         search_seconds: CPU time spent inside the C++ search so far.
-        dropped: words that are not searched for, since likelier ones share their spelling.
+        dropped: words that are not searched for: the units cannot write them, or likelier ones share their spelling.
     """
 
     dropped: tuple[str, ...] = ()

@@ -28,7 +28,8 @@ class SearchSpace:
     """What does not depend on weights and takes long to build: words, their trie, and the LM.
 
     Attributes:
-        dropped: words left out because more probable ones, or equals before them, share their spelling.
+        dropped: words left out: the units cannot write them, or more probable ones, or equals before them, share their
+            spelling.
     """
 
     words: tuple[str, ...]

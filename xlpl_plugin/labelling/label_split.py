@@ -28,7 +28,8 @@ from xlpl_plugin.tuning.tune import read_tuning
 
 logger = logging.getLogger(__name__)
 
-# words that the decoder has no room for, since likelier ones are spelled alike
+# words that the acoustic model's units cannot write, and those that the decoder has no room for, since likelier ones
+# are spelled alike
 LEFT_OUT_FILE = "left-out-words.txt"
 
 

@@ -25,10 +25,17 @@ class LabelSummary:
 
 @dataclass(frozen=True)
 class Tally:
-    """How often a voter's label was chosen, and what its labels counted: the mean confidence."""
+    """A voter.
+
+    Attributes:
+        won: how often its label was chosen.
+        trust: what its labels counted: the mean confidence.
+        unspelled: labels that could not be chosen, since the first voter's units cannot write a word of theirs.
+    """
 
     won: int
     trust: float
+    unspelled: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,7 @@ class LabelFacts:
     Attributes:
         config: the ``LabelConfig`` or ``VoteConfig``.
         units: of the acoustic model, the blank first.
-        words_left_out: words that the decoder had no room for.
+        words_left_out: words that the units cannot write, or that the decoder had no room for.
         voters: of labels by vote: folder of a voter's labels -> its tally.
         reasons: the labels left out, counted by the first word of the reason.
         filter: all that decides which labels are kept.

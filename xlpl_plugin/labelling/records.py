@@ -51,6 +51,8 @@ class LabelRecord:
         word_confidences: for each word how sure AM and LM are of it, 0 to 1.
         alternatives: the other hypotheses, best first, as (text, score); none with decoder.nbest=1, nor for a
             recording that was decoded in several windows.
+        voter: of a label by vote that had to be respelled in the first voter's units: number of the voter, from 2; else
+            0, and not in the file.
     """
 
     id: str
@@ -73,6 +75,7 @@ class LabelRecord:
     word_times: tuple[tuple[float, float], ...] = ()
     word_confidences: tuple[float, ...] = ()
     alternatives: tuple[tuple[str, float], ...] = ()
+    voter: int = 0
 
     @property
     def text(self) -> str:
@@ -147,7 +150,8 @@ def agreement(units: Sequence[str], greedy: Sequence[str]) -> float:
 
 def record_line(record: LabelRecord) -> str:
     """Return the record's line of JSON, without the line's end."""
-    return json.dumps(vars(record), ensure_ascii=False)
+    values = {key: value for key, value in vars(record).items() if key != "voter" or value}
+    return json.dumps(values, ensure_ascii=False)
 
 
 def parse_record(line: str | bytes, file: str | Path, number: int | None = None) -> LabelRecord:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from omegaconf import MISSING
 
@@ -17,9 +18,12 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.labelling.filters import FilterConfig
 from xlpl_plugin.labelling.provenance import LabelFacts, LabelStore, LabelSummary, Tally
 from xlpl_plugin.labelling.records import LabelRecord, agreement, record_line
+from xlpl_plugin.labelling.respell_records import RecordSpeller, make_record_speller
 from xlpl_plugin.labelling.write_manifests import StoredRecords, finish, finished, remove_results
 from xlpl_plugin.schema import check_options, option
-from xlpl_plugin.shards.store import ShardStore, Sink, divide
+from xlpl_plugin.shards.store import ShardStore, divide
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -39,12 +43,13 @@ class VoteConfig:
 def vote(config: VoteConfig, *, force: bool = False) -> LabelSummary:
     """Choose a label for every utterance; the files and what is returned are those of ``label``.
 
-    A chosen label is the unchanged record of one voter, so its times and scores are of one acoustic model.
-    provenance.json says under ``voters`` who was chosen how often.
+    A chosen label is the record of one voter, so its times and scores are of one acoustic model. It is unchanged where
+    the first voter has its units; else it is respelled in the first voter's. provenance.json says under ``voters`` who
+    was chosen how often.
 
     Raises:
-        XlplError: fewer than two voters; labels that are unfinished, of other utterances or in other units; the folder
-            holds something else (without ``force``); a value of the filter that is out of range.
+        XlplError: fewer than two voters; labels that are unfinished, of other utterances, or in other units and without
+            a lexicon; the folder holds something else (without ``force``); a value of the filter that is out of range.
     """
     check_options(config)
     manifest = read_manifest(config.data, config.split, labels=False)
@@ -57,6 +62,7 @@ def vote(config: VoteConfig, *, force: bool = False) -> LabelSummary:
         remove_results(store.folder, config.split)
     if done := finished(store, config.split, config.filter):
         return done
+    spellers = _spellers(voters)
     trust = [_mean_confidence(voter, manifest) for voter in voters]
     missing = set(store.missing())
     if missing or store.facts.units is None:
@@ -66,36 +72,64 @@ def vote(config: VoteConfig, *, force: bool = False) -> LabelSummary:
         for number, shard in enumerate(shards):
             block = list(islice(ballots, len(shard)))
             if number in missing:
-                _write(store, number, block, trust)
+                _write(store, number, [_elect(records, trust, spellers) for records in block])
     tallies = _count(store, config.voters, trust)
     return finish(store, manifest, config.split, config.filter, config=asdict(config), voters=tallies)
 
 
-def choose_label(records: Sequence[LabelRecord], trust: Sequence[float]) -> int:
+def choose_label(records: Sequence[LabelRecord], trust: Sequence[float], barred: Collection[int] = ()) -> int:
     """Return which of several labels of one utterance is nearest to all of them, those that are surer counting more.
 
-    Minimum Bayes risk over acoustic models: the label with the highest sum of similarities (1 - edits of units / the
-    longer length) to all labels with words, its own included. Each counts as much as its confidence times ``trust``,
-    the mean confidence of its voter, so that hopeless models do not outvote a good one. Of two labels the one that
-    counts more is chosen. A label without words is chosen only where there is no other.
+    Minimum Bayes risk over acoustic models: the label with the highest sum of similarities (1 - edits of letters / the
+    longer length) to all labels with words, its own included. Letters are those of the words in their own script, with
+    a space after each word, so that it does not matter which units a model writes. Each counts as much as its
+    confidence times ``trust``, the mean confidence of its voter, so that hopeless models do not outvote a good one. Of
+    two labels the one that counts more is chosen. A label without words is chosen only where there is no other.
+
+    Args:
+        barred: numbers of labels that count, but are not chosen.
     """
-    candidates = [number for number, record in enumerate(records) if record.words]
+    voices = [number for number, record in enumerate(records) if record.words]
+    candidates = [number for number in voices if number not in barred]
     if not candidates:
-        return next((number for number, record in enumerate(records) if not record.error), 0)
-    units = {number: records[number].units.split() for number in candidates}
-    counts = {number: records[number].confidence * trust[number] for number in candidates}
+        mute = (number for number, record in enumerate(records) if not (record.error or number in barred))
+        return next(mute, 0)
+    letters = {number: "".join(f"{word} " for word in records[number].words) for number in voices}
+    counts = {number: records[number].confidence * trust[number] for number in voices}
 
     def support(number: int) -> float:
-        return sum(counts[other] * agreement(units[number], units[other]) for other in candidates)
+        return sum(counts[other] * agreement(letters[number], letters[other]) for other in voices)
 
     return max(candidates, key=lambda number: (support(number), counts[number]))
+
+
+class _Elected(NamedTuple):
+    """A chosen label, whose it is, and the voters that had one which could not be chosen."""
+
+    record: LabelRecord
+    voter: int
+    barred: tuple[int, ...]
+
+
+def _elect(records: Sequence[LabelRecord], trust: Sequence[float], spellers: Mapping[int, RecordSpeller]) -> _Elected:
+    barred = tuple(number for number, speller in spellers.items() if not speller.can_spell(records[number]))
+    voter = choose_label(records, trust, barred)
+    chosen = records[voter]
+    return _Elected(spellers[voter].respell(chosen, voter + 1) if voter in spellers else chosen, voter, barred)
+
+
+def _spellers(voters: Sequence[LabelStore]) -> dict[int, RecordSpeller]:
+    """Return, for each voter with units that the first one lacks, what writes its labels in the first one's."""
+    own = voters[0].facts.units or ()
+    others = [number for number, voter in enumerate(voters) if not set(own).issuperset(voter.facts.units or ())]
+    return dict.fromkeys(others, make_record_speller(voters[0], own)) if others else {}
 
 
 def _open_voters(config: VoteConfig, manifest: Manifest) -> list[LabelStore]:
     if len(config.voters) < 2 or len(set(config.voters)) < len(config.voters):
         raise XlplError(f"voters={config.voters}", expected="the folders of two labellings or more, each named once")
     stores = [ShardStore.existing(folder, LabelFacts) for folder in config.voters]
-    digest, first = manifest_digest(manifest), stores[0].facts
+    digest = manifest_digest(manifest)
     for store in stores:
         if (store.settings.get("split"), store.settings.get("manifest")) != (config.split, digest):
             raise XlplError(
@@ -108,13 +142,6 @@ def _open_voters(config: VoteConfig, manifest: Manifest) -> list[LabelStore]:
             raise XlplError(
                 "labels that are not finished", file=store.folder, remedy="give the command that makes them once more"
             )
-        if store.facts.units != first.units:
-            raise XlplError(
-                "labels in other units",
-                file=store.folder,
-                expected=f"the units of {stores[0].folder}, in the same order",
-                remedy="train the acoustic models on folders with the same dict.ltr.txt (xlpl prepare)",
-            )
     return stores
 
 
@@ -125,6 +152,7 @@ def _settings(config: VoteConfig, manifest: Manifest, voters: Sequence[LabelStor
         "split": config.split,
         "manifest": manifest_digest(manifest),
         "shard_size": config.shard_size,
+        "compared": "words",
         "voters": {str(number): _identity(store) for number, store in enumerate(voters, start=1)},
     }
 
@@ -150,16 +178,21 @@ def _mean_confidence(voter: LabelStore, manifest: Manifest) -> float:
 def _count(store: LabelStore, voters: Sequence[str], trust: Sequence[float]) -> dict[str, Tally]:
     """Return for each voter how often it was chosen, and what its labels counted."""
     won: Counter[int] = Counter()
-    for number in range(store.shards):
-        won.update({int(voter): count for voter, count in store.marker(number)["won"].items()})
-    return {path: Tally(won[voter], trust[voter]) for voter, path in enumerate(voters)}
+    barred: Counter[int] = Counter()
+    for marker in map(store.marker, range(store.shards)):
+        won.update({int(voter): count for voter, count in marker["won"].items()})
+        barred.update({int(voter): count for voter, count in marker["barred"].items()})
+    for voter, count in sorted(barred.items()):
+        logger.warning(
+            "%s: %d labels cannot be chosen, with words that the units of %s cannot write",
+            voters[voter], count, voters[0],
+        )  # fmt: skip
+    return {path: Tally(won[voter], trust[voter], barred[voter]) for voter, path in enumerate(voters)}
 
 
-def _write(store: LabelStore, number: int, block: Sequence[Sequence[LabelRecord]], trust: Sequence[float]) -> None:
-    won = [choose_label(records, trust) for records in block]
-
-    def payload(sink: Sink) -> None:
-        for voter, records in zip(won, block, strict=True):
-            sink.write(f"{record_line(records[voter])}\n".encode())
-
-    store.write(number, len(block), payload, {"won": dict(sorted(Counter(won).items()))})
+def _write(store: LabelStore, number: int, elected: Sequence[_Elected]) -> None:
+    lines = "".join(f"{record_line(label.record)}\n" for label in elected).encode()
+    won = Counter(label.voter for label in elected)
+    barred = Counter(voter for label in elected for voter in label.barred)
+    counts = {"won": dict(sorted(won.items())), "barred": dict(sorted(barred.items()))}
+    store.write(number, len(elected), lambda sink: sink.write(lines), counts)

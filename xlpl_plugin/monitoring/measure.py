@@ -25,6 +25,7 @@ from xlpl_plugin.monitoring.unit_histograms import Histogram, distance, text_his
 from xlpl_plugin.schema import check_options
 from xlpl_plugin.text.lexicon import read_lexicon
 from xlpl_plugin.text.scripts import main_script, script_of_word
+from xlpl_plugin.text.spelling.respelling import fit_lexicon
 from xlpl_plugin.tuning.criteria import CRITERIA, OutcomeTally, ScoringLM
 from xlpl_plugin.tuning.tune import read_tuning
 from xlpl_plugin.tuning.weight_search import SearchConfig, scoring_lm
@@ -66,7 +67,8 @@ def measure(config: MeasureConfig) -> Signals:
     """
     check_options(config.signals, "signals")
     decoder, search = config.decoder, config.search
-    text = _Text(decoder, config.signals.text or search.text)
+    stored = Emissions(config.emissions)
+    text = _Text(decoder, config.signals.text or search.text, stored.units)
     counts, lm_scores = _Counts(text.spelled), _LmScores(config.signals, decoder, search)
     change = _Change(OtherLabels(config.previous)) if config.previous else None
     for record in _records(config.labels):
@@ -74,7 +76,6 @@ def measure(config: MeasureConfig) -> Signals:
         lm_scores.add(record)
         if change:
             change.add(record)
-    stored = Emissions(config.emissions)
     log = read_training_log(config.training_log) if config.training_log else None
     valid = log.valid[-1] if log and log.valid else None
     evidence = read_tuning(config.tuning).evidence if config.tuning else None
@@ -228,10 +229,10 @@ class _Change:
 
 
 class _Text:
-    """The target's lexicon and text, as units are compared with them; without a lexicon with nothing."""
+    """The target's lexicon and text, as the model's units are compared with them; without a lexicon with nothing."""
 
-    def __init__(self, decoder: DecoderConfig, text: str) -> None:
-        lexicon = read_lexicon(decoder.lexicon) if decoder.lexicon else None
+    def __init__(self, decoder: DecoderConfig, text: str, units: Sequence[str]) -> None:
+        lexicon = fit_lexicon(read_lexicon(decoder.lexicon), units).lexicon if decoder.lexicon else None
         self.spelled = spelled_words(lexicon) if lexicon else None
         self._histogram = text_histogram(text, lexicon) if lexicon and text else None
         self._script = main_script(lexicon.spellings) if lexicon else None

@@ -185,7 +185,9 @@ class IterateConfig:
     rounds: int = option(3, "number of students; round 0 is the source AM's labelling", least=0)
     source: SourceConfig = option(SourceConfig(), "the acoustic model that labels first")
     voters: list[SourceConfig] = option(
-        [], "more source AMs: what they and `source` hear in round 0 is put to the vote; students start from `source`"
+        [],
+        "more source AMs, of any units: what they and `source` hear in round 0 is put to the vote; students start from "
+        "`source`",
     )
     target: TargetConfig = option(TargetConfig(), "what is labelled")
     decoder: DecoderConfig = option(

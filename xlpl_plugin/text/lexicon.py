@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from xlpl_plugin.text.symbols import LM_MARKS, SPECIAL_SYMBOLS
 
 # flashlight's trie holds no more words of one spelling, and drops the others without a word
 HOMOGRAPH_LIMIT = 6
+_SPECIAL = frozenset(SPECIAL_SYMBOLS)
 
 
 @dataclass(frozen=True)
@@ -107,14 +108,13 @@ def write_lexicon(file: str | Path, lexicon: Lexicon) -> None:
     write_lines(file, (f"{word}\t{' '.join(spelling)}" for word, spelling in lexicon.entries()))
 
 
-def read_lexicon(file: str | Path, units: Collection[str] | None = None) -> Lexicon:
-    """Read a lexicon file and check its spellings against an acoustic model's units, if given.
+def read_lexicon(file: str | Path) -> Lexicon:
+    """Read a lexicon file.
 
     Raises:
-        XlplError: a malformed line, a mark of language models as a word, a spelling with a unit that the model lacks
-            (file and line are named), no lines.
+        XlplError: a malformed line, a mark of language models as a word, a special symbol in a spelling (file and line
+            are named), no lines.
     """
-    known = None if units is None else set(units) - set(SPECIAL_SYMBOLS)
     spellings: dict[str, tuple[Spelling, ...]] = {}
     for number, line in enumerate(iter_lines(file), start=1):
         word, tab, rest = line.partition("\t")
@@ -129,14 +129,13 @@ def read_lexicon(file: str | Path, units: Collection[str] | None = None) -> Lexi
                 expected="words that somebody says",
                 remedy="remove the line; the decoder knows the marks by itself",
             )
-        unknown = [] if known is None else [unit for unit in spelling if unit not in known]
-        if unknown:
+        if special := _SPECIAL.intersection(spelling):
             raise XlplError(
-                f"the spelling of {word!r} uses {unknown[0]!r}, which is not in the dictionary",
+                f"the spelling of {word!r} uses {min(special)!r}, which is no unit that somebody says",
                 file=file,
                 line=number,
-                expected="the units of the acoustic model's dict.ltr.txt",
-                remedy="build the lexicon with the speller (and pieces) of the acoustic model",
+                expected="letters or pieces",
+                remedy="build the lexicon with `xlpl lexicon`",
             )
         before = spellings.get(word, ())
         spellings[word] = before if spelling in before else (*before, spelling)

@@ -70,8 +70,9 @@ class Evidence:
     Attributes:
         real: the sample as it is.
         spliced: the same, spliced at random.
-        gain: by how many nats a greedy unit the score that the decoder maximises is higher;
-            0: no better than spliced audio.
+        gain: by how many nats a greedy unit the score that the decoder maximises is higher; 0: no better than spliced
+            audio. Where the lexicon was respelled, a unit of the lexicon that was given, so that models with other
+            units compare.
         error: standard error of the gain (jackknife over groups of utterances); None for a single utterance.
     """
 
@@ -82,19 +83,26 @@ class Evidence:
 
 
 def measure_evidence(
-    pool: DecoderPool, sample: Sample, weights: Weights, scoring_lm: ScoringLM, criterion: str, seed: int
+    pool: DecoderPool,
+    sample: Sample,
+    weights: Weights,
+    scoring_lm: ScoringLM,
+    criterion: str,
+    seed: int,
+    units_ratio: float = 1.0,
 ) -> Evidence:
     """Decode ``sample`` as it is and spliced, with the same weights.
 
     Args:
         criterion: one of ``CRITERIA``, for ``value``; the gain does not depend on it.
         seed: of the splicing.
+        units_ratio: units of the acoustic model for one of the lexicon that was given (``FittedLexicon``).
     """
     nulls = [sample.spliced(seed + number) for number in range(_SPLICED)]
     pairs, null_pairs = _decode(pool, [sample], weights), _decode(pool, nulls, weights)
     gain, error = _compare(_scores(pairs), _scores(null_pairs))
     real, spliced = (_read(decoded, scoring_lm, criterion) for decoded in (pairs, null_pairs))
-    return Evidence(real, spliced, gain, error)
+    return Evidence(real, spliced, gain * units_ratio, None if error is None else error * units_ratio)
 
 
 def detects_target(gain: float, error: float | None) -> bool | None:

@@ -23,6 +23,8 @@ from xlpl_plugin.files import new_output, sha256
 from xlpl_plugin.json_record import JsonRecord
 from xlpl_plugin.schema import check_options, option
 from xlpl_plugin.shards.input_files import InputFiles
+from xlpl_plugin.text.lexicon import read_lexicon
+from xlpl_plugin.text.spelling.respelling import LEXICON_FILE, units_ratio
 from xlpl_plugin.tuning.evidence import Evidence, detects_target, repeats_one_word
 from xlpl_plugin.tuning.sample import SilentModel
 from xlpl_plugin.tuning.tune import TUNE_FILE, TuneConfig, Tuning, read_tuning, tune
@@ -31,6 +33,8 @@ from xlpl_plugin.tuning.weight_search import SearchConfig
 logger = logging.getLogger(__name__)
 
 RANK_FILE = "rank.json"
+# of the units that words have in another model; two scripts of letters differ by less, letters and pieces by more
+LONG_UNITS = 0.7
 
 
 @dataclass
@@ -66,6 +70,7 @@ class Ranked:
         repeats_one_word: then it is the last but the silent ones, whatever the evidence says.
         trusted: whether some weights passed the guards of tuning.
         units_per_second: what the model expects.
+        units_ratio: units that words have in it for one unit of the lexicon that was given.
     """
 
     name: str
@@ -76,6 +81,7 @@ class Ranked:
     repeats_one_word: bool = False
     trusted: bool = False
     units_per_second: float = 0.0
+    units_ratio: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -147,7 +153,20 @@ def _ranked(config: RankConfig, name: str, folder: Path, *, reuse: bool) -> Rank
         repeats_one_word(evidence),
         trusted=tuning.trusted,
         units_per_second=tuning.units_per_second,
+        units_ratio=_units_ratio(config.decoder.lexicon, folder / LEXICON_FILE),
     )
+
+
+def _units_ratio(given: str, respelled: Path) -> float:
+    return units_ratio(read_lexicon(given), read_lexicon(respelled)) if respelled.exists() else 1.0
+
+
+def has_long_units(row: Ranked, ranking: Sequence[Ranked]) -> bool:
+    """Tell whether a model writes words in so few units that its evidence comes out too low beside that of others.
+
+    The null leaves units and pairs of them whole, and so more of each word.
+    """
+    return row.units_ratio < LONG_UNITS * max(other.units_ratio for other in ranking)
 
 
 def _tuned_model(folder: Path) -> str:

@@ -18,7 +18,7 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist, new_output
 from xlpl_plugin.json_record import JsonRecord
 from xlpl_plugin.schema import check_options, option
-from xlpl_plugin.text.lexicon import read_lexicon
+from xlpl_plugin.text.spelling.respelling import LEXICON_FILE, UNSPELLED_FILE, FittedLexicon, read_fitted
 from xlpl_plugin.tuning.beam_size import BeamTrial, smallest_beam, try_beams
 from xlpl_plugin.tuning.criteria import CRITERIA, SampleCounts, ScoringLM, letters_per_word, measure_outcome
 from xlpl_plugin.tuning.evidence import Evidence, measure_evidence
@@ -100,10 +100,11 @@ class TuningObjective:
         self.lm = ScoringLM(*scoring_lm(search, config.decoder))
         source = open_source(config)
         self.am_sha256 = source.am_sha256
+        self.fitted = None if letters_only else read_fitted(config.decoder.lexicon, source.units)
+        self.units_ratio = self.fitted.units_ratio if self.fitted else 1.0
         self._word_length: float | None = None
-        if search.text and not letters_only:
-            spellings = read_lexicon(config.decoder.lexicon, source.units).spellings
-            self._word_length = letters_per_word(search.text, spellings)
+        if search.text and self.fitted:
+            self._word_length = letters_per_word(search.text, self.fitted.lexicon.spellings)
         self.sample = Sample(
             source,
             read_manifest(config.data, config.split, labels=False),
@@ -122,6 +123,8 @@ class TuningObjective:
 def tune(config: TuneConfig, *, force: bool = False) -> Tuning:
     """Choose the decoder's weights and its beam; write ``tune.json`` and ``tune.png``. No reference is read.
 
+    A lexicon in other units than the acoustic model's is written too, as it was respelled.
+
     Raises:
         XlplError: results are there already (without ``force``), no LM to weigh, or broken input.
     """
@@ -129,13 +132,12 @@ def tune(config: TuneConfig, *, force: bool = False) -> Tuning:
     file = new_output(out / TUNE_FILE, force=force)
     ground = TuningObjective(config)
     search, sample = ground.search, ground.sample
-    with DecoderPool(replace(config.decoder, beam=search.beam, nbest=1), sample.units, config.workers) as pool:
+    decoder = _in_own_units(config.decoder, ground.fitted, out)
+    with DecoderPool(replace(decoder, beam=search.beam, nbest=1), sample.units, config.workers) as pool:
         trials = search_weights(pool, sample, search, ground.score)
         best = steady_choice(trials)
-        evidence = measure_evidence(pool, sample, best, ground.lm, search.criterion, search.seed)
-    beams: tuple[BeamTrial, ...] = ()
-    if search.beams:
-        beams = try_beams(config.decoder, best, search.beams, sample, config.workers)
+        evidence = measure_evidence(pool, sample, best, ground.lm, search.criterion, search.seed, ground.units_ratio)
+    beams = try_beams(decoder, best, search.beams, sample, config.workers) if search.beams else ()
     tuning = Tuning(
         best,
         smallest_beam(beams, search.beam_tolerance) if beams else None,
@@ -151,14 +153,18 @@ def tune(config: TuneConfig, *, force: bool = False) -> Tuning:
     if not tuning.trusted:
         logger.warning("the guards refused every trial; the least bad one is taken (%s)", trials[0].refused)
     tuning.write(file)
-    draw_trials(
-        out / PICTURE_FILE,
-        trials,
-        best,
-        title="Weights chosen without labels",
-        scale=f"tuning score, {search.criterion}",
-    )
+    scale = f"tuning score, {search.criterion}"
+    draw_trials(out / PICTURE_FILE, trials, best, title="Weights chosen without labels", scale=scale)
     return tuning
+
+
+def _in_own_units(decoder: DecoderConfig, fitted: FittedLexicon | None, folder: Path) -> DecoderConfig:
+    """Return the decoder over the lexicon in the model's units, a file in ``folder`` where it is not the one given."""
+    for name in (LEXICON_FILE, UNSPELLED_FILE):
+        (folder / name).unlink(missing_ok=True)  # of an earlier tuning, with force
+    if fitted is None or fitted.is_given:
+        return decoder
+    return replace(decoder, lexicon=str(fitted.write(folder)))
 
 
 def read_tuning(folder: str | Path) -> Tuning:

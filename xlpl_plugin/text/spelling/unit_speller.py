@@ -66,20 +66,27 @@ def fewest(text: str, table: Mapping[str, str]) -> Spelling | None:
 
 def romanizer_of(lexicon: Lexicon, language: str | None = None) -> Romanizer:
     """Return the romaniser that gives most of a lexicon's spellings, so that further words are spelled alike."""
-    entries = [(word, _text(spellings[0])) for word, spellings in islice(lexicon.spellings.items(), _ASKED)]
+    return make_romanizer(speller_of(lexicon, language), language)
 
-    def alike(romanize: Romanizer) -> int:
+
+def speller_of(lexicon: Lexicon, language: str | None = None) -> str:
+    """Return the one of ``SPELLERS`` that gives most of a lexicon's spellings."""
+    entries = [(word, text_of(spellings[0])) for word, spellings in islice(lexicon.spellings.items(), _ASKED)]
+
+    def alike(name: str) -> int:
+        romanize = make_romanizer(name, language)
         return sum(text in romanize(word) for word, text in entries)
 
+    best, most = SPELLERS[0], -1
     # uroman is asked last: its tables take seconds to load
-    best, most = make_romanizer(SPELLERS[0], language), -1
     for name in sorted(SPELLERS, key="uroman".__eq__):
-        if (count := alike(romanize := make_romanizer(name, language))) > most:
-            best, most = romanize, count
+        if (count := alike(name)) > most:
+            best, most = name, count
         if most == len(entries):
             break
     return best
 
 
-def _text(spelling: Spelling) -> str:
+def text_of(spelling: Spelling) -> str:
+    """Return what a word's spelling says, without marks of where words begin and end."""
     return "".join(spelling).replace(PIECE_MARK, "").rstrip(WORD_BOUNDARY)

@@ -17,7 +17,7 @@ from xlpl_plugin.run.plan.steps import CollectCorrected
 from xlpl_plugin.text.language import find_language
 from xlpl_plugin.text.lexicon import Lexicon, read_lexicon
 from xlpl_plugin.text.speller import Spelling
-from xlpl_plugin.text.spelling.unit_speller import UnitSpeller, romanizer_of
+from xlpl_plugin.text.spelling.respelling import LexiconSpeller
 
 CORRECTIONS_FILE = "corrections.json"
 
@@ -106,9 +106,8 @@ class Corrector:
         return replace(recording, words=transcript.words, units=units, weight=weight)
 
     def _spell(self, word: str, recording: Utterance, transcript: HumanTranscript) -> Spelling:
-        if word in self.lexicon:
-            return self.lexicon.spellings[word][0]
-        self._unknown[word] += 1
+        if word not in self.lexicon:
+            self._unknown[word] += 1
         found = self._speller.spell(word)
         refuse_rows(
             transcript.told_by.file,
@@ -119,8 +118,8 @@ class Corrector:
         return found[0]
 
     @cached_property
-    def _speller(self) -> UnitSpeller:
-        return UnitSpeller(self.units, romanizer_of(self.lexicon, self.language))
+    def _speller(self) -> LexiconSpeller:
+        return LexiconSpeller(self.lexicon, self.units, self.language)
 
     def record(self) -> CorrectionsRecord:
         """Return what was done so far."""

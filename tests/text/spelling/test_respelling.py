@@ -48,6 +48,14 @@ def test_words_are_respelled_in_their_order(romanised: Lexicon) -> None:
     assert fitted.units_ratio == units_ratio(romanised, fitted.lexicon) == 20 / 21
 
 
+def test_letters_that_only_the_model_has_are_written() -> None:
+    lexicon = build_lexicon(["über", "uhr", "straße", "wifi"], make_speller("unidecode"))
+    said = Lexicon({**lexicon.spellings, "wifi": (tuple("waifai|"),)})
+    fitted = fit_lexicon(said, (*ENGLISH, "ü"))
+    assert spelled(fitted.lexicon) == ["straße s t r a s s e |", "uhr u h r |", "wifi w a i f a i |", "über ü b e r |"]
+    assert fitted.respelled == 1
+
+
 def test_pieces_have_no_boundary_and_come_in_the_fewest(romanised: Lexicon) -> None:
     marked = PIECE_MARK
     assert spelled(fit_lexicon(romanised, PIECES).lexicon) == [

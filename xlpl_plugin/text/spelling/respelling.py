@@ -31,33 +31,39 @@ _REMEMBERED = 10_000
 class LexiconSpeller:
     """Spells a lexicon's words in given units, and other words like them.
 
-    A spelling in these units stays. Else the word is spelled by ``UnitSpeller``, which romanises it as the lexicon
-    does; letters of a lexicon that romanises nothing are romanised by the first of ``SPELLERS``.
+    A spelling in these units stays, unless a letter of the word is a unit that the lexicon does not know: a model that
+    has ü was taught to write it. Else the word is spelled by ``UnitSpeller``, which romanises it as the lexicon does;
+    letters of a lexicon that romanises nothing are romanised by the first of ``SPELLERS``.
     """
 
-    def __init__(self, lexicon: Lexicon, units: Collection[str]) -> None:
-        self._lexicon = lexicon
+    def __init__(self, lexicon: Lexicon, units: Collection[str], language: str | None = None) -> None:
+        self._lexicon, self._language = lexicon, language
         self._units = frozenset(units).difference(SPECIAL_SYMBOLS)
+        self._new = self._units.difference(*(spelling for _, spelling in lexicon.entries()))
         self._speller: UnitSpeller | None = None
 
     def spell(self, word: str) -> tuple[Spelling, ...]:
         """Return the word's spellings, the likeliest first; none where a sound of it has no unit."""
         own = tuple(s for s in self._lexicon.spellings.get(word, ()) if self._units.issuperset(s))
-        return own or tuple(self._by_sound().spell(word))
+        return own if own and self._new.isdisjoint(word) else tuple(self._by_sound().spell(word)) or own
+
+    def keeps(self, word: str) -> bool:
+        """Return whether all spellings of a word of the lexicon stay."""
+        return self._new.isdisjoint(word) and all(map(self._units.issuperset, self._lexicon.spellings[word]))
 
     def _by_sound(self) -> UnitSpeller:
         """Look at the lexicon's romaniser where it is needed, which where all spellings fit it is not."""
         if self._speller is None:
             # sorted: of two units that sound alike the same one in every process
-            self._speller = UnitSpeller(sorted(self._units), _romanizer(self._lexicon))
+            self._speller = UnitSpeller(sorted(self._units), _romanizer(self._lexicon, self._language))
         return self._speller
 
 
-def _romanizer(lexicon: Lexicon) -> Romanizer:
-    name = speller_of(lexicon)
+def _romanizer(lexicon: Lexicon, language: str | None) -> Romanizer:
+    name = speller_of(lexicon, language)
     if name == "identity":
         return lru_cache(_REMEMBERED)(make_romanizer(SPELLERS[0]))
-    romanize = lru_cache(_REMEMBERED)(make_romanizer(name))
+    romanize = lru_cache(_REMEMBERED)(make_romanizer(name, language))
 
     def as_in_lexicon(text: str) -> list[str]:
         # of a letter the sound is asked for, not the word that it may be as well
@@ -101,10 +107,9 @@ def fit_lexicon(lexicon: Lexicon, units: Collection[str], file: str | Path | Non
     Raises:
         XlplError: fewer than half of the words can be spelled.
     """
-    known = frozenset(units).difference(SPECIAL_SYMBOLS)
-    if all(known.issuperset(spelling) for _, spelling in lexicon.entries()):
-        return FittedLexicon(lexicon)
     speller = LexiconSpeller(lexicon, units)
+    if all(map(speller.keeps, lexicon.spellings)):
+        return FittedLexicon(lexicon)
     found = {word: speller.spell(word) for word in lexicon.spellings}
     spelled = {word: spellings for word, spellings in found.items() if spellings}
     unspelled = tuple(word for word, spellings in found.items() if not spellings)

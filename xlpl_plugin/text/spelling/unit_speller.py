@@ -64,11 +64,6 @@ def fewest(text: str, table: Mapping[str, str]) -> Spelling | None:
     return best[-1]
 
 
-def romanizer_of(lexicon: Lexicon, language: str | None = None) -> Romanizer:
-    """Return the romaniser that gives most of a lexicon's spellings, so that further words are spelled alike."""
-    return make_romanizer(speller_of(lexicon, language), language)
-
-
 def speller_of(lexicon: Lexicon, language: str | None = None) -> str:
     """Return the one of ``SPELLERS`` that gives most of a lexicon's spellings."""
     entries = [(word, text_of(spellings[0])) for word, spellings in islice(lexicon.spellings.items(), _ASKED)]

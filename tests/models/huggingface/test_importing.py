@@ -200,7 +200,11 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "no extractor": (lambda f: (f / "preprocessor_config.json").unlink(), r"preprocessor_config\.json: no such file"),
     "hubert": (lambda f: edit(f / "config.json", model_type="hubert"), "another architecture, 'hubert'"),
     "whisper": (lambda f: edit(f / "config.json", model_type="whisper"), "another architecture, 'whisper'"),
-    "adapters": (lambda f: edit(f / "config.json", adapter_attn_dim=16), "adapter for each language"),
+    "adapters": (lambda f: edit(f / "config.json", adapter_attn_dim=16), "where do_stable_layer_norm is false"),
+    "no adapters": (
+        lambda f: edit(f / "config.json", adapter_attn_dim=16, do_stable_layer_norm=True),
+        r"12 weights are missing, such as encoder\.layers\.0\.adapter_layer",
+    ),
     "a type": (lambda f: edit(f / "config.json", hidden_size="wide"), r"config\.json: not the config.*hidden_size"),
     "another size": (lambda f: edit(f / "config.json", intermediate_size=32), "6 weights have another shape"),
     "a layer more": (lambda f: edit(f / "config.json", num_hidden_layers=3), "16 weights are missing, such as encod"),
@@ -215,7 +219,10 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "two blanks": (lambda f: edit(f / "config.json", pad_token_id=0), "padding is '<pad>', number 6.*_id .* is 0"),
     "few symbols": (lambda f: rename(f, "A", "E"), "names 8 of the model's 9 outputs; number 1 has no symbol"),
     "a space": (lambda f: rename(f, "A", "a b"), "cannot use the symbol 'a b'"),
-    "several languages": (lambda f: edit(f / "vocab.json", ita=VOCABULARY), "each of several languages"),
+    "several languages": (
+        lambda f: edit(f / "vocab.json", ita=VOCABULARY),
+        r"each of several languages(.|\n)*--adapter",
+    ),
     "not JSON": (lambda f: (f / "vocab.json").write_text("{"), r"vocab\.json: not JSON"),
     "truncated": (
         lambda f: (f / "model.safetensors").write_bytes((f / "model.safetensors").read_bytes()[:5000]),

@@ -27,7 +27,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     """
     for name in _FILES:
         if (folder / name).exists():
-            return _read_file(folder / name)
+            return read_weights_file(folder / name)
         if (folder / (name + _INDEX)).exists():
             return _read_shards(folder / (name + _INDEX), name)
     expected = " or ".join(f"{name} (or {name}{_INDEX} with its parts)" for name in _FILES)
@@ -43,7 +43,7 @@ def _read_shards(index: Path, name: str) -> dict[str, Tensor]:
     _require_shards(index, name, shards)
     found: dict[str, Tensor] = {}
     for shard in shards:
-        weights = _read_file(index.parent / shard)
+        weights = read_weights_file(index.parent / shard)
         expected = {weight for weight, file in places.items() if file == shard}
         if wrong := sorted(weights.keys() ^ expected):
             what = "is missing" if wrong[0] in expected else "is not in the index"
@@ -68,7 +68,8 @@ def _require_shards(index: Path, name: str, shards: list[str]) -> None:
         )
 
 
-def _read_file(file: Path) -> dict[str, Tensor]:
+def read_weights_file(file: Path) -> dict[str, Tensor]:
+    """Read one file of weights, safetensors or torch's, as ``read_weights`` does."""
     weights: Any = _read_safetensors(file) if file.suffix == ".safetensors" else _read_pickle(file)
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
         raise XlplError("holds something else than weights", file=file, expected="tensors by their names")

@@ -193,8 +193,19 @@ def test_model_without_a_mask_says_so(folder: Path, tmp_path: Path) -> None:
     assert "masked frames are zero" in " ".join(import_huggingface(folder, tmp_path / "am.pt").notes)
 
 
+def as_torch(folder: Path, share: float) -> None:
+    """Turn the weights into a file of torch, and keep the first part of it."""
+    file = folder / "pytorch_model.bin"
+    torch.save(load_file(folder / "model.safetensors"), file)
+    (folder / "model.safetensors").unlink()
+    file.write_bytes(file.read_bytes()[: int(share * file.stat().st_size)])
+
+
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no vocabulary": (lambda f: (f / "vocab.json").unlink(), r"vocab\.json: no such file"),
+    "no vocabulary": (
+        lambda f: (f / "vocab.json").unlink(),
+        r"vocab\.json: no such file(.|\n)*the symbol of each output",
+    ),
     "no weights": (lambda f: (f / "model.safetensors").unlink(), "no weights in the folder"),
     "no configuration": (lambda f: (f / "config.json").unlink(), r"config\.json: no such file"),
     "no extractor": (lambda f: (f / "preprocessor_config.json").unlink(), r"preprocessor_config\.json: no such file"),
@@ -215,6 +226,8 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "epsilon": (lambda f: edit(f / "config.json", layer_norm_eps=1e-12), "layer_norm_eps=1e-12, where fairseq has"),
     "extractor": (lambda f: (f / "preprocessor_config.json").write_text("[]"), "says nothing of waveforms"),
     "8 kHz": (lambda f: edit(f / "preprocessor_config.json", sampling_rate=8000), "sampling_rate=8000"),
+    "BERT": (lambda f: edit(f / "config.json", model_type="wav2vec2-bert"), "architecture, 'wav2vec2-bert'"),
+    "a list of symbols": (lambda f: (f / "vocab.json").write_text('["a", "b"]'), "names 0 of the model's 9 outputs"),
     "no boundary": (lambda f: rename(f, "|", "D"), "no symbol ends a word"),
     "two blanks": (lambda f: edit(f / "config.json", pad_token_id=0), "padding is '<pad>', number 6.*_id .* is 0"),
     "few symbols": (lambda f: rename(f, "A", "E"), "names 8 of the model's 9 outputs; number 1 has no symbol"),
@@ -226,7 +239,12 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "not JSON": (lambda f: (f / "vocab.json").write_text("{"), r"vocab\.json: not JSON"),
     "truncated": (
         lambda f: (f / "model.safetensors").write_bytes((f / "model.safetensors").read_bytes()[:5000]),
-        r"model\.safetensors: cannot be read",
+        r"model\.safetensors: cannot be read(.|\n)*download the file again",
+    ),
+    "empty": (lambda f: (f / "model.safetensors").write_bytes(b""), r"model\.safetensors: cannot be read"),
+    "torch, truncated": (
+        lambda f: as_torch(f, 0.5),
+        r"pytorch_model\.bin: cannot be read(.|\n)*download the file again",
     ),
 }
 
@@ -238,7 +256,7 @@ def test_broken_folder_is_refused(folder: Path, name: str) -> None:
     refuse(folder, problem)
 
 
-@pytest.mark.parametrize("what", ["missing", "more", "another", "outside"])
+@pytest.mark.parametrize("what", ["missing", "more", "another", "outside", "truncated", "no index"])
 def test_parts_must_be_those_of_the_index(tmp_path: Path, what: str) -> None:
     folder = write_model(tmp_path / "hf", shard="20KB")
     first, second, *_ = sorted(folder.glob("model-*.safetensors"))
@@ -252,6 +270,12 @@ def test_parts_must_be_those_of_the_index(tmp_path: Path, what: str) -> None:
     elif what == "another":
         shutil.copy(first, second)
         problem = f"{second.name}: .* (is missing|is not in the index)"
+    elif what == "truncated":
+        second.write_bytes(second.read_bytes()[:-100])
+        problem = f"{second.name}: cannot be read"
+    elif what == "no index":
+        index.write_text("{}")
+        problem = "does not say where the weights are"
     else:
         index.write_text(index.read_text().replace(first.name, f"../{first.name}"))
         problem = "is not in the folder"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import read_json
+from xlpl_plugin.files import must_exist, read_json
 from xlpl_plugin.text.symbols import SPECIAL_SYMBOLS, WORD_BOUNDARY
 
 VOCABULARY_FILE, TOKENIZER_FILE, SPECIAL_FILE = "vocab.json", "tokenizer_config.json", "special_tokens_map.json"
@@ -72,7 +72,7 @@ def read_vocabulary(folder: Path, blank: int | None, outputs: int, language: str
 def _symbols(folder: Path, outputs: int, language: str | None) -> list[str]:
     """Return the symbol of each output; tokens that were added behind the last output have none."""
     file = folder / VOCABULARY_FILE
-    vocabulary = _of_language(read_json(file), language, file)
+    vocabulary = _of_language(read_json(must_exist(file, "the symbol of each output")), language, file)
     names = {index: name for name, index in _added_tokens(folder).items()}
     for name, index in vocabulary.items() if isinstance(vocabulary, dict) else ():
         if isinstance(index, int) and names.setdefault(index, name) != name:

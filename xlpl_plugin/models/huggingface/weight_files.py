@@ -38,7 +38,12 @@ def _read_shards(index: Path, name: str) -> dict[str, Tensor]:
     content = read_json(index)
     places: Any = content.get("weight_map") if isinstance(content, dict) else None
     if not isinstance(places, dict) or not all(isinstance(file, str) for file in places.values()):
-        raise XlplError("does not say where the weights are", file=index, expected="a weight_map from weight to file")
+        raise XlplError(
+            "does not say where the weights are",
+            file=index,
+            expected="a weight_map from weight to file",
+            remedy="download the file again",
+        )
     shards = sorted(set(places.values()))
     _require_shards(index, name, shards)
     found: dict[str, Tensor] = {}
@@ -86,9 +91,11 @@ def _read_safetensors(file: Path) -> Any:
 
 
 def _read_pickle(file: Path) -> Any:
+    with system_errors(file, "weights of torch"):
+        stream = file.open("rb")
     try:
-        with system_errors(file, "weights of torch"):
-            return torch.load(file, map_location="cpu", weights_only=True)
+        with stream:
+            return torch.load(stream, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise XlplError(
             "refused to load: it asks for more than tensors",
@@ -96,7 +103,7 @@ def _read_pickle(file: Path) -> Any:
             expected="weights alone",
             remedy="get the model as safetensors; never load this file with weights_only=False",
         ) from error
-    except (RuntimeError, EOFError, ValueError) as error:
+    except (RuntimeError, EOFError, ValueError, OSError) as error:  # of half a file torch says: invalid argument
         raise _damaged(file, error) from error
 
 

@@ -91,6 +91,8 @@ EXTRAS = {
     # every corpus that lhotse prepares
     # lhotse imports urllib3 and does not declare it
     "lhotse": ["lhotse>=1.33,<2", "urllib3>=2,<3"],
+    # models for phones and browsers; torch's exporter needs onnxscript, which brings onnx
+    "onnx": ["onnxscript>=0.7.2,<0.8", "onnxruntime>=1.23,<2"],
     # Hugging Face datasets with the audio inside
     "parquet": ["pyarrow>=20,<27"],
     # transcripts for people: Praat's TextGrid, ELAN's eaf, subtitles

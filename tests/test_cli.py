@@ -62,7 +62,12 @@ def test_help_names_every_verb_and_loads_no_torch() -> None:
         assert f"\n  {verb} " in child.stdout
 
 
-FURTHER = [*(("prepare", kind) for kind in KINDS), ("import", "huggingface"), ("export", "huggingface")]
+FURTHER = [
+    *(("prepare", kind) for kind in KINDS),
+    ("import", "huggingface"),
+    ("export", "huggingface"),
+    ("export", "onnx"),
+]
 
 
 @pytest.mark.parametrize("words", [*((verb,) for verb in VERBS), *FURTHER], ids=" ".join)

@@ -25,6 +25,8 @@ NOT_IMPORTED = {
     "hydra-submitit-launcher": "hydra finds it by itself",
     "mwparserfromhell": "imported by name, so that an error names the extra",
     "lhotse": "imported by name, so that an error names the extra",
+    "onnxscript": "imported by name, so that an error names the extra",
+    "onnxruntime": "imported by name, so that an error names the extra",
     "pyarrow": "imported by name, so that an error names the extra",
     "pypdf": "imported by name, so that an error names the extra",
     "pysubs2": "imported by name, so that an error names the extra",

@@ -174,10 +174,10 @@ def test_bad_input_leaves_nothing(small_run: SmallRun, tmp_path: Path) -> None:
 
 
 def test_a_model_that_cannot_be_loaded_is_no_bundle(small_run: SmallRun, tmp_path: Path) -> None:
-    """Here the lexicon has a unit that the model lacks."""
+    """Here the lexicon has a spelling that is none."""
     with Path(small_run.config.decoder.lexicon).open("a", encoding="utf-8") as lexicon:
-        lexicon.write("ß\tß |\n")
-    refuse(small_run.path, tmp_path / "bundle", "not in the dictionary")
+        lexicon.write("ß\t<unk> |\n")
+    refuse(small_run.path, tmp_path / "bundle", "no unit that somebody says")
 
 
 def test_bundles_are_not_bundled_and_runs_not_overwritten(small_run: SmallRun, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ VERBS = {
     "lexicon": "Build a word -> spelling lexicon from text.",
     "lm": "Estimate a KenLM n-gram language model.",
     "import": "Take a model of Hugging Face's transformers.",
-    "export": "Write a model for Hugging Face's transformers.",
+    "export": "Write a model for Hugging Face's transformers, or as ONNX.",
     "label": "Write pseudo-labels for a manifest.",
     "labels": "Merge parts of labels; join the labels of pieces by recording.",
     "tune": "Choose the decoder's weights and beam without labels.",

@@ -6,7 +6,10 @@ import click
 
 from xlpl_plugin.cli.lazy import LazyGroup
 
-KINDS = {"huggingface": "A folder that transformers opens, of a wav2vec_ctc model."}
+KINDS = {
+    "huggingface": "A folder that transformers opens, of a wav2vec_ctc model.",
+    "onnx": "A graph for onnxruntime: phones, browsers, programs without torch.",
+}
 
 
 @click.command("export", cls=LazyGroup, verbs=KINDS, prefix="export_", heading="Kinds")

@@ -32,8 +32,8 @@ class AcousticModel:
     def __init__(self, model: Any, units: Sequence[str], *, normalize: bool, device: str = "cpu") -> None:
         self.units = tuple(units)
         self.device = torch.device(device)
-        self._model = model.eval().requires_grad_(False).to(self.device)
-        self._normalize = normalize
+        self.model = model.eval().requires_grad_(False).to(self.device)
+        self.normalize = normalize
 
     @torch.inference_mode()
     def emit(self, waveforms: Sequence[Array]) -> list[Array]:
@@ -52,12 +52,12 @@ class AcousticModel:
         lengths = torch.tensor([len(source) for source in sources], device=self.device)
         source = nn.utils.rnn.pad_sequence(sources, batch_first=True)
         padding = torch.arange(source.shape[1], device=self.device) >= lengths.unsqueeze(1)
-        found = log_probs_of_each(self._model, {"source": source, "padding_mask": padding})
+        found = log_probs_of_each(self.model, {"source": source, "padding_mask": padding})
         return [own.cpu().numpy().copy() for own in found]  # copies let go of the batch and its padding
 
     def _prepare(self, waveform: Array) -> Tensor:
         source = torch.as_tensor(waveform, dtype=torch.float32, device=self.device)
-        return nn.functional.layer_norm(source, source.shape) if self._normalize else source
+        return nn.functional.layer_norm(source, source.shape) if self.normalize else source
 
 
 def resolve_device(device: str) -> str:

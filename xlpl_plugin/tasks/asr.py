@@ -18,6 +18,7 @@ from xlpl_plugin.data.dataset import AudioDataset, DataPart, keep_durations, rea
 from xlpl_plugin.data.units import SPECIAL_SYMBOLS, read_units
 from xlpl_plugin.decoding.options import DecoderConfig
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.models.adapters import choose_only_adapter
 from xlpl_plugin.models.masks import seed_masks
 from xlpl_plugin.tasks.beginnings import require_metric, require_restore_file, warn_of_other_data
 
@@ -162,6 +163,7 @@ class AsrTask(FairseqTask):
             self._require_same_units(checkpoint_units(path), path)
         model = super().build_model(cfg, from_checkpoint)
         seed_masks()
+        choose_only_adapter(model)
         # what wav2vec_ctc read from its pre-trained file goes into our checkpoint, which then stands alone
         if hasattr(getattr(model, "cfg", None), "w2v_args"):
             cfg.w2v_args = model.cfg.w2v_args

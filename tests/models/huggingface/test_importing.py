@@ -194,14 +194,29 @@ def test_model_without_a_mask_says_so(folder: Path, tmp_path: Path) -> None:
     assert "masked frames are zero" in " ".join(import_huggingface(folder, tmp_path / "am.pt").notes)
 
 
+def as_torch(folder: Path, share: float) -> None:
+    """Turn the weights into a file of torch, and keep the first part of it."""
+    file = folder / "pytorch_model.bin"
+    torch.save(load_file(folder / "model.safetensors"), file)
+    (folder / "model.safetensors").unlink()
+    file.write_bytes(file.read_bytes()[: int(share * file.stat().st_size)])
+
+
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no vocabulary": (lambda f: (f / "vocab.json").unlink(), r"vocab\.json: no such file"),
+    "no vocabulary": (
+        lambda f: (f / "vocab.json").unlink(),
+        r"vocab\.json: no such file(.|\n)*the symbol of each output",
+    ),
     "no weights": (lambda f: (f / "model.safetensors").unlink(), "no weights in the folder"),
     "no configuration": (lambda f: (f / "config.json").unlink(), r"config\.json: no such file"),
     "no extractor": (lambda f: (f / "preprocessor_config.json").unlink(), r"preprocessor_config\.json: no such file"),
     "hubert": (lambda f: edit(f / "config.json", model_type="hubert"), "another architecture, 'hubert'"),
     "whisper": (lambda f: edit(f / "config.json", model_type="whisper"), "another architecture, 'whisper'"),
-    "adapters": (lambda f: edit(f / "config.json", adapter_attn_dim=16), "adapter for each language"),
+    "adapters": (lambda f: edit(f / "config.json", adapter_attn_dim=16), "where do_stable_layer_norm is false"),
+    "no adapters": (
+        lambda f: edit(f / "config.json", adapter_attn_dim=16, do_stable_layer_norm=True),
+        r"12 weights are missing, such as encoder\.layers\.0\.adapter_layer",
+    ),
     "a type": (lambda f: edit(f / "config.json", hidden_size="wide"), r"config\.json: not the config.*hidden_size"),
     "another size": (lambda f: edit(f / "config.json", intermediate_size=32), "6 weights have another shape"),
     "a layer more": (lambda f: edit(f / "config.json", num_hidden_layers=3), "16 weights are missing, such as encod"),
@@ -212,15 +227,25 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "epsilon": (lambda f: edit(f / "config.json", layer_norm_eps=1e-12), "layer_norm_eps=1e-12, where fairseq has"),
     "extractor": (lambda f: (f / "preprocessor_config.json").write_text("[]"), "says nothing of waveforms"),
     "8 kHz": (lambda f: edit(f / "preprocessor_config.json", sampling_rate=8000), "sampling_rate=8000"),
+    "BERT": (lambda f: edit(f / "config.json", model_type="wav2vec2-bert"), "architecture, 'wav2vec2-bert'"),
+    "a list of symbols": (lambda f: (f / "vocab.json").write_text('["a", "b"]'), "names 0 of the model's 9 outputs"),
     "no boundary": (lambda f: rename(f, "|", "D"), "no symbol ends a word"),
     "two blanks": (lambda f: edit(f / "config.json", pad_token_id=0), "padding is '<pad>', number 6.*_id .* is 0"),
     "few symbols": (lambda f: rename(f, "A", "E"), "names 8 of the model's 9 outputs; number 1 has no symbol"),
     "a space": (lambda f: rename(f, "A", "a b"), "cannot use the symbol 'a b'"),
-    "several languages": (lambda f: edit(f / "vocab.json", ita=VOCABULARY), "each of several languages"),
+    "several languages": (
+        lambda f: edit(f / "vocab.json", ita=VOCABULARY),
+        r"each of several languages(.|\n)*--adapter",
+    ),
     "not JSON": (lambda f: (f / "vocab.json").write_text("{"), r"vocab\.json: not JSON"),
     "truncated": (
         lambda f: (f / "model.safetensors").write_bytes((f / "model.safetensors").read_bytes()[:5000]),
-        r"model\.safetensors: cannot be read",
+        r"model\.safetensors: cannot be read(.|\n)*download the file again",
+    ),
+    "empty": (lambda f: (f / "model.safetensors").write_bytes(b""), r"model\.safetensors: cannot be read"),
+    "torch, truncated": (
+        lambda f: as_torch(f, 0.5),
+        r"pytorch_model\.bin: cannot be read(.|\n)*download the file again",
     ),
 }
 
@@ -232,7 +257,7 @@ def test_broken_folder_is_refused(folder: Path, name: str) -> None:
     refuse(folder, problem)
 
 
-@pytest.mark.parametrize("what", ["missing", "more", "another", "outside"])
+@pytest.mark.parametrize("what", ["missing", "more", "another", "outside", "truncated", "no index"])
 def test_parts_must_be_those_of_the_index(tmp_path: Path, what: str) -> None:
     folder = write_model(tmp_path / "hf", shard="20KB")
     first, second, *_ = sorted(folder.glob("model-*.safetensors"))
@@ -246,6 +271,12 @@ def test_parts_must_be_those_of_the_index(tmp_path: Path, what: str) -> None:
     elif what == "another":
         shutil.copy(first, second)
         problem = f"{second.name}: .* (is missing|is not in the index)"
+    elif what == "truncated":
+        second.write_bytes(second.read_bytes()[:-100])
+        problem = f"{second.name}: cannot be read"
+    elif what == "no index":
+        index.write_text("{}")
+        problem = "does not say where the weights are"
     else:
         index.write_text(index.read_text().replace(first.name, f"../{first.name}"))
         problem = "is not in the folder"

@@ -69,7 +69,7 @@ def test_padded_logits_are_the_same_in_the_bare_model(tmp_path: Path, extractor:
     sources = [am._prepare(wave) for wave in WAVES]
     batch = torch.nn.utils.rnn.pad_sequence(sources, batch_first=True)
     padding = torch.arange(batch.shape[1]) >= torch.tensor([[len(source)] for source in sources])
-    log_probs, frames = log_probs_and_frames(am._model, {"source": batch, "padding_mask": padding})
+    log_probs, frames = log_probs_and_frames(am.model, {"source": batch, "padding_mask": padding})
     for number, other in enumerate(their_log_probs(folder, WAVES)):
         assert len(other) == frames[number]
         np.testing.assert_allclose(log_probs[: frames[number], number, COLUMNS], other, atol=1e-4, rtol=0)

@@ -43,12 +43,15 @@ _TRAINING = {
     "mask_channel_length": "mask_feature_length",
 }
 _EXTRACTORS = {"default": "group", "layer_norm": "layer"}
+# what transformers' adapters are, by fairseq's options
+_PLAIN_ADAPTER = {"adp_num": 1, "adp_act_fn": "relu", "adp_trf_idx": "all"}
 _ACTIVATIONS = ("gelu", "relu")
+_WITHOUT_ADAPTER, _WITH_ADAPTER = "transformer", "trf_adp"
 # torch's, which fairseq leaves as it is
 _EPSILON = 1e-5
 # fairseq's options that transformers has no place for, with the value that is the same function there
 _PLAIN_ENCODER = {
-    **{"layer_type": "transformer", "pos_conv_depth": 1, "conv_pos_batch_norm": False},
+    **{"pos_conv_depth": 1, "conv_pos_batch_norm": False},
     **{"quantize_input": False, "crop_seq_to_multiple": 1},
 }
 
@@ -114,6 +117,11 @@ class EncoderShape:
         return self.convolutions[-1][0]
 
     @property
+    def adapter(self) -> int | None:
+        """Inner dimensions of the adapter in each layer; None where there is none."""
+        return self.options["adp_dim"] if self.options["layer_type"] == _WITH_ADAPTER else None
+
+    @property
     def projected(self) -> bool:
         """Whether fairseq has a projection of the features, which transformers always has."""
         return bool(self.features != self.options["encoder_embed_dim"])
@@ -126,7 +134,7 @@ def require_convertible(settings: Wav2Vec2Settings, file: Path) -> None:
         raise XlplError(
             problem,
             file=file,
-            expected="a wav2vec 2.0 for CTC, or its encoder (wav2vec 2.0, XLSR-53, XLS-R, MMS without adapters)",
+            expected="a wav2vec 2.0 for CTC, or its encoder (wav2vec 2.0, XLSR-53, XLS-R, MMS)",
             remedy="choose another model: docs/huggingface.md says which there are",
         )
 
@@ -134,8 +142,8 @@ def require_convertible(settings: Wav2Vec2Settings, file: Path) -> None:
 def _differences(settings: Wav2Vec2Settings) -> Iterator[str]:
     if settings.model_type != "wav2vec2":
         yield f"another architecture, {settings.model_type!r}"
-    if settings.adapter_attn_dim is not None:
-        yield "a model with an adapter for each language (MMS-1b-all and the like), which is not read"
+    if settings.adapter_attn_dim is not None and not settings.do_stable_layer_norm:
+        yield "adapters (adapter_attn_dim) where do_stable_layer_norm is false, which transformers does not use"
     if settings.add_adapter:
         yield "a model with convolutions after its encoder (add_adapter)"
     if settings.feat_extract_norm not in _EXTRACTORS.values():
@@ -155,7 +163,8 @@ def _impossible_sizes(settings: Wav2Vec2Settings) -> Iterator[str]:
         yield "conv_dim, conv_kernel and conv_stride are not of one length"
     divisors = ("num_attention_heads", "num_conv_pos_embedding_groups")
     sizes = [getattr(settings, name) for name in ("hidden_size", "num_hidden_layers", "intermediate_size", *divisors)]
-    if min(*sizes, settings.num_conv_pos_embeddings, *itertools.chain(*layers)) < 1:
+    sizes += [settings.num_conv_pos_embeddings, 1 if settings.adapter_attn_dim is None else settings.adapter_attn_dim]
+    if min(*sizes, *itertools.chain(*layers)) < 1:
         yield "a size below 1"
     for name in divisors:
         if settings.hidden_size % max(1, getattr(settings, name)):
@@ -167,7 +176,17 @@ def shape_of_settings(settings: Wav2Vec2Settings) -> EncoderShape:
     options = {ours: getattr(settings, theirs) for ours, theirs in _ENCODER.items()}
     extractor = next(ours for ours, theirs in _EXTRACTORS.items() if theirs == settings.feat_extract_norm)
     convolutions = tuple(zip(settings.conv_dim, settings.conv_kernel, settings.conv_stride, strict=True))
-    return EncoderShape(convolutions, {**options, "extractor_mode": extractor})
+    return EncoderShape(convolutions, {**options, "extractor_mode": extractor, **adapter_options(settings)})
+
+
+def adapter_options(settings: Wav2Vec2Settings) -> dict[str, Any]:
+    """Return fairseq's options of an encoder with one adapter in each layer, or with none.
+
+    ``wav2vec_ctc`` has them as well, and its own take the place of the encoder's.
+    """
+    if settings.adapter_attn_dim is None:
+        return {"layer_type": _WITHOUT_ADAPTER}
+    return {"layer_type": _WITH_ADAPTER, "adp_dim": settings.adapter_attn_dim, **_PLAIN_ADAPTER}
 
 
 def training_of_settings(settings: Wav2Vec2Settings) -> dict[str, Any]:
@@ -214,6 +233,7 @@ def settings_of_checkpoint(model: Mapping[str, Any], outputs: int, file: str | P
         conv_kernel=list(kernels),
         conv_stride=list(strides),
         vocab_size=outputs,
+        adapter_attn_dim=encoder["adp_dim"] if encoder.get("layer_type") == _WITH_ADAPTER else None,
         **{theirs: encoder[ours] for ours, theirs in _ENCODER.items()},
         **{theirs: model[ours] for ours, theirs in _TRAINING.items() if ours in model},
     )
@@ -232,9 +252,10 @@ def _require_plain(model: Mapping[str, Any], encoder: Mapping[str, Any], file: s
 
 def _special_options(model: Mapping[str, Any], encoder: Mapping[str, Any]) -> Iterator[str]:
     """Yield the options that make the model another function than transformers has."""
-    yield from (
-        f"{name}={encoder[name]}" for name, plain in _PLAIN_ENCODER.items() if encoder.get(name, plain) != plain
-    )
+    plain = {**_PLAIN_ENCODER, "layer_type": _WITHOUT_ADAPTER}
+    if encoder.get("layer_type") == _WITH_ADAPTER and encoder["layer_norm_first"]:
+        plain |= {"layer_type": _WITH_ADAPTER, **_PLAIN_ADAPTER}
+    yield from (f"{name}={encoder[name]}" for name, value in plain.items() if encoder.get(name, value) != value)
     if model.get("blank_weight"):
         yield f"blank_weight={model['blank_weight']}"
     if encoder["activation_fn"] not in _ACTIVATIONS:

@@ -27,6 +27,7 @@ from xlpl_plugin.models.huggingface.mapping import (
     PROJECTION,
     THEIR_OUTPUT,
     THEIR_PREFIX,
+    Weight,
     encoder_weights,
 )
 from xlpl_plugin.models.huggingface.vocabulary import vocabulary_files
@@ -70,14 +71,16 @@ def _their_weights(
 ) -> dict[str, Tensor]:
     """Return the weights by transformers' names, as float32."""
     hidden = shape.options["encoder_embed_dim"]
-    names = {
-        OUR_PREFIX + weight.ours: (THEIR_PREFIX + weight.theirs, weight.shape) for weight in encoder_weights(shape)
-    }
-    names[f"{OUR_OUTPUT}weight"] = (f"{THEIR_OUTPUT}weight", (outputs, hidden))
-    names[f"{OUR_OUTPUT}bias"] = (f"{THEIR_OUTPUT}bias", (outputs,))
+    table = [
+        *(weight._replace(ours=OUR_PREFIX + weight.ours, theirs=THEIR_PREFIX + weight.theirs)
+          for weight in encoder_weights(shape)),
+        Weight(f"{OUR_OUTPUT}weight", f"{THEIR_OUTPUT}weight", (outputs, hidden)),
+        Weight(f"{OUR_OUTPUT}bias", f"{THEIR_OUTPUT}bias", (outputs,)),
+    ]  # fmt: skip
+    names = {weight.ours: weight for weight in table}
     wrong = sorted(
         name for name in names.keys() | found.keys()
-        if name not in names or name not in found or tuple(found[name].shape) != names[name][1]
+        if name not in names or name not in found or tuple(found[name].shape) != names[name].our_shape
     )  # fmt: skip
     if wrong:
         raise XlplError(
@@ -85,7 +88,7 @@ def _their_weights(
             file=checkpoint,
             expected=f"the {len(names)} weights of a wav2vec 2.0 with an output layer",
         )
-    theirs = {name: found[ours].float().contiguous() for ours, (name, _) in names.items()}
+    theirs = {weight.theirs: found[weight.ours].float().reshape(weight.shape).contiguous() for weight in table}
     if not shape.projected:
         theirs[f"{THEIR_PREFIX}{PROJECTION}.weight"] = torch.eye(hidden)
         theirs[f"{THEIR_PREFIX}{PROJECTION}.bias"] = torch.zeros(hidden)

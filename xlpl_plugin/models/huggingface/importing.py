@@ -15,9 +15,11 @@ from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist, new_output, read_json
 from xlpl_plugin.models.checkpoint import write_weights
+from xlpl_plugin.models.huggingface.adapters import read_adapter
 from xlpl_plugin.models.huggingface.architecture import (
     EncoderShape,
     Wav2Vec2Settings,
+    adapter_options,
     encoder_config,
     require_convertible,
     shape_of_settings,
@@ -48,15 +50,25 @@ Weights = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class ImportedModel:
-    """What was read: the units of an acoustic model (none: an encoder), and what was done to it, in words."""
+    """What was read: the units of an acoustic model (none: an encoder), and what was done to it, in words.
+
+    ``adapter`` holds the options that fine-tuning must be given for a model with adapters.
+    """
 
     units: tuple[str, ...]
     normalize: bool
     notes: tuple[str, ...]
+    adapter: Mapping[str, Any]
+
+    @property
+    def training(self) -> str:
+        """The overrides that a fine-tuning needs beside the path of the encoder."""
+        adapter = [f"model.{name}={value}" for name, value in self.adapter.items()]
+        return " ".join([f"task.normalize={str(self.normalize).lower()}", *adapter])
 
 
 def import_huggingface(
-    folder: str | Path, out: str | Path, *, encoder_only: bool = False, force: bool = False
+    folder: str | Path, out: str | Path, *, adapter: str | None = None, encoder_only: bool = False, force: bool = False
 ) -> ImportedModel:
     """Write a wav2vec 2.0 of transformers as a checkpoint of fairseq.
 
@@ -66,6 +78,7 @@ def import_huggingface(
     Args:
         folder: with config.json, weights, preprocessor_config.json and, for CTC, vocab.json.
         out: the new file, written atomically.
+        adapter: a language of a model with adapters, or the path of its file; it takes the place of the model's own.
         encoder_only: leave out the output layer of a model for CTC.
         force: overwrite ``out``.
 
@@ -78,18 +91,22 @@ def import_huggingface(
     require_convertible(settings, folder / CONFIG_FILE)
     normalize = _read_normalize(folder)
     shape = shape_of_settings(settings)
-    weights = {_plain_name(name): value.float() for name, value in read_weights(folder).items()}
+    chosen = None if adapter is None else read_adapter(folder, adapter, shape)
+    found = read_weights(folder) | dict(chosen.weights if chosen else {})
+    weights = {_plain_name(name): value.float() for name, value in found.items()}
     output = _take(weights, (THEIR_OUTPUT,))
-    vocabulary = None if encoder_only else _read_units(folder, settings, output)
+    language = chosen.language if chosen else None
+    vocabulary = None if encoder_only else _read_units(folder, settings, output, language)
     encoder, notes = _our_encoder(weights, shape, folder)
     config = encoder_config(shape, normalize=normalize)
+    adapters = adapter_options(settings) if shape.adapter else {}
     if vocabulary is None:
         write_weights({"cfg": config}, encoder, out, origin=folder)
-        return ImportedModel((), normalize, notes)
+        return ImportedModel((), normalize, notes, adapters)
     ours = {OUR_PREFIX + name: value for name, value in encoder.items()} | _our_output(output, vocabulary)
     write_weights(_acoustic_state(config, settings, vocabulary.units), ours, out, origin=folder)
     lowered = ("the units are in lower case; they were in upper case there",) if vocabulary.lowered else ()
-    return ImportedModel(vocabulary.units, normalize, (*notes, *lowered))
+    return ImportedModel(vocabulary.units, normalize, (*notes, *lowered), adapters)
 
 
 def _read_normalize(folder: Path) -> bool:
@@ -118,7 +135,7 @@ def _take(weights: Weights, prefixes: tuple[str, ...]) -> Weights:
     return {name: weights.pop(name) for name in list(weights) if name.startswith(prefixes)}
 
 
-def _read_units(folder: Path, settings: Wav2Vec2Settings, output: Weights) -> Vocabulary | None:
+def _read_units(folder: Path, settings: Wav2Vec2Settings, output: Weights, language: str | None) -> Vocabulary | None:
     """Return the units of a model for CTC; None for an encoder."""
     ctc = "Wav2Vec2ForCTC" in (settings.architectures or ())
     if not output and not ctc:
@@ -131,7 +148,7 @@ def _read_units(folder: Path, settings: Wav2Vec2Settings, output: Weights) -> Vo
             expected=f"{THEIR_OUTPUT}weight (outputs x {settings.hidden_size}) and {THEIR_OUTPUT}bias",
             remedy="download the whole model",
         )
-    return read_vocabulary(folder, settings.pad_token_id, len(bias))
+    return read_vocabulary(folder, settings.pad_token_id, len(bias), language)
 
 
 def _our_output(output: Weights, vocabulary: Vocabulary) -> Weights:
@@ -157,7 +174,8 @@ def _our_encoder(weights: Weights, shape: EncoderShape, folder: Path) -> tuple[W
         _drop_identity(_take(weights, (f"{PROJECTION}.",)), folder)
     table = list(encoder_weights(shape))
     _require_weights(weights, {weight.theirs: weight.shape for weight in table}, folder)
-    return {weight.ours: weights[weight.theirs] for weight in table}, tuple(notes)
+    ours = {weight.ours: weights[weight.theirs].reshape(weight.our_shape) for weight in table}
+    return ours, tuple(notes)
 
 
 def _drop_identity(projection: Weights, folder: Path) -> None:
@@ -196,6 +214,7 @@ def _acoustic_state(config: dict[str, Any], settings: Wav2Vec2Settings, units: S
     model = {
         **{"_name": "wav2vec_ctc", "w2v_path": "", "data": "", "ddp_backend": "legacy_ddp"},
         **training_of_settings(settings),
+        **adapter_options(settings),
         **{"normalize": normalize, "w2v_args": encoder},
     }
     dictionary = Dictionary()

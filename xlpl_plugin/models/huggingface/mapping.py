@@ -10,6 +10,8 @@ from xlpl_plugin.models.huggingface.architecture import EncoderShape
 # before the encoder's names, in a fine-tuned model
 OUR_PREFIX, THEIR_PREFIX = "w2v_encoder.w2v_model.", "wav2vec2."
 OUR_OUTPUT, THEIR_OUTPUT = "w2v_encoder.proj.", "lm_head."
+# the same in both
+ADAPTER = "adapter_layer"
 MASK = "masked_spec_embed"
 PROJECTION = "feature_projection.projection"
 # transformers before 4.35, and files that torch's former weight norm wrote
@@ -26,7 +28,14 @@ class Weight(NamedTuple):
 
     ours: str
     theirs: str
+    # of transformers
     shape: tuple[int, ...]
+    # fairseq holds all adapters of a layer in one weight
+    stacked: bool = False
+
+    @property
+    def our_shape(self) -> tuple[int, ...]:
+        return (1, *self.shape) if self.stacked else self.shape
 
 
 def encoder_weights(shape: EncoderShape) -> Iterator[Weight]:
@@ -41,6 +50,8 @@ def encoder_weights(shape: EncoderShape) -> Iterator[Weight]:
     yield from _affine("encoder.layer_norm", "encoder.layer_norm", hidden)
     for number in range(shape.options["encoder_layers"]):
         yield from _layer(f"encoder.layers.{number}", hidden, shape.options["encoder_ffn_embed_dim"])
+        if shape.adapter is not None:
+            yield from _adapter(f"encoder.layers.{number}.{ADAPTER}", hidden, shape.adapter)
 
 
 def _affine(ours: str, theirs: str, *shape: int, bias: bool = True) -> Iterator[Weight]:
@@ -77,3 +88,11 @@ def _layer(layer: str, hidden: int, inner: int) -> Iterator[Weight]:
     yield from _affine(f"{layer}.fc1", f"{layer}.feed_forward.intermediate_dense", inner, hidden)
     yield from _affine(f"{layer}.fc2", f"{layer}.feed_forward.output_dense", hidden, inner)
     yield from _affine(f"{layer}.final_layer_norm", f"{layer}.final_layer_norm", hidden)
+
+
+def _adapter(layer: str, hidden: int, inner: int) -> Iterator[Weight]:
+    for ours, theirs, shape in (("W_a", "linear_1", (inner, hidden)), ("W_b", "linear_2", (hidden, inner))):
+        yield Weight(f"{layer}.{ours}", f"{layer}.{theirs}.weight", shape, stacked=True)
+        yield Weight(f"{layer}.{ours.replace('W', 'b')}", f"{layer}.{theirs}.bias", shape[:1], stacked=True)
+    for ours, theirs in (("ln_W", "weight"), ("ln_b", "bias")):
+        yield Weight(f"{layer}.{ours}", f"{layer}.norm.{theirs}", (hidden,), stacked=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import read_json
+from xlpl_plugin.files import must_exist, read_json
 from xlpl_plugin.text.symbols import SPECIAL_SYMBOLS, WORD_BOUNDARY
 
 VOCABULARY_FILE, TOKENIZER_FILE, SPECIAL_FILE = "vocab.json", "tokenizer_config.json", "special_tokens_map.json"
@@ -35,20 +36,21 @@ class Vocabulary:
     lowered: bool
 
 
-def read_vocabulary(folder: Path, blank: int | None, outputs: int) -> Vocabulary:
+def read_vocabulary(folder: Path, blank: int | None, outputs: int, language: str | None = None) -> Vocabulary:
     """Read the units of a model.
 
     Args:
         folder: of the model.
         blank: ``pad_token_id`` of its config.json, transformers' blank.
         outputs: rows of its output layer.
+        language: which of several languages' vocabularies, where vocab.json has several.
 
     Raises:
         XlplError: no vocabulary, outputs without a symbol, another blank in the tokenizer, no word boundary, or
             symbols that fairseq's label files cannot hold.
     """
     file = folder / VOCABULARY_FILE
-    symbols = _symbols(folder, outputs)
+    symbols = _symbols(folder, outputs, language)
     tokens = _special_tokens(folder)
     by_name = {symbol: row for row, symbol in enumerate(symbols)}
     special = [next((by_name[name] for name in tokens[token] if name in by_name), None) for token in _TOKENS]
@@ -67,12 +69,10 @@ def read_vocabulary(folder: Path, blank: int | None, outputs: int) -> Vocabulary
     return Vocabulary((*SPECIAL_SYMBOLS, *units), (*special, *rest), lowered)
 
 
-def _symbols(folder: Path, outputs: int) -> list[str]:
+def _symbols(folder: Path, outputs: int, language: str | None) -> list[str]:
     """Return the symbol of each output; tokens that were added behind the last output have none."""
     file = folder / VOCABULARY_FILE
-    vocabulary = read_json(file)
-    if isinstance(vocabulary, dict) and any(isinstance(value, dict) for value in vocabulary.values()):
-        raise XlplError("a vocabulary for each of several languages", file=file, expected="that of one model")
+    vocabulary = _of_language(read_json(must_exist(file, "the symbol of each output")), language, file)
     names = {index: name for name, index in _added_tokens(folder).items()}
     for name, index in vocabulary.items() if isinstance(vocabulary, dict) else ():
         if isinstance(index, int) and names.setdefault(index, name) != name:
@@ -86,6 +86,28 @@ def _symbols(folder: Path, outputs: int) -> list[str]:
             remedy="download the vocabulary that belongs to this model",
         )
     return [names[row] for row in range(outputs)]
+
+
+def _of_language(vocabulary: Any, language: str | None, file: Path) -> Any:
+    """Return a vocabulary, or that of a language where each has its own."""
+    if not isinstance(vocabulary, dict) or not any(isinstance(value, dict) for value in vocabulary.values()):
+        return vocabulary
+    if language is None:
+        raise XlplError(
+            "a vocabulary for each of several languages",
+            file=file,
+            expected="that of one model",
+            remedy="name the language: --adapter, with its code in the model's files, such as swh",
+        )
+    if not isinstance(vocabulary.get(language), dict):
+        near = difflib.get_close_matches(language, vocabulary, n=5, cutoff=0.5) or sorted(vocabulary)[:5]
+        raise XlplError(
+            f"no vocabulary of {language!r}",
+            file=file,
+            expected=f"one of its {len(vocabulary)} languages, such as {', '.join(near)}",
+            remedy="give --adapter a language of this file, by its code there",
+        )
+    return vocabulary[language]
 
 
 def _added_tokens(folder: Path) -> dict[str, int]:

@@ -26,7 +26,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     """
     for name in _FILES:
         if (folder / name).exists():
-            return _read_file(folder / name)
+            return read_weights_file(folder / name)
         if (folder / (name + _INDEX)).exists():
             return _read_shards(folder / (name + _INDEX), name)
     expected = " or ".join(f"{name} (or {name}{_INDEX} with its parts)" for name in _FILES)
@@ -37,12 +37,17 @@ def _read_shards(index: Path, name: str) -> dict[str, Tensor]:
     content = read_json(index)
     places: Any = content.get("weight_map") if isinstance(content, dict) else None
     if not isinstance(places, dict) or not all(isinstance(file, str) for file in places.values()):
-        raise XlplError("does not say where the weights are", file=index, expected="a weight_map from weight to file")
+        raise XlplError(
+            "does not say where the weights are",
+            file=index,
+            expected="a weight_map from weight to file",
+            remedy="download the file again",
+        )
     shards = sorted(set(places.values()))
     _require_shards(index, name, shards)
     found: dict[str, Tensor] = {}
     for shard in shards:
-        weights = _read_file(index.parent / shard)
+        weights = read_weights_file(index.parent / shard)
         expected = {weight for weight, file in places.items() if file == shard}
         if wrong := sorted(weights.keys() ^ expected):
             what = "is missing" if wrong[0] in expected else "is not in the index"
@@ -67,7 +72,8 @@ def _require_shards(index: Path, name: str, shards: list[str]) -> None:
         )
 
 
-def _read_file(file: Path) -> dict[str, Tensor]:
+def read_weights_file(file: Path) -> dict[str, Tensor]:
+    """Read one file of weights, safetensors or torch's, as ``read_weights`` does."""
     weights: Any = read_tensors(file) if file.suffix == SUFFIX else _read_pickle(file)
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
         raise XlplError("holds something else than weights", file=file, expected="tensors by their names")
@@ -75,9 +81,11 @@ def _read_file(file: Path) -> dict[str, Tensor]:
 
 
 def _read_pickle(file: Path) -> Any:
+    with system_errors(file, "weights of torch"):
+        stream = file.open("rb")
     try:
-        with system_errors(file, "weights of torch"):
-            return torch.load(file, map_location="cpu", weights_only=True)
+        with stream:
+            return torch.load(stream, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise XlplError(
             "refused to load: it asks for more than tensors",
@@ -85,5 +93,5 @@ def _read_pickle(file: Path) -> Any:
             expected="weights alone",
             remedy="get the model as safetensors; never load this file with weights_only=False",
         ) from error
-    except (RuntimeError, EOFError, ValueError) as error:
+    except (RuntimeError, EOFError, ValueError, OSError) as error:  # of half a file torch says: invalid argument
         raise damaged(file, error) from error

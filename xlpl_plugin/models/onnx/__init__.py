@@ -1,0 +1,1 @@
+"""Acoustic models as ONNX: for phones, browsers and programs without torch."""

@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
 from xlpl_plugin.labelling.records import LABELS_FILE
 from xlpl_plugin.run.config import TargetConfig
+from xlpl_plugin.run.frozen_config import frozen_section
 from xlpl_plugin.run.layout import RunLayout
 from xlpl_plugin.run.result import Result
 from xlpl_plugin.stage import Stage
@@ -48,22 +45,6 @@ def find_best_labels(run: str | Path) -> BestLabels:
             expected=f"the run directory of 'xlpl iterate', with {layout.result.name}, which round 0 writes",
             remedy="name the folder that is the out=... of the run; go on with one that has just begun",
         )
-    stage, target = Result.read(layout.result).best_stage, _target(layout.config)
+    stage, target = Result.read(layout.result).best_stage, frozen_section(layout.config, "target", TargetConfig)
     file = layout.labels(stage, target.train_split) / LABELS_FILE
     return BestLabels(stage, must_exist(file, f"the labels of {stage}"), Path(target.data), target.train_split)
-
-
-def _target(file: Path) -> TargetConfig:
-    """Return the target of a run's frozen configuration; what else that names may be gone."""
-    must_exist(file, "the configuration that `xlpl iterate` wrote")
-    try:
-        section = OmegaConf.select(OmegaConf.load(file), "target")
-        target = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(TargetConfig), section))
-    except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
-        raise XlplError(
-            f"its target cannot be read: {str(error).splitlines()[0]}",
-            file=file,
-            expected="the configuration that `xlpl iterate` wrote",
-        ) from error
-    assert isinstance(target, TargetConfig)
-    return target

@@ -5,16 +5,22 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
+import yaml
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import must_exist
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.layout import RunLayout
 from xlpl_plugin.run.plan.steps import Step
 from xlpl_plugin.run.state import RunState
 from xlpl_plugin.stage import CONTINUOUS
+
+Section = TypeVar("Section")
 
 # where and how fast a run is computed, how far it goes and what it leaves on the disk, but not what its steps give:
 # these may change between two calls. So may `continuous` while a run is begun without that phase
@@ -22,6 +28,26 @@ _FREE_KEYS = ("workers", "device", "max_seconds", "train_command", "launcher", "
 # what a run goes on with after its end; what of it would change a step that is done, the step's fingerprint tells
 _ROUNDS, _CORRECTIONS = "rounds", "corrections"
 _OTHER_FILE = "a file that it names has another content now"
+
+
+def frozen_section(file: Path, name: str, schema: type[Section]) -> Section:
+    """Return one part of a run's frozen configuration; what the others name may be gone.
+
+    Raises:
+        XlplError: no such file, or a part that is none.
+    """
+    must_exist(file, "the configuration that `xlpl iterate` wrote")
+    try:
+        section = OmegaConf.select(OmegaConf.load(file), name)
+        found = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), section))
+    except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
+        raise XlplError(
+            f"its {name} cannot be read: {str(error).splitlines()[0]}",
+            file=file,
+            expected="the configuration that `xlpl iterate` wrote",
+        ) from error
+    assert isinstance(found, schema)
+    return found
 
 
 def frozen_yaml(config: IterateConfig) -> str:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import yaml
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
 from xlpl_plugin.decoding import DecoderConfig
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
+from xlpl_plugin.run.frozen_config import frozen_section
 from xlpl_plugin.run.layout import RunLayout
 from xlpl_plugin.run.result import Result
 from xlpl_plugin.transcribing.bundle import BUNDLE_FILE, open_bundle
@@ -67,19 +64,4 @@ def _of_run(layout: RunLayout) -> Parts:
     # a source AM that was given to the run stands there as it was given
     am = inside if inside.exists() else Path(result.model)
     must_exist(am, f"the acoustic model that {layout.result} names")
-    return Parts(am, replace(_decoder(layout.config), **asdict(result.weights)))
-
-
-def _decoder(file: Path) -> DecoderConfig:
-    """Return the decoder of a run's frozen configuration; what else that names may be gone."""
-    try:
-        section = OmegaConf.select(OmegaConf.load(file), "decoder")
-        decoder = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(DecoderConfig), section))
-    except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
-        raise XlplError(
-            f"its decoder cannot be read: {str(error).splitlines()[0]}",
-            file=file,
-            expected="the configuration that `xlpl iterate` wrote",
-        ) from error
-    assert isinstance(decoder, DecoderConfig)
-    return decoder
+    return Parts(am, replace(frozen_section(layout.config, "decoder", DecoderConfig), **asdict(result.weights)))

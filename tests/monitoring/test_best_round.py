@@ -69,6 +69,8 @@ def test_held_out_audio_decides_and_the_earliest_of_about_equal_rounds_is_the_be
     assert [decide(history[: number + 1], StopConfig()).stop for number in (5, 6)] == [False, True]
     assert decide(history, StopConfig(tolerance=0.0)).best == 5
     assert decide([replace(h, held_out=None) for h in history], StopConfig()).best == 6
+    # of rounds that are near each other, one that learned from a person's transcripts
+    assert [decide(history, StopConfig(), renewed=number).best for number in (1, 5, 6, 7)] == [4, 5, 6, 4]
 
 
 def test_does_not_stop_before_min_rounds_nor_when_it_may_not() -> None:

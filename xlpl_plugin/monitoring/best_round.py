@@ -83,21 +83,23 @@ def decide(history: Sequence[Signals], config: StopConfig, renewed: int = 0) -> 
 
     The best round is the earliest among those without an alarm of a collapse whose label-free score on held-out audio
     is within ``tolerance`` of the lowest; the lowest on the labelled audio, where that alone was measured; the last
-    one, where there is no LM to score with.
+    one, where there is no LM to score with. Of rounds so near, one from ``renewed`` on is taken first: the score hardly
+    sees what a person's transcripts gain (docs/results/corrections.md).
     """
-    best = best_round(history, config.tolerance)
+    best = best_round(history, config.tolerance, renewed)
     reason = _reason(history, best, config, renewed) if config.enabled else ""
     return Decision(bool(reason), best, reason)
 
 
-def best_round(history: Sequence[Signals], tolerance: float) -> int:
-    """Return the round whose labels, and so whose model, are the best as far as can be told without references."""
+def best_round(history: Sequence[Signals], tolerance: float, renewed: int = 0) -> int:
+    """Return the round whose labels, and so whose model, are the best as far as can be told; as ``decide``."""
     rounds = range(len(history))
     sound = [number for number in rounds if not collapsed(history[: number + 1])] or list(rounds)
     held_out = {number: score for number in sound if (score := history[number].held_out) is not None}
     if held_out and len(held_out) == len(sound):
         enough = (1 + tolerance) * min(held_out.values())
-        return min(number for number, score in held_out.items() if score <= enough)
+        near = [number for number, score in held_out.items() if score <= enough]
+        return min((number for number in near if number >= renewed), default=min(near))
     scored = [(score, number) for number in sound if (score := history[number].label_free) is not None]
     return min(scored)[1] if scored else sound[-1]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -22,7 +23,7 @@ _COLLAPSE = (
 )
 
 
-def _recipe() -> ModuleType:
+def recipe() -> ModuleType:
     """Return benchmarks/same_results.py, which writes such speech and runs the verbs."""
     spec = importlib.util.spec_from_file_location("same_results", ROOT / "benchmarks" / "same_results.py")
     assert spec
@@ -34,15 +35,20 @@ def _recipe() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run as it was made, not to be changed; several processes of tests share one."""
+    """The run as it was made, not to be changed."""
+    return made_once(tmp_path_factory, "tiny-run", make_tiny_run) / "votes"
+
+
+def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Return a folder that ``make`` has filled; several processes of tests share one."""
     folder = tmp_path_factory.getbasetemp()
-    folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "tiny-run"
+    folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / name
     with FileLock(f"{folder}.lock"):
         if not (folder / "made").exists():
             folder.mkdir()
-            make_tiny_run(folder)
+            make(folder)
             (folder / "made").touch()
-    return folder / "votes"
+    return folder
 
 
 def make_tiny_run(folder: Path) -> Path:
@@ -50,8 +56,8 @@ def make_tiny_run(folder: Path) -> Path:
 
     Round 0 is a vote of two source AMs, round 1 a student of it, the continuous phase goes on from the better one.
     """
-    recipe = _recipe()
-    recipe.write_corpus(folder)
+    verbs_of = recipe()
+    verbs_of.write_corpus(folder)
     file = folder / "votes.yaml"
     file.write_text(file.read_text().replace("max_update: 160", "max_update: 120"))
     changes = (
@@ -61,9 +67,9 @@ def make_tiny_run(folder: Path) -> Path:
     )
     run = folder / "votes"
     verbs = [
-        *recipe.preparing(folder),
+        *verbs_of.preparing(folder),
         f"iterate {file} {' '.join(changes)}",
         f"score --run {run} --references {folder}/references --json {run}/score.json",
     ]
-    recipe.run_verbs(ROOT, folder, verbs)
+    verbs_of.run_verbs(ROOT, folder, verbs)
     return run

@@ -85,3 +85,16 @@ def test_preparing_is_measured_at_each_size(run: Run) -> None:
     assert [speed["clips"] for speed in found["speeds"]] == [20, 60, 20]
     assert all(speed["hours"] == pytest.approx(speed["clips"] / 3600, rel=0.2) for speed in found["speeds"])
     assert all(cost["wall"] > 0 for cost in found["stages"].values())
+
+
+@pytest.mark.slow
+def test_memory_of_an_encoder_is_that_of_its_weights_and_its_audio(run: Run) -> None:
+    short, long = (run("ssl_memory.py", "--size", "base", "--seconds", "2", "--batch", size)["rows"] for size in "12")
+    for one, two in zip(short, long, strict=True):
+        # wav2vec 2.0 base has 95 M weights with its quantizer, which fine-tuning leaves out
+        assert one["M weights"] == pytest.approx(94.4, abs=0.1)
+        assert one["weights and Adam, GB"] == {"fp32": 1.5, "bf16": 1.9}[one["precision"]]
+        assert two["activations, GB"] == pytest.approx(2 * one["activations, GB"], abs=0.02)
+    kept = {(row["precision"], row["activations again"]): row["activations, GB"] for row in long}
+    assert kept["fp32", "no"] > 5 * kept["fp32", "yes"] > 0
+    assert kept["bf16", "no"] < 0.7 * kept["fp32", "no"]

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from fairseq.models.wav2vec.wav2vec2_asr import Wav2Vec2CtcConfig
+from hydra import compose, initialize_config_dir
 
 from xlpl_plugin.criterions.ctc import CtcConfig
 from xlpl_plugin.models.encoder import EncoderConfig
@@ -62,3 +64,16 @@ def test_continuous_file_lists_what_its_task_adds_with_the_same_defaults() -> No
     added = options(ContinuousTaskConfig) - options(AsrConfig) - {"unlabelled"}
     assert added <= set(values)
     assert values == {name: declared[name] for name in values}
+
+
+def test_files_for_encoders_hold_all_keys_with_what_suits_them() -> None:
+    with initialize_config_dir(config_dir=str(CONFIG), version_base=None):
+        plain, ssl = compose("train", ["model=wav2vec_ctc"]), compose("ssl")
+        phase, both = compose("continuous", ["model=wav2vec_ctc"]), compose("ssl_continuous")
+    ours = read("phase/ssl.yaml")
+    for without, tuned in ((plain, ssl), (phase, both)):
+        without.merge_with(ours)
+        assert without == tuned
+    # options of the model that fairseq knows; the encoder may be that of task.init_from
+    assert set(ssl.model) <= {item.name for item in dataclasses.fields(Wav2Vec2CtcConfig)} | {"_name"}
+    assert (ssl.model._name, ssl.model.w2v_path, ssl.task.normalize) == ("wav2vec_ctc", "", True)

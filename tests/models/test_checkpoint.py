@@ -130,6 +130,8 @@ def test_wav2vec_needs_no_other_file(tmp_path: Path, save_wav2vec: Callable[...,
     extract_model(checkpoint, tmp_path / "model.pt")
     one, two = load_acoustic_model(checkpoint), load_acoustic_model(tmp_path / "model.pt")
     np.testing.assert_array_equal(one.emit([WAVE])[0], two.emit([WAVE])[0])
+    # nor does it tell where that was
+    assert str(tmp_path) not in str(read_checkpoint(tmp_path / "model.pt")["cfg"])
 
 
 def test_average_is_the_mean_of_the_weights(tmp_path: Path, save: Save) -> None:

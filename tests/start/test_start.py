@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from omegaconf import OmegaConf
+from support.huggingface_folder import write_model
 from support.long_recording import record, silence
 
 from xlpl_plugin.audio.reading import write_audio
@@ -22,9 +25,13 @@ from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.data.prepare import PrepareOptions, prepare
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import write_lines
+from xlpl_plugin.models.checkpoint import write_weights
+from xlpl_plugin.models.encoder import EncoderConfig
+from xlpl_plugin.models.huggingface.importing import import_huggingface
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.start.inputs import Inputs, check_inputs
 from xlpl_plugin.start.settings import Hardware, choose_settings
+from xlpl_plugin.start.source_model import student_training
 
 SPANISH = ("la casa de mi hermano es grande", "no sabemos cuando llega el tren", "el agua del mar esta muy fria hoy")
 
@@ -66,6 +73,34 @@ def test_everything_is_prepared_and_the_configuration_is_valid(brought: Path, tm
     assert Path(config.decoder.lexicon).exists()
     assert "model mini" in (run / "run.yaml").read_text()
     assert f"xlpl iterate {run / 'run.yaml'}" in result.output
+
+
+def test_students_are_built_as_the_model_that_was_brought(tmp_path: Path) -> None:
+    """Whatever size the hours of audio would suggest."""
+    folder = write_model(tmp_path / "hf", feat_extract_norm="layer")
+    import_huggingface(folder, tmp_path / "imported.pt")
+    brought = student_training(tmp_path / "imported.pt", 4_000_000)
+    assert (brought.config_name, brought.overrides) == ("ssl", ["task.normalize=true", "dataset.max_tokens=1280000"])
+    model = {"_name": "xlpl_transformer_ctc", **asdict(EncoderConfig(dim=32, positions="relative"))}
+    state = {"cfg": {"model": model, "task": {}}, "task_state": {}}
+    write_weights(state, {"w": torch.zeros(1)}, tmp_path / "own.pt", origin=tmp_path)
+    own = student_training(tmp_path / "own.pt", 640_000)
+    assert own.config_name == "train"
+    assert own.overrides == [
+        *("model=transformer_ctc", "model.dim=32", "model.positions=relative", "dataset.max_tokens=640000")
+    ]
+
+
+def test_a_configuration_for_a_model_that_was_brought(brought: Path, tmp_path: Path) -> None:
+    import_huggingface(write_model(tmp_path / "hf", feat_extract_norm="layer"), tmp_path / "imported.pt")
+    words = ["start", str(tmp_path / "es"), "--language", "es", "--audio", str(brought / "recordings")]
+    words += ["--text", str(brought / "book.txt"), "--source-model", str(tmp_path / "imported.pt")]
+    result = CliRunner().invoke(xlpl, words)
+    assert result.exit_code == 0, result.exception
+    config = load_config(IterateConfig, tmp_path / "es" / "run.yaml", [])
+    assert config.source.checkpoint == str(tmp_path / "imported.pt")
+    assert (config.student.config_name, config.student.lr) == ("ssl", 0.00003)
+    assert not [name for name in config.student.overrides if name.startswith("model=")]
 
 
 def test_what_is_left_out_is_told(brought: Path, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ _COLLAPSE = (
 )
 
 
-def _recipe() -> ModuleType:
+def recipe() -> ModuleType:
     """Return benchmarks/same_results.py, which writes such speech and runs the verbs."""
     spec = importlib.util.spec_from_file_location("same_results", ROOT / "benchmarks" / "same_results.py")
     assert spec
@@ -37,15 +37,20 @@ def _recipe() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run as it was made, not to be changed; several processes of tests share one."""
+    """The run as it was made, not to be changed."""
+    return made_once(tmp_path_factory, "tiny-run", make_tiny_run) / "votes"
+
+
+def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Return a folder that ``make`` has filled; several processes of tests share one."""
     folder = tmp_path_factory.getbasetemp()
-    folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "tiny-run"
+    folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / name
     with FileLock(f"{folder}.lock"):
         if not (folder / "made").exists():
             folder.mkdir()
-            make_tiny_run(folder)
+            make(folder)
             (folder / "made").touch()
-    return folder / "votes"
+    return folder
 
 
 def make_corrected_run(folder: Path, write_table: Callable[[Path, dict[str, str]], Path]) -> Path:
@@ -53,18 +58,18 @@ def make_corrected_run(folder: Path, write_table: Callable[[Path, dict[str, str]
 
     ``write_table`` writes id -> transcript to a file.
     """
-    recipe = _recipe()
-    recipe.write_corpus(folder)
+    verbs_of = recipe()
+    verbs_of.write_corpus(folder)
     file = folder / "votes.yaml"
     file.write_text(file.read_text().replace("max_update: 160", "max_update: 120"))
     options = "voters=[] changes=[] student.max_update=30 student.checkpoint=last continuous.enabled=false"
-    recipe.run_verbs(ROOT, folder, [*recipe.preparing(folder), f"iterate {file} rounds=1 {options}"])
+    verbs_of.run_verbs(ROOT, folder, [*verbs_of.preparing(folder), f"iterate {file} rounds=1 {options}"])
     ids = read_manifest(folder / "target", "train", labels=False).ids
-    told = {name: recipe.TARGET[int(Path(name).name)].capitalize() for name in ids[::2]}
+    told = {name: verbs_of.TARGET[int(Path(name).name)].capitalize() for name in ids[::2]}
     table = write_table(folder / "corrected.tsv", told | {ids[1]: "", ids[3]: "-"})
     with file.open("a") as stream:
         stream.write(f"corrections: [{{file: {table}, from_round: 2}}]\n")
-    recipe.run_verbs(ROOT, folder, [f"iterate {file} rounds=2 {options}", f"report {folder}/votes"])
+    verbs_of.run_verbs(ROOT, folder, [f"iterate {file} rounds=2 {options}", f"report {folder}/votes"])
     return folder / "votes"
 
 
@@ -73,8 +78,8 @@ def make_tiny_run(folder: Path) -> Path:
 
     Round 0 is a vote of two source AMs, round 1 a student of it, the continuous phase goes on from the better one.
     """
-    recipe = _recipe()
-    recipe.write_corpus(folder)
+    verbs_of = recipe()
+    verbs_of.write_corpus(folder)
     file = folder / "votes.yaml"
     file.write_text(file.read_text().replace("max_update: 160", "max_update: 120"))
     changes = (
@@ -84,9 +89,9 @@ def make_tiny_run(folder: Path) -> Path:
     )
     run = folder / "votes"
     verbs = [
-        *recipe.preparing(folder),
+        *verbs_of.preparing(folder),
         f"iterate {file} {' '.join(changes)}",
         f"score --run {run} --references {folder}/references --json {run}/score.json",
     ]
-    recipe.run_verbs(ROOT, folder, verbs)
+    verbs_of.run_verbs(ROOT, folder, verbs)
     return run

@@ -42,7 +42,7 @@ torch.serialization.add_safe_globals(_PLAIN)
 _SECTIONS = ("model", "task", "criterion")
 # options of task and model that say where a training found its files, and what they are in a file of weights alone
 _PLACES: Mapping[str, Any] = {
-    **{name: "" for name in ("data", "init_from", "unlabelled", "dec_lexicon", "dec_lm")},
+    **{name: "" for name in ("data", "init_from", "unlabelled", "dec_lexicon", "dec_lm", "w2v_path", "save_dir")},
     **{name: [] for name in ("mix", "mix_weights")},
     "finetune_from_model": None,
     "restore_file": "checkpoint_last.pt",
@@ -216,7 +216,7 @@ def _without_places(section: Any) -> Any:
     parts = {key: _PLACES.get(key, value) for key, value in section.items()}
     if isinstance(encoder := parts.get("w2v_args"), dict):
         # fairseq-validate stumbles over the rest, whose interpolations point to sections that are gone
-        parts["w2v_args"] = {name: encoder[name] for name in ("model", "task") if name in encoder}
+        parts["w2v_args"] = {name: _without_places(encoder[name]) for name in ("model", "task") if name in encoder}
     return parts
 
 

@@ -11,22 +11,23 @@ from torch import Tensor, nn
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.models.checkpoint import checkpoint_units, read_checkpoint
+from xlpl_plugin.models.plain_model import State
 
 logger = logging.getLogger(__name__)
 # the linear layer to the units, by model: ours, wav2vec_ctc
 OUTPUT_LAYERS = ("encoder.output", "w2v_encoder.proj")
 
 
-def initialize(model: nn.Module, checkpoint: str | Path, units: Sequence[str]) -> None:
+def initialize(model: nn.Module, checkpoint: str | Path, units: Sequence[str], state: State | None = None) -> None:
     """Copy a checkpoint's weights into ``model``, whose outputs are ``units``.
 
     The rows of the output layer are mapped by the units' names; rows of units that the checkpoint does not
-    know keep their fresh values. Everything else is copied and must match.
+    know keep their fresh values. Everything else is copied and must match. ``state`` saves reading the file again.
 
     Raises:
         XlplError: see ``read_checkpoint``; the checkpoint's units are unknown, or it has another architecture.
     """
-    state = read_checkpoint(checkpoint)
+    state = state or read_checkpoint(checkpoint)
     known = checkpoint_units(checkpoint, state)
     source, target = state["model"], model.state_dict()
     layer = _output_layer(source, target, checkpoint)

@@ -19,6 +19,7 @@ from xlpl_plugin.run.config import (
     TrainingConfig,
 )
 from xlpl_plugin.run.corrections import check_corrections
+from xlpl_plugin.run.plan.dependencies import encoder_files
 from xlpl_plugin.run.plan.recipes import phase_training
 from xlpl_plugin.schema import check_options
 
@@ -109,6 +110,8 @@ def _check_training(key: str, training: TrainingConfig) -> None:
             expected=f"{key}.config_name, the name of a YAML file of fairseq-hydra-train, such as train",
         )
     must_exist(training.file, f"the YAML file of {key}")
+    for encoder in encoder_files(training):
+        must_exist(encoder, f"a pre-trained encoder (model.w2v_path of {key}.overrides)")
     _check_overrides(f"{key}.overrides", training.overrides)
     _check_weights(f"{key}.mix_weights", training.mix_weights, len(training.mix))
     for folder in training.mix:

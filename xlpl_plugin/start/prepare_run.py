@@ -17,6 +17,7 @@ from xlpl_plugin.json_record import JsonRecord
 from xlpl_plugin.start.inputs import Inputs, check_inputs
 from xlpl_plugin.start.materials import Materials, Say, prepare_materials
 from xlpl_plugin.start.settings import Hardware, Settings, choose_settings
+from xlpl_plugin.start.source_model import StudentTraining, student_training
 from xlpl_plugin.text.language import find_language
 from xlpl_plugin.text.lm import LM_REPORT, LmReport
 
@@ -89,8 +90,11 @@ def _render(folder: Path, inputs: Inputs, materials: Materials, settings: Settin
     environment = Environment(
         loader=PackageLoader("xlpl_plugin.start", ""), autoescape=False, keep_trailing_newline=True
     )
-    overrides = [f"model={settings.model}", f"dataset.max_tokens={settings.max_tokens}"]
-    overrides += ["common.bf16=true"] if settings.gpu else []
+    sizes = [f"model={settings.model}", f"dataset.max_tokens={settings.max_tokens}"]
+    precision = ["common.bf16=true"] if settings.gpu else []
+    student = StudentTraining("train", sizes)
+    if inputs.source_model is not None:
+        student = student_training(inputs.source_model, settings.max_tokens)
     return environment.get_template("run.yaml.j2").render(
         language=find_language(inputs.language),
         date=f"{datetime.now(UTC):%Y-%m-%d}",
@@ -102,5 +106,6 @@ def _render(folder: Path, inputs: Inputs, materials: Materials, settings: Settin
         lm=materials.lm / LmReport.read(materials.lm / LM_REPORT).model,
         letters=materials.letters / LmReport.read(materials.letters / LM_REPORT).model,
         settings=settings,
-        overrides=overrides,
+        overrides=[*sizes, *precision],
+        student=student._replace(overrides=[*student.overrides, *precision], lr=student.lr or settings.student_lr),
     )

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, List, Optional  # noqa: UP035
@@ -19,6 +20,9 @@ from xlpl_plugin.data.units import SPECIAL_SYMBOLS, read_units
 from xlpl_plugin.decoding.options import DecoderConfig
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.models.adapters import choose_only_adapter
+from xlpl_plugin.models.checkpoint import checkpoint_units, read_checkpoint
+from xlpl_plugin.models.fine_tuning import encoder_to_build
+from xlpl_plugin.models.initialize import initialize
 from xlpl_plugin.models.masks import seed_masks
 from xlpl_plugin.tasks.beginnings import require_metric, require_restore_file, warn_of_other_data
 
@@ -151,26 +155,25 @@ class AsrTask(FairseqTask):
         """Build the model and, when a training starts, copy what ``init_from`` offers.
 
         Raises:
-            XlplError: a training that is to go on from a file that is not there, or from another alphabet.
+            XlplError: a training that is to go on from a file that is not there, or from another alphabet; see
+                ``encoder_to_build`` and ``initialize``.
         """
         self._begins_training = not from_checkpoint
         if self._begins_training:
             require_restore_file(self.cfg.restore_file)
         if not from_checkpoint and self.cfg.finetune_from_model:
-            from xlpl_plugin.models.checkpoint import checkpoint_units
-
             path = self.cfg.finetune_from_model
             self._require_same_units(checkpoint_units(path), path)
-        model = super().build_model(cfg, from_checkpoint)
+        start = read_checkpoint(self.cfg.init_from) if self._begins_training and self.cfg.init_from else None
+        with encoder_to_build(cfg, self.cfg.init_from, start) if self._begins_training else nullcontext():
+            model = super().build_model(cfg, from_checkpoint)
         seed_masks()
         choose_only_adapter(model)
         # what wav2vec_ctc read from its pre-trained file goes into our checkpoint, which then stands alone
         if hasattr(getattr(model, "cfg", None), "w2v_args"):
             cfg.w2v_args = model.cfg.w2v_args
-        if not from_checkpoint and self.cfg.init_from:
-            from xlpl_plugin.models.initialize import initialize
-
-            initialize(model, self.cfg.init_from, self.target_dictionary.symbols)
+        if start is not None:
+            initialize(model, self.cfg.init_from, self.target_dictionary.symbols, start)
         return model
 
     def build_criterion(self, cfg: Any, from_checkpoint: bool = False) -> Any:

@@ -159,24 +159,30 @@ def test_a_model_without_adapters_takes_none(tmp_path: Path) -> None:
         import_huggingface(folder, tmp_path / "am.pt", adapter="swh")
 
 
-@pytest.mark.slow
-def test_model_with_an_adapter_labels_and_trains(
-    folder: Path, tmp_path: Path, make_folder: Callable[..., Path]
-) -> None:
-    """A student goes on from it, and its checkpoints stand alone."""
-    import_huggingface(folder, tmp_path / "am.pt", adapter="swh")
-    encoder = tmp_path / "encoder.pt"
+def named_encoder(folder: Path, encoder: Path) -> list[str]:
+    """Import the encoder; return the options that the verb says a training needs."""
     words = ["import", "huggingface", str(folder), "--adapter", "swh", "--encoder", "--out", str(encoder)]
     done = CliRunner().invoke(xlpl, words)
     options = done.output.split(f"model.w2v_path={encoder} ")[1].split()
     assert "model.layer_type=trf_adp" in options
+    return [f"model.w2v_path={encoder}", *options]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("named", [True, False])
+def test_model_with_an_adapter_labels_and_trains(
+    folder: Path, tmp_path: Path, make_folder: Callable[..., Path], named: bool
+) -> None:
+    """A student goes on from it, whether the encoder is named or not, and its checkpoints stand alone."""
+    import_huggingface(folder, tmp_path / "am.pt", adapter="swh")
+    options = named_encoder(folder, tmp_path / "encoder.pt") if named else ["task.normalize=true"]
     data = make_folder(tmp_path / "data", {"train": ["ab cab", "bad dad"], "valid": ["face ab"]})
     root = Path(__file__).parents[3]
     command = [
         *(str(Path(sys.executable).parent / "fairseq-hydra-train"), "--config-dir", str(root / "config")),
-        *("--config-name", "train", f"common.user_dir={Path(xlpl_plugin.__file__).parent}", f"task.data={data}"),
+        *("--config-name", "ssl", f"common.user_dir={Path(xlpl_plugin.__file__).parent}", f"task.data={data}"),
         *(f"checkpoint.save_dir={tmp_path / 'run'}", "optimization.max_update=2", "dataset.max_tokens=60000"),
-        *("dataset.num_workers=0", "model=wav2vec_ctc", f"model.w2v_path={encoder}", *options),
+        *("dataset.num_workers=0", *options),
         *("model.mask_length=2", "model.mask_channel_length=4", f"task.init_from={tmp_path / 'am.pt'}"),
     ]
     trained = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -9,9 +10,13 @@ from types import ModuleType
 import pytest
 
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.executors.launchers import LauncherConfig
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.driver import iterate
 from xlpl_plugin.run.dry_run.preview import describe
+from xlpl_plugin.run.dry_run.probe import time_training
+from xlpl_plugin.run.plan.planner import make_plan
+from xlpl_plugin.run.plan.steps import Train
 from xlpl_plugin.stage import Stage
 
 Configure = Callable[..., IterateConfig]
@@ -81,3 +86,26 @@ def test_a_training_that_does_not_start_is_told(configure: Configure, mix: str) 
     failing = "student.overrides=[fake.fail_at=1]"
     with pytest.raises(XlplError, match=r"round-1/train cannot be timed(.|\n)*the loss is(.|\n)*--no-probe"):
         describe(configure("rounds=1", mix, "student.mix_weights=[1.0]", failing))
+
+
+def test_students_of_an_encoder_are_timed_from_their_start_or_else_from_the_encoder(
+    configure: Configure, project: Path, mix: str
+) -> None:
+    """A trainer that tells what it was asked for, and fails."""
+    teller = project / "teller.py"
+    teller.write_text("import sys\nsys.exit('|'.join(a for a in sys.argv if 'init_from' in a or 'w2v' in a))\n")
+    trainer = f"train_command=[{sys.executable},{teller}]"
+    with pytest.raises(XlplError, match=rf"\+\+task\.init_from={project}/source\.pt\n"):
+        describe(configure("rounds=1", mix, "student.mix_weights=[1.0]", trainer))
+    (project / "encoder.pt").write_text("encoder")
+    source = (
+        f"source={{checkpoint: '', data: {project}/en, training: "
+        f"{{config_dir: {project}, config_name: student, overrides: ['model.w2v_path={project}/encoder.pt']}}}}"
+    )
+    planned = make_plan(configure("rounds=1", source))
+    student = next(step for step in planned if step.name == "round-1/train")
+    assert isinstance(student, Train)
+    with pytest.raises(XlplError, match=rf"init_from=''\|\+\+model\.w2v_path={project}/encoder\.pt"):
+        time_training(
+            student, (sys.executable, str(teller)), LauncherConfig(), str(project / "en"), f"{project}/encoder.pt"
+        )

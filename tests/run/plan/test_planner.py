@@ -35,6 +35,7 @@ Configure = Callable[..., IterateConfig]
         (["student.checkpoint=first"], "student.checkpoint='first'"),
         (["student.overrides=[task.data=/x]"], "task.data is set by the driver"),
         (["student.overrides=['++checkpoint.save_dir=/x']"], "checkpoint.save_dir is set by the driver"),
+        (["student.overrides=['++model.w2v_path=/gone.pt']"], "gone.pt: no such file"),
         (["student.overrides=[nonsense]"], "'nonsense' has no '='"),
         (["student.mix_weights=[1.0]"], r"student.mix_weights=\[1.0\]"),
         (["changes=[{round: 3, init: scratch}]"], r"changes \(round 3\) cannot be used"),
@@ -141,6 +142,23 @@ def test_fingerprints_follow_what_a_step_depends_on(configure: Configure, projec
     assert {name for name in after if after[name] != second[name]} == {
         name for name in after if name.startswith("round-2/") and not name.endswith("collect")
     }
+
+
+def test_fingerprints_follow_the_files_that_a_yaml_file_is_made_of_and_the_encoder(
+    configure: Configure, project: Path
+) -> None:
+    (project / "phase").mkdir()
+    (project / "phase/ssl.yaml").write_text("optimization: {lr: [0.1]}\n")
+    defaults = "[_self_, student, {phase: [ssl]}, {override model: none}]"
+    (project / "tuned.yaml").write_text(f"defaults: {defaults}\n")
+    (project / "encoder.pt").write_text("encoder")
+    config = configure(f"student.overrides=[model.w2v_path='{project}/encoder.pt']", "student.config_name=tuned")
+    first = fingerprints(make_plan(config), sha256)["round-1/train"]
+    for name in ("student.yaml", "phase/ssl.yaml", "encoder.pt"):
+        (project / name).write_text("common: {seed: 7}\n")
+        changed = fingerprints(make_plan(config), sha256)["round-1/train"]
+        assert changed != first, name
+        first = changed
 
 
 def test_command_is_quoted_for_hydra_and_absolute(

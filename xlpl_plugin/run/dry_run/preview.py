@@ -14,6 +14,7 @@ from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.dry_run.estimate import Estimate, Estimator, hours, stand_in
 from xlpl_plugin.run.dry_run.probe import Speed, time_training
 from xlpl_plugin.run.layout import RunLayout
+from xlpl_plugin.run.plan.dependencies import encoder_files
 from xlpl_plugin.run.plan.parts import Start
 from xlpl_plugin.run.plan.planner import make_plan
 from xlpl_plugin.run.plan.recipes import Recipe, phase_recipe, recipes
@@ -48,9 +49,12 @@ def describe(config: IterateConfig, *, probe: bool = True) -> str:
         plan = make_plan(config, start)
         marks = fingerprints(plan, digest)
 
+    # of the source AM, which students begin from
+    encoder = next(iter(encoder_files(config.source.training)), "")
+
     def timed(step: Train) -> Speed | None:
         data = stand_in(plan, step) if probe else ""
-        return time_training(step, trainer, config.launcher, data) if data else None
+        return time_training(step, trainer, config.launcher, data, encoder) if data else None
 
     estimator = Estimator(plan, state, marks, config.workers, timed)
     estimates = [estimator.estimate(step) for step in plan]

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from statistics import fmean
 
 from xlpl_plugin.data.manifest import read_manifest
@@ -30,8 +31,10 @@ class Speed:
     audio: float
 
 
-def time_training(step: Train, trainer: Sequence[str], launcher: LauncherConfig, data: str) -> Speed:
-    """Run some updates of ``step`` on the train split of ``data``, in a temporary folder, from random weights.
+def time_training(step: Train, trainer: Sequence[str], launcher: LauncherConfig, data: str, encoder: str = "") -> Speed:
+    """Run some updates of ``step`` on the train split of ``data``, in a temporary folder.
+
+    From where the step starts, if that is there already; else from ``encoder``, or from random weights without one.
 
     Raises:
         XlplError: the training does not start; the error shows the end of its log.
@@ -45,9 +48,11 @@ def time_training(step: Train, trainer: Sequence[str], launcher: LauncherConfig,
         "++dataset.disable_validation=true",
         "++checkpoint.no_save=true",
     )
+    start = step.init_from if Path(step.init_from).is_file() else ""
+    own = (f"++model.w2v_path={encoder}",) if encoder and step.init_from and not start else ()
     with tempfile.TemporaryDirectory() as folder:
-        training = replace(step.training, mix=[], mix_weights=[], overrides=[*step.training.overrides, *extra])
-        short = replace(step, out=folder, data=data, init_from="", training=training)
+        training = replace(step.training, mix=[], mix_weights=[], overrides=[*step.training.overrides, *own, *extra])
+        short = replace(step, out=folder, data=data, init_from=start, training=training)
         command = training_command(short, trainer, launcher)
         done = subprocess.run(
             command,

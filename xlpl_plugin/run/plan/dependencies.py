@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 
@@ -17,20 +19,42 @@ def labelled_files(folder: str, *splits: str) -> tuple[str, ...]:
 
 
 def training_files(training: TrainingConfig) -> tuple[str, ...]:
-    """Return the YAML file of a training and the labelled data that it mixes in."""
+    """Return the YAML files of a training but those of models, the labelled data that it mixes in, and its encoder."""
     mixed = (file for folder in training.mix for file in labelled_files(folder, "train"))
-    return (str(training.file), *mixed)
+    composed = (file for file in composed_files(training) if file != training.file and file.parent.name != "model")
+    return (str(training.file), *mixed, *map(str, composed), *encoder_files(training))
+
+
+def encoder_files(training: TrainingConfig) -> tuple[str, ...]:
+    """Return the pre-trained encoder that a training's overrides name, where they name one."""
+    encoder = override(training, "model.w2v_path")
+    return (encoder,) if encoder else ()
+
+
+def override(training: TrainingConfig, key: str) -> str | None:
+    """Return what the last override of a key sets, as text without quotation marks; None where there is none."""
+    for entry in reversed(training.overrides):
+        name, _, value = entry.partition("=")
+        if name.lstrip("+") == key:
+            return value.strip("'\"")
+    return None
 
 
 def composed_files(training: TrainingConfig) -> tuple[Path, ...]:
     """Return a YAML file and those that its ``defaults`` name, in their order: of a key, the last one's value holds."""
     folder, file = training.folder, training.file
     entries = OmegaConf.select(OmegaConf.load(file), "defaults") or []
-    found = []
-    for entry in entries:
-        names = [entry] if isinstance(entry, str) else [f"{group}/{choice}" for group, choice in entry.items()]
-        found += [file if name == "_self_" else folder / f"{name}.yaml" for name in names]
+    names = [name for entry in entries for name in _defaults(entry)]
+    found = [file if name == "_self_" else folder / f"{name}.yaml" for name in names]
     return tuple(path for path in (*found, *(() if file in found else (file,))) if path.exists())
+
+
+def _defaults(entry: str | Mapping[str, Any]) -> list[str]:
+    """Return the names in an entry of ``defaults``: train, {model: tiny} or {override phase: [continuous, ssl]}."""
+    if isinstance(entry, str):
+        return [entry]
+    choices = [(group, [choice] if isinstance(choice, str) else choice) for group, choice in entry.items()]
+    return [f"{group.removeprefix('override ')}/{name}" for group, chosen in choices for name in chosen]
 
 
 def decoder_files(decoder: DecoderConfig) -> tuple[str, ...]:

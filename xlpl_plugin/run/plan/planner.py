@@ -16,7 +16,6 @@ from xlpl_plugin.run.config import LM, PREVIOUS, IterateConfig, SourceConfig
 from xlpl_plugin.run.layout import RunLayout
 from xlpl_plugin.run.plan.corrected import with_corrections
 from xlpl_plugin.run.plan.dependencies import (
-    composed_files,
     decoder_files,
     labelled_files,
     scoring_files,
@@ -121,7 +120,6 @@ class _Planner:
         target, start = self.config.target, self.models[before.stage.number]
         searched = self.config.decoder if self.config.continuous.label_with == LM else DecoderConfig()
         collect = self._collect(recipe)
-        files = (*training_files(recipe.training), *map(str, composed_files(recipe.training)))
         train = Continue(
             name=f"{recipe.stage.folder}/train",
             stage=recipe.stage,
@@ -129,7 +127,7 @@ class _Planner:
             needs=(collect.name, *start.needs),
             inputs=(
                 *start.inputs,
-                *dict.fromkeys(files),
+                *dict.fromkeys(training_files(recipe.training)),
                 Audio(target.data, target.train_split).manifest,
                 *decoder_files(searched),
             ),

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 import xlpl_plugin
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.executors.launchers import LauncherConfig, arguments, refuse_sweeps, starter
-from xlpl_plugin.run.plan.dependencies import composed_files
+from xlpl_plugin.run.plan.dependencies import composed_files, override
 from xlpl_plugin.run.plan.steps import Continue, Train
 
 # fairseq opens manifests without naming an encoding
@@ -126,12 +126,9 @@ def training_settings(step: Train) -> dict[str, str]:
 
 def _option(step: Train, key: str) -> str:
     """Return what an override or the YAML file says of a key, as text; '' where neither does."""
-    training = step.training
-    for override in reversed(training.overrides):
-        name, _, value = override.partition("=")
-        if name.lstrip("+") == key:
-            return value.strip("'\"")
-    for file in reversed(composed_files(training)):
+    if (text := override(step.training, key)) is not None:
+        return text
+    for file in reversed(composed_files(step.training)):
         value = OmegaConf.select(OmegaConf.load(file), key)
         if value is not None:
             return str(value)

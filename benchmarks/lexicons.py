@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from xlpl_plugin.text.lexicon import Lexicon, read_lexicon, write_lexicon
-from xlpl_plugin.text.speller import Speller, make_speller
+from xlpl_plugin.text.spelling.lexicon import Lexicon, read_lexicon, write_lexicon
+from xlpl_plugin.text.spelling.speller import Speller, make_speller
 from xlpl_plugin.text.wordlist import frequent_words
 
 # endings that make further forms of a language's words: no real ones, but of the length and letters of real ones

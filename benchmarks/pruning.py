@@ -23,7 +23,7 @@ from xlpl_plugin.decoding.trie import build_search_space
 from xlpl_plugin.emissions.compute import Emissions
 from xlpl_plugin.evaluation.counting import count_words
 from xlpl_plugin.files import write_json
-from xlpl_plugin.text.lexicon import read_lexicon
+from xlpl_plugin.text.spelling.lexicon import read_lexicon
 from xlpl_plugin.text_table import render
 
 TOKENS, THRESHOLDS = (5, 8, 10, 15, 32), (8.0, 12.0, 15.0, 20.0, 25.0, 50.0)

@@ -20,7 +20,7 @@ from problem import Problem
 from xlpl_plugin.data.units import SPECIAL_SYMBOLS, WORD_BOUNDARY, words_of_units
 from xlpl_plugin.decoding.pool import Decoded, DecoderPool, Task
 from xlpl_plugin.files import write_json
-from xlpl_plugin.text.lexicon import read_lexicon
+from xlpl_plugin.text.spelling.lexicon import read_lexicon
 
 # utterances that pyctcdecode's pool is given at a time, a worker: its clock is read in between
 _AT_A_TIME = 8

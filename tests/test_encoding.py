@@ -11,7 +11,7 @@ import pytest
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import iter_lines, read_json, read_lines
-from xlpl_plugin.text.lexicon import read_lexicon
+from xlpl_plugin.text.spelling.lexicon import read_lexicon
 
 TEXT = "na così\r\n\nन बाद\n"
 

@@ -225,7 +225,7 @@ def _sentencepiece() -> str:
 
 
 def _uroman() -> str:
-    from xlpl_plugin.text.speller import make_speller
+    from xlpl_plugin.text.spelling.speller import make_speller
 
     return "мир is spelt " + "".join(make_speller("uroman").spell("мир")[0]).rstrip("|")
 

@@ -13,7 +13,7 @@ from xlpl_plugin.data.items import Item
 from xlpl_plugin.data.prepare import PrepareOptions, prepare
 from xlpl_plugin.data.units import frames_needed
 from xlpl_plugin.files import write_lines
-from xlpl_plugin.text.lexicon import Lexicon, write_lexicon
+from xlpl_plugin.text.spelling.lexicon import Lexicon, write_lexicon
 
 TEXTS = {"slow": "one", "fast": "a b c d e f g h i j", "usual": "two words"}
 

@@ -12,8 +12,8 @@ import pytest
 from xlpl_plugin.decoding import DecoderConfig, Weights, build_decoder
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import write_lines
-from xlpl_plugin.text.lexicon import Lexicon, write_lexicon
 from xlpl_plugin.text.lm import LmOptions, build_lm
+from xlpl_plugin.text.spelling.lexicon import Lexicon, write_lexicon
 
 UNITS = ("<s>", "<pad>", "</s>", "<unk>", "|", "a", "b")
 

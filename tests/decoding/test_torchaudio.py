@@ -9,9 +9,9 @@ import pytest
 
 from xlpl_plugin.data.units import LETTERS, SPECIAL_SYMBOLS, words_of_units
 from xlpl_plugin.decoding import DecoderConfig, build_decoder
-from xlpl_plugin.text.lexicon import build_lexicon, write_lexicon
 from xlpl_plugin.text.lm import LmOptions, build_lm
-from xlpl_plugin.text.speller import make_speller, units_line
+from xlpl_plugin.text.spelling.lexicon import build_lexicon, write_lexicon
+from xlpl_plugin.text.spelling.speller import make_speller, units_line
 
 ctc_decoder = pytest.importorskip("torchaudio.models.decoder").ctc_decoder
 torch = pytest.importorskip("torch")

@@ -27,7 +27,7 @@ from xlpl_plugin.run.layout import RunLayout
 from xlpl_plugin.run.plan.steps import Extract
 from xlpl_plugin.run.result import Result
 from xlpl_plugin.stage import Stage
-from xlpl_plugin.text.lexicon import read_lexicon
+from xlpl_plugin.text.spelling.lexicon import read_lexicon
 from xlpl_plugin.text.spelling.respelling import LEXICON_FILE
 
 FIRST, SECOND = Stage.round(0), Stage.round(1)

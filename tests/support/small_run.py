@@ -21,9 +21,9 @@ from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.layout import RunLayout
 from xlpl_plugin.run.result import Result
 from xlpl_plugin.stage import Stage
-from xlpl_plugin.text.lexicon import build_lexicon, write_lexicon
 from xlpl_plugin.text.lm import LM_REPORT, LmOptions, LmReport, build_lm
-from xlpl_plugin.text.speller import make_speller
+from xlpl_plugin.text.spelling.lexicon import build_lexicon, write_lexicon
+from xlpl_plugin.text.spelling.speller import make_speller
 
 WEIGHTS = DecoderWeights(lm_weight=1.5, word_score=0.25, blank_penalty=1.0, beam=40)
 

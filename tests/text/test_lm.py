@@ -12,7 +12,7 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.text.kenlm_tools import find_tool
 from xlpl_plugin.text.lm import LmOptions, build_lm
 from xlpl_plugin.text.perplexity import evaluate_lm, load_lm
-from xlpl_plugin.text.speller import make_speller
+from xlpl_plugin.text.spelling.speller import make_speller
 
 needs_lmplz = pytest.mark.skipif(
     find_tool("lmplz") is None or find_tool("build_binary") is None, reason="lmplz is not built here"

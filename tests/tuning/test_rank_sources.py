@@ -17,7 +17,7 @@ from xlpl_plugin.cli.describe_tuning import describe_ranking
 from xlpl_plugin.cli.rank import command
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.models import acoustic
-from xlpl_plugin.text.lexicon import read_lexicon
+from xlpl_plugin.text.spelling.lexicon import read_lexicon
 from xlpl_plugin.text.spelling.respelling import LEXICON_FILE, UNSPELLED_FILE
 from xlpl_plugin.tuning.rank_sources import RANK_FILE, RankConfig, Ranking, has_long_units, names_of, rank
 from xlpl_plugin.tuning.tune import read_tuning

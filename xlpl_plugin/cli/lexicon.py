@@ -33,9 +33,9 @@ def command(
       xlpl lexicon data/it_text/text.txt --speller unidecode --out data/it_text/lexicon.txt
     """
     from xlpl_plugin.files import new_output
-    from xlpl_plugin.text.lexicon import build_lexicon, count_words, write_lexicon
     from xlpl_plugin.text.normalizer import normalized_lines
-    from xlpl_plugin.text.speller import make_speller
+    from xlpl_plugin.text.spelling.lexicon import build_lexicon, count_words, write_lexicon
+    from xlpl_plugin.text.spelling.speller import make_speller
 
     new_output(out, force=force)
     counts = count_words(normalized_lines(texts, language))

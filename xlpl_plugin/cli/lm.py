@@ -47,7 +47,7 @@ def command(
       xlpl lm data/it_text/text.txt --characters --order 6 --prune 0 --out data/it_text/letters
     """
     from xlpl_plugin.text.lm import USUAL_PRUNE, build_lm
-    from xlpl_plugin.text.speller import make_speller
+    from xlpl_plugin.text.spelling.speller import make_speller
 
     if prune is not None and not all(map(str.isdecimal, prune.split())):
         raise XlplError(f"pruning {prune!r}", expected="counts with spaces between them, such as '0 0 1'")

@@ -26,8 +26,8 @@ def command(texts: tuple[Path, ...], out: Path, size: int, speller: str, languag
     from xlpl_plugin.data.units import LETTERS, WORD_BOUNDARY, write_units
     from xlpl_plugin.files import new_output
     from xlpl_plugin.text.normalizer import normalized_lines
-    from xlpl_plugin.text.pieces import train_pieces
-    from xlpl_plugin.text.speller import make_romanizer
+    from xlpl_plugin.text.spelling.pieces import train_pieces
+    from xlpl_plugin.text.spelling.speller import make_romanizer
 
     new_output(out, force=force)
     letters = "" if speller == "identity" else "".join(LETTERS).replace(WORD_BOUNDARY, "")

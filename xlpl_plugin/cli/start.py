@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from xlpl_plugin.text.speller import SPELLERS
+from xlpl_plugin.text.spelling.speller import SPELLERS
 
 
 @click.command("start")

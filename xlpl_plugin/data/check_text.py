@@ -11,8 +11,8 @@ from xlpl_plugin.data.manifest import Manifest, Utterance
 from xlpl_plugin.files import iter_lines
 from xlpl_plugin.text.identifying import other_languages
 from xlpl_plugin.text.language import find_language
-from xlpl_plugin.text.lexicon import count_words, read_lexicon
 from xlpl_plugin.text.scripts import scripts_of
+from xlpl_plugin.text.spelling.lexicon import count_words, read_lexicon
 
 # nobody speaks faster for a whole utterance; slower is mostly silence, or a transcript that is not whole
 FASTEST_WORDS, SLOWEST_WORDS = 6.0, 0.3

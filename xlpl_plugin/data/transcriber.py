@@ -10,8 +10,8 @@ from pathlib import Path
 from xlpl_plugin.data.units import LETTERS
 from xlpl_plugin.text.documents.sentences import ENDS, UNSPACED_ENDS
 from xlpl_plugin.text.normalizer import Normalizer
-from xlpl_plugin.text.pieces import read_pieces
-from xlpl_plugin.text.speller import Speller, make_speller
+from xlpl_plugin.text.spelling.pieces import read_pieces
+from xlpl_plugin.text.spelling.speller import Speller, make_speller
 
 # a stop inside "28.8" or "www.asterisk.org" ends nothing
 _SENTENCE_END = re.compile(rf"(?<=[{ENDS}:;])\s+|(?<=[{UNSPACED_ENDS}])")

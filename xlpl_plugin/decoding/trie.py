@@ -13,8 +13,8 @@ from flashlight.lib.text.decoder import LM, SmearingMode, Trie, ZeroLM
 from xlpl_plugin.data.units import BLANK_INDEX, PIECE_MARK, WORD_BOUNDARY
 from xlpl_plugin.decoding.language_model import UNKNOWN, first_word_scores, load_lm
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.text.lexicon import HOMOGRAPH_LIMIT
-from xlpl_plugin.text.speller import Spelling
+from xlpl_plugin.text.spelling.lexicon import HOMOGRAPH_LIMIT
+from xlpl_plugin.text.spelling.speller import Spelling
 
 logger = logging.getLogger(__name__)
 

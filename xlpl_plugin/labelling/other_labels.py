@@ -16,8 +16,8 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
 from xlpl_plugin.labelling.filter_columns import letters
 from xlpl_plugin.labelling.records import LABELS_FILE, LabelRecord, agreement, parse_record
-from xlpl_plugin.text.lexicon import Lexicon, read_lexicon
 from xlpl_plugin.text.perplexity import load_lm
+from xlpl_plugin.text.spelling.lexicon import Lexicon, read_lexicon
 
 
 class OtherLabels:

@@ -13,9 +13,9 @@ from xlpl_plugin.files import must_exist, sha256
 from xlpl_plugin.labelling.provenance import LabelFacts, LabelStore
 from xlpl_plugin.labelling.records import LabelRecord
 from xlpl_plugin.shards.store import ShardStore
-from xlpl_plugin.text.lexicon import read_lexicon
-from xlpl_plugin.text.speller import Spelling
+from xlpl_plugin.text.spelling.lexicon import read_lexicon
 from xlpl_plugin.text.spelling.respelling import LexiconSpeller
+from xlpl_plugin.text.spelling.speller import Spelling
 
 
 class RecordSpeller:

@@ -23,8 +23,8 @@ from xlpl_plugin.monitoring.signals import Signals, SignalsConfig
 from xlpl_plugin.monitoring.training_log import read_training_log
 from xlpl_plugin.monitoring.unit_histograms import Histogram, distance, text_histogram, units_histogram
 from xlpl_plugin.schema import check_options
-from xlpl_plugin.text.lexicon import read_lexicon
 from xlpl_plugin.text.scripts import main_script, script_of_word
+from xlpl_plugin.text.spelling.lexicon import read_lexicon
 from xlpl_plugin.text.spelling.respelling import fit_lexicon
 from xlpl_plugin.tuning.criteria import CRITERIA, OutcomeTally, ScoringLM
 from xlpl_plugin.tuning.tune import read_tuning

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from xlpl_plugin.files import iter_lines
-from xlpl_plugin.text.lexicon import Lexicon, count_words
+from xlpl_plugin.text.spelling.lexicon import Lexicon, count_words
 
 Histogram = Mapping[str, int]
 

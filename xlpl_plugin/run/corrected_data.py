@@ -15,9 +15,9 @@ from xlpl_plugin.run.config import CorrectionsConfig
 from xlpl_plugin.run.corrections import HumanTranscript, language_of, read_transcripts, refuse_rows
 from xlpl_plugin.run.plan.steps import CollectCorrected
 from xlpl_plugin.text.language import find_language
-from xlpl_plugin.text.lexicon import Lexicon, read_lexicon
-from xlpl_plugin.text.speller import Spelling
+from xlpl_plugin.text.spelling.lexicon import Lexicon, read_lexicon
 from xlpl_plugin.text.spelling.respelling import LexiconSpeller
+from xlpl_plugin.text.spelling.speller import Spelling
 
 CORRECTIONS_FILE = "corrections.json"
 

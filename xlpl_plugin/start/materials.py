@@ -22,10 +22,10 @@ from xlpl_plugin.start.inputs import Inputs
 from xlpl_plugin.text.corpus.prepare_text import TextOptions, prepare_text
 from xlpl_plugin.text.corpus.text_report import TEXT_REPORT
 from xlpl_plugin.text.identifying import can_identify
-from xlpl_plugin.text.lexicon import build_lexicon, count_words, write_lexicon
 from xlpl_plugin.text.lm import LM_REPORT, USUAL_PRUNE, LmOptions, LmReport, build_lm
 from xlpl_plugin.text.normalizer import normalized_lines
-from xlpl_plugin.text.speller import make_speller
+from xlpl_plugin.text.spelling.lexicon import build_lexicon, count_words, write_lexicon
+from xlpl_plugin.text.spelling.speller import make_speller
 from xlpl_plugin.text.wordlist import has_words
 
 # beside a text of less than millions of words, a list of frequent words fills the holes of the lexicon

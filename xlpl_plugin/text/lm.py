@@ -16,9 +16,9 @@ from xlpl_plugin.json_record import JsonRecord
 from xlpl_plugin.schema import check_options, join, option
 from xlpl_plugin.text.kenlm_tools import build_binary, estimate_with_lmplz, find_tool
 from xlpl_plugin.text.kneser_ney import estimate_with_kaldingram
-from xlpl_plugin.text.lexicon import rank_words
 from xlpl_plugin.text.perplexity import HeldOut, evaluate_lm, load_lm
-from xlpl_plugin.text.speller import Speller, units_line
+from xlpl_plugin.text.spelling.lexicon import rank_words
+from xlpl_plugin.text.spelling.speller import Speller, units_line
 from xlpl_plugin.text.symbols import LM_MARKS
 
 # of a word LM: trigrams and longer ones that stand once in the text tell little and are most of the file

@@ -23,7 +23,7 @@ from xlpl_plugin.files import new_output, sha256
 from xlpl_plugin.json_record import JsonRecord
 from xlpl_plugin.schema import check_options, option
 from xlpl_plugin.shards.input_files import InputFiles
-from xlpl_plugin.text.lexicon import read_lexicon
+from xlpl_plugin.text.spelling.lexicon import read_lexicon
 from xlpl_plugin.text.spelling.respelling import LEXICON_FILE, units_ratio
 from xlpl_plugin.tuning.evidence import Evidence, detects_target, repeats_one_word
 from xlpl_plugin.tuning.sample import SilentModel

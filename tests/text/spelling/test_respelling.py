@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.text.lexicon import Lexicon, build_lexicon, read_lexicon, write_lexicon
-from xlpl_plugin.text.speller import make_speller
+from xlpl_plugin.text.spelling.lexicon import Lexicon, build_lexicon, read_lexicon, write_lexicon
 from xlpl_plugin.text.spelling.respelling import (
     LEXICON_FILE,
     UNSPELLED_FILE,
@@ -17,6 +16,7 @@ from xlpl_plugin.text.spelling.respelling import (
     read_fitted,
     units_ratio,
 )
+from xlpl_plugin.text.spelling.speller import make_speller
 from xlpl_plugin.text.symbols import LETTERS, PIECE_MARK, SPECIAL_SYMBOLS
 
 ENGLISH = (*SPECIAL_SYMBOLS, *LETTERS)

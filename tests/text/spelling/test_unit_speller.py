@@ -6,8 +6,8 @@ import string
 
 import pytest
 
-from xlpl_plugin.text.lexicon import build_lexicon
-from xlpl_plugin.text.speller import make_romanizer, make_speller
+from xlpl_plugin.text.spelling.lexicon import build_lexicon
+from xlpl_plugin.text.spelling.speller import make_romanizer, make_speller
 from xlpl_plugin.text.spelling.unit_speller import UnitSpeller, fewest, speller_of
 from xlpl_plugin.text.symbols import LETTERS, PIECE_MARK, SPECIAL_SYMBOLS
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from xlpl_plugin.audio.speech_activity import CUT_ABOVE
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.schema import join, option
-from xlpl_plugin.text.speller import SPELLERS
+from xlpl_plugin.text.spelling.speller import SPELLERS
 
 
 @dataclass

@@ -1,1 +1,1 @@
-"""Words to units: of any acoustic model."""
+"""Words to units: spellers, pieces, the lexicon, and lexicons in the units of any acoustic model."""

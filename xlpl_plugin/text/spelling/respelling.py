@@ -11,8 +11,8 @@ from pathlib import Path
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import write_lines
-from xlpl_plugin.text.lexicon import Lexicon, read_lexicon, write_lexicon
-from xlpl_plugin.text.speller import SPELLERS, Romanizer, Spelling, make_romanizer
+from xlpl_plugin.text.spelling.lexicon import Lexicon, read_lexicon, write_lexicon
+from xlpl_plugin.text.spelling.speller import SPELLERS, Romanizer, Spelling, make_romanizer
 from xlpl_plugin.text.spelling.unit_speller import UnitSpeller, speller_of, text_of
 from xlpl_plugin.text.symbols import SPECIAL_SYMBOLS
 

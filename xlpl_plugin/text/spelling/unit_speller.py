@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import islice
 
-from xlpl_plugin.text.lexicon import Lexicon
-from xlpl_plugin.text.speller import SPELLERS, Romanizer, Spelling, make_romanizer
+from xlpl_plugin.text.spelling.lexicon import Lexicon
+from xlpl_plugin.text.spelling.speller import SPELLERS, Romanizer, Spelling, make_romanizer
 from xlpl_plugin.text.symbols import PIECE_MARK, SPECIAL_SYMBOLS, WORD_BOUNDARY
 
 # words that tell which romaniser a lexicon was made by

@@ -7,8 +7,8 @@ import string
 import pytest
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.text.pieces import train_pieces
-from xlpl_plugin.text.speller import make_romanizer, make_speller, units_line
+from xlpl_plugin.text.spelling.pieces import train_pieces
+from xlpl_plugin.text.spelling.speller import make_romanizer, make_speller, units_line
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import iter_lines, write_lines
-from xlpl_plugin.text.speller import Speller, Spelling
+from xlpl_plugin.text.spelling.speller import Speller, Spelling
 from xlpl_plugin.text.symbols import LM_MARKS, SPECIAL_SYMBOLS
 
 # flashlight's trie holds no more words of one spelling, and drops the others without a word

@@ -9,7 +9,7 @@ from typing import Any
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import atomic_open
-from xlpl_plugin.text.speller import Romanizer
+from xlpl_plugin.text.spelling.speller import Romanizer
 
 MODEL_FILE = "pieces.model"
 

@@ -6,8 +6,8 @@ import pytest
 
 from xlpl_plugin.data.units import LETTERS, SPECIAL_SYMBOLS
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.text.lexicon import build_lexicon, count_words, read_lexicon, write_lexicon
-from xlpl_plugin.text.speller import make_speller
+from xlpl_plugin.text.spelling.lexicon import build_lexicon, count_words, read_lexicon, write_lexicon
+from xlpl_plugin.text.spelling.speller import make_speller
 
 UNITS = (*SPECIAL_SYMBOLS, *LETTERS)
 SPELLER = make_speller("unidecode")

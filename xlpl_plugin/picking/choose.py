@@ -3,8 +3,8 @@
 An utterance is a bag of words and of sequences of three units, each as heavy as the doubt of its place: the share of
 the run's words that are at least as sure as the word there. A set of utterances is worth the sum, over these features,
 of the square root of the weight that it gathers there, times the logarithm of how many utterances have the feature:
-what is doubtful and recurs is worth most, and each further example of it less. The greedy choice by gain for the cost
-is near the best such set. Nothing but labels is looked at.
+what is doubtful and recurs is worth most, and each further example of it less. The greedy choice by gain for a second
+of audio is near the best such set. Nothing but labels is looked at.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ from xlpl_plugin.data.units import WORD_BOUNDARY
 from xlpl_plugin.decoding.hypothesis import word_spans
 from xlpl_plugin.labelling.records import LabelRecord
 
-# a person's time for an utterance beside its audio, as seconds of audio: to find the place, to begin
-_EACH = 1.0
 # the least sure words that a reason names
 _NAMED = 3
 RANDOM = "drawn at random"
@@ -90,7 +88,7 @@ def _greedy(candidates: Sequence[_Candidate], worth: npt.NDArray[np.float64], se
         one = candidates[number]
         before = gathered[one.features]
         gain = float((worth[one.features] * (np.sqrt(before + one.weights) - np.sqrt(before))).sum())
-        return -gain / (one.picked.seconds + _EACH), -one.picked.seconds, one.picked.id, number
+        return -gain / one.picked.seconds, -one.picked.seconds, one.picked.id, number
 
     heap, left, chosen = [entry(number) for number in range(len(candidates))], seconds, []
     heapq.heapify(heap)

@@ -29,7 +29,7 @@ def test_languages_data_and_choice(small_run: SmallRun) -> None:
     assert "Speech recogniser for Swahili (sw)" in told
     assert "| sw | target, audio alone | Swahili (sw) | 237 | 11.2 |" in told
     assert "| es | source, with transcripts | Spanish (es) | 237 | 11.2 |" in told
-    assert "The run went to its end; round 1 of its 2 was chosen, without references." in told
+    assert "The run came to its end. Of its stages round 1 was chosen, without references." in told
     assert "it recognises words of the target" in told
     assert "**Unsupervised**" in told
     assert "model.safetensors" in told
@@ -59,7 +59,8 @@ def test_licences(small_run: SmallRun, tmp_path: Path) -> None:
     assert "This bundle: not known (who made it did not say)." in card(small_run.path)
     told = card(small_run.path, licence="CC-BY-4.0, by\nthe speakers")
     assert "This bundle: CC-BY-4.0, by the speakers (as who made it says)." in told
-    assert "The data `es`: its licence is not known here" in told
+    assert "The data `es`: CC0-1.0." in told
+    assert "The data `sw`: its licence is not known here" in told
     small_run.config.source.training.overrides = [f"model.w2v_path={tmp_path}/models/mms_300m.pt"]
     small_run.config.voters = [type(small_run.config.source)(checkpoint=f"{tmp_path}/other.pt")]
     small_run.write_config()

@@ -84,7 +84,8 @@ def prepared(folder: Path, language: str, parts: Sequence[str] = ("train", "vali
     """Write the summary of a prepared folder, which is all that a card reads of it."""
     folder.mkdir(parents=True)
     sizes = tuple(PartReport(part, 237, 11.18, 0, 0) for part in parts)
-    PrepareReport(language, "unidecode", 1, 474, sizes, (), {}, {}).write(folder / REPORT)
+    licence = "CC0-1.0" if language == "es" else ""
+    PrepareReport(language, "unidecode", 1, 474, sizes, (), {}, {}, licence=licence).write(folder / REPORT)
     return folder
 
 

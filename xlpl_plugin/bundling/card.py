@@ -91,8 +91,8 @@ def _folders(origin: Origin) -> str:
 
 def _judged(origin: Origin) -> Iterator[str]:
     if result := origin.result:
-        ending = "to its end" if result.finished else "not yet to its end when this was written"
-        yield f"The run went {ending}; {result.best_stage} of its {result.rounds + 1} was chosen, without references."
+        ending = "came to its end" if result.finished else "had not come to its end when this was written"
+        yield f"The run {ending}. Of its stages {result.best_stage} was chosen, without references."
         yield f"Of its source model, without references: {result.verdict.reason}."
     if not origin.scores:
         yield "Nothing was judged with references, as far as is known here: its error rates are not known."
@@ -125,6 +125,7 @@ def _licences(licence: str, origin: Origin) -> Iterator[str]:
     for model in origin.models:
         yield f"`{model.name}`, which it began with: {model.licence or f'its licence is {_UNKNOWN} here'}."
     for folder in origin.folders:
-        yield f"The data `{folder.name}`: its licence is {_UNKNOWN} here; ask who recorded it."
+        unknown = f"its licence is {_UNKNOWN} here; ask who recorded it"
+        yield f"The data `{folder.name}`: {folder.licence or unknown}."
     yield "The text of lexicon and LM: its licence is not known here. Word lists of wordfreq are CC-BY-SA-4.0."
     yield "xlpl is under the MIT licence; its NOTICE names those of the programs that it calls."

@@ -32,6 +32,7 @@ class DataFolder:
     language: str = ""
     minutes: float | None = None
     utterances: int | None = None
+    licence: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,9 +117,8 @@ def _folder(path: Any, role: str, part: str) -> DataFolder:
     except XlplError:  # gone, or of another version: the card says that it is not known
         return DataFolder(name, role)
     found = next((one for one in report.parts if one.part == part), None)
-    return DataFolder(
-        name, role, report.language, found.minutes if found else None, found.utterances if found else None
-    )
+    minutes, utterances = (found.minutes, found.utterances) if found else (None, None)
+    return DataFolder(name, role, report.language, minutes, utterances, report.licence)
 
 
 def _models(config: Mapping[str, Any]) -> Iterator[GivenModel]:

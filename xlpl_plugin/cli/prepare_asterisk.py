@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from xlpl_plugin.cli.prepare_options import preparation_options, run_preparation
-from xlpl_plugin.data.corpora.asterisk import LANGUAGES, fetch, recordings
+from xlpl_plugin.data.corpora.asterisk import LANGUAGES, LICENCE, fetch, recordings
 
 
 @click.command("asterisk")
@@ -38,4 +38,5 @@ def command(language: str, origins: tuple[Path, ...], **options: Any) -> None:
     """
     with tempfile.TemporaryDirectory() as work:
         found = recordings(language, fetch(language, origins, Path(work)))
+        options["licence"] = options["licence"] or LICENCE
         run_preparation(found.items, language, options, found.skipped, temporary=Path(work))

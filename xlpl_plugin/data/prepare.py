@@ -145,4 +145,5 @@ def _report(
         linked=sum(one.linked for one in outcome.kept),
         notes=tuple(outcome.notes),
         divided_by=folder.divided_by,
+        licence=" ".join(options.licence.split()),
     )

@@ -41,6 +41,7 @@ class PrepareReport(JsonRecord):
         linked: recordings that are links to the corpus's own files.
         notes: what the reader should know of the division, of overlaps, of long recordings.
         divided_by: what the division into parts went by; empty: an older folder, which does not say.
+        licence: of recordings and transcripts; empty: nobody said.
     """
 
     language: str
@@ -56,6 +57,7 @@ class PrepareReport(JsonRecord):
     linked: int = 0
     notes: tuple[str, ...] = ()
     divided_by: str = ""
+    licence: str = ""
 
     holds = "the summary of a prepared folder"
     written_by = "`xlpl prepare`"

@@ -20,6 +20,7 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import iter_lines, must_exist
 
 LANGUAGES = ("en", "es", "fr", "it", "ru")
+LICENCE = "CC-BY-SA-3.0"
 _RULES = Path(__file__).with_name("asterisk.yaml")
 # 16 kHz first; the others are the same recordings at 8 kHz
 _SUFFIXES = (".g722", ".wav")

@@ -39,6 +39,9 @@ class PrepareOptions:
         "recordings that are missing or cannot be read: stop, or skip them with the reason",
         choices=("stop", "skip"),
     )
+    licence: str = option(
+        "", "of recordings and transcripts, such as CC-BY-4.0; the card of a bundle passes it on; empty: not known"
+    )
     references: str = option("", "folder for all transcripts; the prepared folder itself gets none")
     workers: int = option(0, "parallel processes; 0: one for each core", least=0)
 

@@ -90,12 +90,19 @@ class Updater:
     """A model with its optimiser; ``update`` is one step of CTC training, as ``xlpl_ctc`` computes it."""
 
     def __init__(
-        self, model: nn.Module, device: str = "cpu", *, bf16: bool = False, fused: bool = False, host_ctc: bool = False
+        self,
+        model: nn.Module,
+        device: str = "cpu",
+        *,
+        bf16: bool = False,
+        fused: bool = False,
+        host_ctc: bool = False,
+        lr: float = 1e-5,
     ) -> None:
         """``bf16`` computes under autocast; ``host_ctc`` takes the log-probs to the CPU for the loss."""
         self.device, self.bf16, self.host_ctc = torch.device(device), bf16, host_ctc
         self.model: Any = model.to(self.device).train()
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-5, fused=fused)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=lr, fused=fused)
 
     def update(self, batch: Batch, clock: Clock | NoClock | None = None) -> Tensor:
         """Return the loss of one update; ``batch`` is on the device."""

@@ -98,3 +98,80 @@ def test_memory_of_an_encoder_is_that_of_its_weights_and_its_audio(run: Run) -> 
     kept = {(row["precision"], row["activations again"]): row["activations, GB"] for row in long}
     assert kept["fp32", "no"] > 5 * kept["fp32", "yes"] > 0
     assert kept["bf16", "no"] < 0.7 * kept["fp32", "no"]
+
+
+def test_the_cpu_comparison_puts_like_beside_like(run: Run) -> None:
+    found = run("models.py", "--seconds", "2", "--utterance", "1", "--repeats", "1", "--layers", "1")
+    rows = {row["encoder"]: row for row in found["rows"]}
+    assert list(rows) == ["ours, stride 4", "fairseq s2t", "ours", "torchaudio Conformer"]
+    for row in rows.values():
+        [turn] = row["turns"]
+        parts = [turn[part] for part in ("forward", "CTC", "backward", "optimiser")]
+        assert turn["update"] == pytest.approx(sum(parts), rel=0.2)
+        assert turn["matrix products alone"] > 0
+        assert row["gflops"] > 0
+    [ratio] = found["ratios"]["ours / torchaudio Conformer"]
+    assert ratio == rows["ours"]["times_real_time"][0] / rows["torchaudio Conformer"]["times_real_time"][0]
+
+
+@pytest.mark.parametrize("name", ["tiny", "small", "base", "paper"])
+def test_those_who_are_compared_have_as_many_parameters(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    import torch
+    from contenders import Conformer, S2t, alike, parameters, size
+
+    from xlpl_plugin.models.encoder import AcousticEncoder
+
+    for build, config in ((Conformer, size(name)), (S2t, size(name, stride=4, conv_kernel=0))):
+        with torch.device("meta"):
+            ours = parameters(AcousticEncoder(config, 32))
+            other = parameters(alike(build, config, 32))
+        assert other == pytest.approx(ours, rel=0.14)
+
+
+@pytest.mark.slow
+def test_every_section_of_the_gpu_benchmark_runs_on_the_cpu(run: Run) -> None:
+    found = run("gpu.py", "--toy", "--slower", "100")
+    sections = found["sections"]
+    assert list(sections) == ["training", "switches", "labelling", "right", "wav2vec"]
+    assert not {name: section["problem"] for name, section in sections.items() if section["problem"]}
+    failed = [row for section in sections.values() for row in section["rows"] if "failed" in row]
+    # kernels of the GPU alone
+    assert [row["switch"] for row in failed] == ["SDPA: efficient", "SDPA: cuDNN"]
+    assert len(sections["training"]["rows"]) == 8
+    assert all(sum(row["shares"].values()) == pytest.approx(1) for row in sections["training"]["rows"])
+    assert len(found["ratios"]) == 4
+    checks = {row["check"]: row for row in sections["right"]["rows"]}
+    assert checks["device against CPU"]["largest_difference"] == 0
+    assert checks["device against CPU"]["beam_texts_changed"] == "0 of 6"
+    assert 0 < checks["bf16 against float32 on the CPU"]["largest_difference"] < 0.5
+    assert checks["resuming"] == {"check": "resuming", "utterances": 6, "of": 6, "largest_difference": 0}
+    assert sections["labelling"]["rows"][0]["system"] == "xlpl label"
+    assert all(row["wall_by_slower"] >= 1 for row in sections["labelling"]["rows"][:2])
+    assert [row["what"] for row in sections["wav2vec"]["rows"]] == ["train", "label"]
+    assert sections["wav2vec"]["rows"][1]["finite"]
+
+
+def test_a_section_that_fails_or_takes_too_long_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    gpu = runpy.run_path(str(ROOT / "benchmarks" / "gpu.py"), run_name="imported")
+    slow = gpu["in_a_process"]("training", ("--toy",), 0.1)
+    assert (slow["rows"], slow["problem"]) == ([], "its 0 s were over")
+    broken = gpu["in_a_process"]("training", ("--no-such-option",), 60)
+    assert "no-such-option" in broken["problem"]
+
+
+def test_training_is_measured_without_fairseq() -> None:
+    """As on a borrowed machine with a GPU that has torch alone."""
+    code = (
+        "import itertools, sys; sys.path.insert(0, 'benchmarks')\n"
+        "class Without:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name.startswith('fairseq'): raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Without())\n"
+        "import gpu_training, gpu_scale\n"
+        "rows = list(itertools.islice(gpu_training.training(gpu_scale.TOY), 4))\n"
+        "print([row['encoder'] for row in rows if 'failed' in row])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout == "['fairseq s2t']\n", done.stderr

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 from xlpl_plugin import doctor
@@ -52,6 +53,22 @@ def test_only_a_required_component_decides_the_exit_status(
     report = CliRunner().invoke(command, ["--json"])
     assert report.exit_code == status
     assert json.loads(report.output)["ok"] is not required
+
+
+def test_what_a_gpu_gives_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is none where the tests run: torch's answers are stand-ins."""
+    answers = {
+        "is_available": True, "device_count": 2, "get_device_name": "NVIDIA H200", 
+        "mem_get_info": (9 * 2**30, 140 * 2**30),
+    }  # fmt: skip
+    for name, answer in answers.items():
+        monkeypatch.setattr(torch.cuda, name, lambda answer=answer: answer)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+    ones = torch.ones
+    monkeypatch.setattr(torch, "ones", lambda *shape, device: ones(*shape))
+    (finding,) = examine([named("GPU")])
+    assert finding.works
+    assert finding.detail.startswith("2 x NVIDIA H200, 140 GiB, 9 of them free, bfloat16, CUDA ")
 
 
 def test_a_codec_that_returns_silence_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -288,8 +288,10 @@ def _gpu() -> str:
         raise BrokenComponent("no CUDA device; training and labelling run on the CPU")
     if not torch.ones(2, 2, device="cuda").sum().item() == 4.0:
         raise BrokenComponent("the device computes nonsense")
-    name, memory = torch.cuda.get_device_name(), torch.cuda.mem_get_info()[1] / 2**30
-    return f"{torch.cuda.device_count()} x {name}, {memory:.0f} GiB"
+    free, memory = (amount / 2**30 for amount in torch.cuda.mem_get_info())
+    bf16 = "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "no bfloat16 (use float16)"
+    found = f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}"
+    return f"{found}, {memory:.0f} GiB, {free:.0f} of them free, {bf16}, CUDA {torch.version.cuda}"
 
 
 def _importable(module: str, said: str) -> Callable[[], str]:

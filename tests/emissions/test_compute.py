@@ -47,7 +47,7 @@ class FakeModel:
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> FakeModel:
     fake = FakeModel()
-    monkeypatch.setattr("xlpl_plugin.models.acoustic.load_acoustic_model", lambda path, device="cpu": fake)
+    monkeypatch.setattr("xlpl_plugin.models.acoustic.load_acoustic_model", lambda path, **_: fake)
     return fake
 
 
@@ -87,6 +87,17 @@ def test_other_options_and_other_content_are_refused(config: EmitConfig, model: 
     assert emit(config, force=True).am_sha256 != json.loads(before["provenance.json"])["settings"]["am"]
     with pytest.raises(XlplError, match="already holds results"):
         emit(replace(config, out=config.data))
+
+
+def test_bfloat16_makes_others_and_its_absence_the_same_as_ever(config: EmitConfig, model: FakeModel) -> None:
+    emit(config)
+    settings = json.loads((Path(config.out) / "provenance.json").read_text())["settings"]
+    assert "bf16" not in settings
+    with pytest.raises(XlplError, match=r"other settings(.|\n)*bf16"):
+        emit(replace(config, bf16=True))
+    emit(replace(config, bf16=True), force=True)
+    settings = json.loads((Path(config.out) / "provenance.json").read_text())["settings"]
+    assert settings["bf16"] is True
 
 
 def test_a_wrong_audio_folder_is_refused(config: EmitConfig, model: FakeModel) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeSource:
     (tmp_path / "am.pt").write_bytes(b"weights")
 
     def make(model: Model, **options: float) -> ModelEmissions:
-        monkeypatch.setattr("xlpl_plugin.models.acoustic.load_acoustic_model", lambda path, device="cpu": model)
+        monkeypatch.setattr("xlpl_plugin.models.acoustic.load_acoustic_model", lambda path, **_: model)
         return ModelEmissions(tmp_path / "am.pt", **options)  # type: ignore[arg-type]
 
     return make
@@ -117,6 +118,54 @@ def test_a_batch_that_does_not_fit_is_halved(tmp_path: Path, source: MakeSource,
             np.testing.assert_allclose(emission.log_probs, expected[name].log_probs, atol=1e-5)
             assert emission.windows == expected[name].windows
     assert all(batch[0] * len(batch) <= memory for batch in model.batches)
+
+
+class Failing(Model):
+    """The GPU fails at the third batch, as torch says it."""
+
+    error: Exception = RuntimeError()
+
+    def emit(self, waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
+        if len(self.batches) == 2:
+            with failing(self._model, self.error):
+                return self._model.emit(waveforms)
+        return super().emit(waveforms)
+
+
+@contextmanager
+def failing(model: AcousticModel, error: Exception) -> Iterator[None]:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model.model, "forward", fail)
+        yield
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.AcceleratorError("CUDA error: an illegal memory access was encountered\nCUDA kernel errors might"),
+        RuntimeError("CUDA error: uncorrectable ECC error encountered"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
+    ],
+    ids=lambda error: str(error)[:20],
+)
+def test_a_gpu_that_fails_in_the_middle_says_what_to_do(tmp_path: Path, source: MakeSource, error: Exception) -> None:
+    model = Failing()
+    model.error = error
+    stream = source(model, max_seconds=1).stream(record(tmp_path, [SECOND] * 6))
+    with pytest.raises(XlplError, match=r"the GPU failed: (.|\n)*the same command again(.|\n)*device=cpu") as told:
+        list(stream)
+    assert str(error).splitlines()[0] in told.value.problem
+    assert told.value.__cause__ is error
+
+
+def test_another_error_of_the_model_is_not_taken_for_one_of_the_gpu(tmp_path: Path, source: MakeSource) -> None:
+    model = Failing()
+    model.error = RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        list(source(model, max_seconds=1).stream(record(tmp_path, [SECOND] * 6)))
 
 
 def test_a_smaller_batch_is_kept_to(tmp_path: Path, source: MakeSource) -> None:

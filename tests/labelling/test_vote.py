@@ -51,7 +51,7 @@ def voters(
         def emit(self, waveforms: list[np.ndarray]) -> list[np.ndarray]:
             return [np.ascontiguousarray(found[:, EARS[self.kind]]) for found in listener.emit(waveforms)]
 
-    def load(path: str, device: str = "cpu") -> object:
+    def load(path: str, **_: object) -> object:
         kind = Path(path).stem
         return LISTENERS[kind]() if kind in LISTENERS else Hearer(kind)
 

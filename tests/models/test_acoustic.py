@@ -104,6 +104,23 @@ def test_weights_that_do_not_fit_the_configuration(tmp_path: Path, save: Save) -
         load_acoustic_model(save(tmp_path / "am.pt", SYMBOLS, changes=changes))
 
 
+def test_a_gpu_without_room_for_the_model_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = torch.nn.Linear(2, 2)
+    monkeypatch.setattr(model, "to", lambda device: (_ for _ in ()).throw(torch.OutOfMemoryError("CUDA out of memory")))
+    with pytest.raises(XlplError, match=r"does not fit in the memory of cpu(.|\n)*nvidia-smi"):
+        AcousticModel(model, SYMBOLS, normalize=False)
+
+
+@pytest.mark.parametrize("options", [{"positions": "cape", "conv_kernel": 5}, {"positions": "relative"}])
+def test_bfloat16_gives_about_the_same_and_whole_log_probs(tmp_path: Path, save: Save, options: dict[str, Any]) -> None:
+    file = save(tmp_path / "am.pt", SYMBOLS, **options)
+    exact, coarse = (load_acoustic_model(file, "cpu", bf16=bf16).emit(WAVES) for bf16 in (False, True))
+    for one, other in zip(exact, coarse, strict=True):
+        assert (other.dtype, other.shape) == (np.float32, one.shape)
+        assert 0 < np.abs(one - other).max() < 0.1
+        np.testing.assert_allclose(np.exp(other).sum(axis=1), 1, atol=1e-5)
+
+
 def test_emissions_are_log_probs_of_own_frames_whatever_the_batch(tmp_path: Path, save: Save) -> None:
     am = load_acoustic_model(save(tmp_path / "am.pt", SYMBOLS))
     assert am.units == ("<s>", "<pad>", "</s>", "<unk>", *SYMBOLS)

@@ -111,7 +111,7 @@ def listener(monkeypatch: pytest.MonkeyPatch) -> type[Listener]:
     """Puts ``Listener`` in the place of every acoustic model, or what ``LISTENERS`` has for a checkpoint's name."""
     Listener.calls = 0
 
-    def load(path: str | Path, device: str = "cpu") -> Listener:
+    def load(path: str | Path, **_: object) -> Listener:
         return LISTENERS.get(Path(path).stem, Listener)()
 
     monkeypatch.setattr("xlpl_plugin.models.acoustic.load_acoustic_model", load)

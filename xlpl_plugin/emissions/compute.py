@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Emission", "EmissionSource", "Emissions", "EmitConfig", "InputConfig", "Window", "emit", "open_source"]
 
+# keys of a store's settings that decide log-probs, beside the model
+OF_LOG_PROBS = ("window_seconds", "bf16")
+
 
 @dataclass
 class EmitConfig:
@@ -39,6 +42,7 @@ class EmitConfig:
     )
     max_seconds: float = option(120.0, "seconds of audio in a batch, padding counted", above=0)
     device: str = option("auto", "auto (a GPU where there is one), cpu, cuda, cuda:1")
+    bf16: bool = option(False, "compute the acoustic model in bfloat16: faster on a GPU, log-probs of less precision")
     window_seconds: float = option(
         30.0, "recordings longer than this are cut into windows where they are quietest", least=1
     )
@@ -61,6 +65,7 @@ class InputConfig:
     split: str = option("train", "split of `data`")
     max_seconds: float = option(120.0, "seconds of audio in a batch of the acoustic model, padding counted", above=0)
     device: str = option("auto", "device of the acoustic model: auto (a GPU where there is one), cpu, cuda, cuda:1")
+    bf16: bool = option(False, "compute the acoustic model in bfloat16: faster on a GPU, log-probs of less precision")
     workers: int = option(1, "decoding processes", least=1)
     window_seconds: float = option(
         30.0,
@@ -86,7 +91,7 @@ def open_source(config: InputConfig) -> EmissionSource:
     if config.am and not _is_finished(config.emissions):
         wanted = EmitConfig(am=config.am, data=config.data, split=config.split, out=config.emissions)
         wanted.max_seconds, wanted.window_seconds = config.max_seconds, config.window_seconds
-        wanted.device = config.device
+        wanted.device, wanted.bf16 = config.device, config.bf16
         return emit(wanted)
     stored = Emissions(config.emissions)
     if config.am and sha256(config.am) != stored.am_sha256:
@@ -123,12 +128,17 @@ def emit(config: EmitConfig, *, force: bool = False) -> Emissions:
     return Emissions(config.out)
 
 
+def of_log_probs(config: EmitConfig | InputConfig) -> dict[str, Any]:
+    """Return the options that decide log-probs. What is off does not count: what was stored before it came stays."""
+    return {"window_seconds": config.window_seconds, **({"bf16": True} if config.bf16 else {})}  # as OF_LOG_PROBS
+
+
 def _settings(config: EmitConfig, manifest: Manifest) -> dict[str, Any]:
     """Return all that decides what is stored. Device and size of batches do so in the last digits only."""
     return {
         "xlpl": version("xlpl"),
         "am": sha256(config.am),
-        "window_seconds": config.window_seconds,
+        **of_log_probs(config),
         "split": config.split,
         "manifest": manifest_digest(manifest),
         "shard_size": config.shard_size,
@@ -154,7 +164,11 @@ def _open_model(config: EmitConfig | InputConfig, manifest: Manifest) -> ModelEm
 
     refuse_unreadable(manifest)
     return ModelEmissions(
-        config.am, max_seconds=config.max_seconds, window_seconds=config.window_seconds, device=config.device
+        config.am,
+        max_seconds=config.max_seconds,
+        window_seconds=config.window_seconds,
+        device=config.device,
+        bf16=config.bf16,
     )
 
 

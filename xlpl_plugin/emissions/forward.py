@@ -84,12 +84,19 @@ class ModelEmissions:
     """Log-probs of an acoustic model; nothing is stored. Same use as stored ``Emissions``."""
 
     def __init__(
-        self, am: str | Path, *, max_seconds: float = 120.0, window_seconds: float = 30.0, device: str = "auto"
+        self,
+        am: str | Path,
+        *,
+        max_seconds: float = 120.0,
+        window_seconds: float = 30.0,
+        device: str = "auto",
+        bf16: bool = False,
     ) -> None:
         """Load the model.
 
         Args:
             max_seconds: audio in a batch, padding counted; halved whenever the device's memory does not suffice.
+            bf16: whether the model computes in bfloat16.
             window_seconds: recordings longer than this are cut where they are quietest.
 
         Raises:
@@ -98,7 +105,7 @@ class ModelEmissions:
         if not window_seconds >= SHORTEST_WINDOW:
             raise XlplError(f"window_seconds={window_seconds}", expected=f"at least {SHORTEST_WINDOW}")
         self.am_sha256 = sha256(am)
-        self._model = acoustic.load_acoustic_model(am, device=device)
+        self._model = acoustic.load_acoustic_model(am, device=device, bf16=bf16)
         self.units: tuple[str, ...] = tuple(self._model.units)
         self._max_seconds, self._window_seconds = max_seconds, window_seconds
 
@@ -179,7 +186,8 @@ class ModelEmissions:
             for piece, log_probs in zip(batch, found, strict=True):
                 piece.recording.found[piece.number] = log_probs
             return
-        torch.cuda.empty_cache()
+        with acoustic.named_gpu_failure():
+            torch.cuda.empty_cache()
         seconds = max(piece.samples for piece in batch) * len(batch) / SAMPLE_RATE
         if len(batch) == 1:
             batch[0].recording.error = f"{seconds:.1f} s of audio do not fit in the device's memory"

@@ -13,7 +13,7 @@ from omegaconf import MISSING
 from xlpl_plugin.data.manifest import manifest_digest, read_manifest
 from xlpl_plugin.decoding import DecoderConfig
 from xlpl_plugin.decoding.pool import DecoderPool
-from xlpl_plugin.emissions.compute import InputConfig, open_source
+from xlpl_plugin.emissions.compute import OF_LOG_PROBS, InputConfig, of_log_probs, open_source
 from xlpl_plugin.emissions.stored import SUFFIX, EmissionFacts, Emissions
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import write_lines
@@ -145,10 +145,10 @@ class _LabelRun:
 
 
 def _of_log_probs(config: LabelConfig, am_sha256: str | None) -> dict[str, Any]:
-    """Return what decides the log-probs; stored ones were made with a window_seconds of their own."""
+    """Return what decides the log-probs; stored ones were made with options of their own."""
     config.require_source()
     stored = Path(config.emissions) / PROVENANCE_FILE
     if config.emissions and (stored.exists() or not am_sha256):
         made = ShardStore.existing(config.emissions, EmissionFacts, suffix=SUFFIX).settings
-        return {"am": am_sha256 or made["am"], "window_seconds": made["window_seconds"]}
-    return {"am": am_sha256, "window_seconds": config.window_seconds}
+        return {"am": am_sha256 or made["am"], **{key: made[key] for key in OF_LOG_PROBS if key in made}}
+    return {"am": am_sha256, **of_log_probs(config)}

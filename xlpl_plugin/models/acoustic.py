@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from xlpl_plugin.models.checkpoint import checkpoint_units, read_checkpoint
 from xlpl_plugin.models.outputs import log_probs_of_each
 
 logger = logging.getLogger(__name__)
+# how errors of CUDA and of its libraries begin; after them nothing on the GPU can be relied on
+_GPU_FAILURES = ("CUDA error", "CUDA driver error", "cuDNN error", "cuFFT error", "NVML", "No CUDA GPUs are available")
 
 Array = npt.NDArray[np.float32]
 
@@ -29,11 +32,14 @@ Array = npt.NDArray[np.float32]
 class AcousticModel:
     """A trained model ready for inference. Make it with ``load_acoustic_model``."""
 
-    def __init__(self, model: Any, units: Sequence[str], *, normalize: bool, device: str = "cpu") -> None:
+    def __init__(
+        self, model: Any, units: Sequence[str], *, normalize: bool, device: str = "cpu", bf16: bool = False
+    ) -> None:
+        """Take a model to the device; with ``bf16`` it computes under torch's autocast to bfloat16."""
         self.units = tuple(units)
         self.device = torch.device(device)
-        self.model = model.eval().requires_grad_(False).to(self.device)
-        self.normalize = normalize
+        self.normalize, self.bf16 = normalize, bf16
+        self.model = _moved(model.eval().requires_grad_(False), self.device)
 
     @torch.inference_mode()
     def emit(self, waveforms: Sequence[Array]) -> list[Array]:
@@ -41,9 +47,14 @@ class AcousticModel:
 
         The frames are the utterance's own: neither their number nor their values depend on the batch. What is
         shorter than a first frame (25 ms, for wav2vec 2.0 as well) has none.
+
+        Raises:
+            torch.OutOfMemoryError: the batch does not fit in the device's memory.
+            XlplError: the GPU failed.
         """
         long_enough = [waveform for waveform in waveforms if len(waveform) >= WINDOW]
-        found = iter(self._forward(long_enough) if long_enough else [])
+        with named_gpu_failure(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            found = iter(self._forward(long_enough) if long_enough else [])
         nothing = np.zeros((0, len(self.units)), np.float32)
         return [next(found) if len(waveform) >= WINDOW else nothing for waveform in waveforms]
 
@@ -58,6 +69,18 @@ class AcousticModel:
     def _prepare(self, waveform: Array) -> Tensor:
         source = torch.as_tensor(waveform, dtype=torch.float32, device=self.device)
         return nn.functional.layer_norm(source, source.shape) if self.normalize else source
+
+
+def _moved(model: Any, device: torch.device) -> Any:
+    try:
+        with named_gpu_failure():
+            return model.to(device)
+    except torch.OutOfMemoryError as error:
+        raise XlplError(
+            f"the acoustic model does not fit in the memory of {device}",
+            expected="room for its weights and a batch",
+            remedy="see with `nvidia-smi` who uses the GPU; choose another (device=cuda:1) or device=cpu",
+        ) from error
 
 
 def resolve_device(device: str) -> str:
@@ -81,15 +104,40 @@ def resolve_device(device: str) -> str:
     return device
 
 
-def load_acoustic_model(checkpoint: str | Path, device: str = "auto") -> AcousticModel:
+@contextmanager
+def named_gpu_failure() -> Iterator[None]:
+    """Turn an error of CUDA into one that says what to do. Memory that does not suffice is another matter: it passes.
+
+    After such an error no call to the GPU works any more in this process.
+
+    Raises:
+        XlplError: the GPU failed, or is gone.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        if not (isinstance(error, torch.AcceleratorError) or str(error).startswith(_GPU_FAILURES)):
+            raise
+        raise XlplError(
+            f"the GPU failed: {str(error).splitlines()[0]}",
+            expected="a GPU that computes to the end",
+            remedy="run the same command again: what was stored is gone on with. If it fails again, look at "
+            "`nvidia-smi` and the system's log (dmesg: Xid), choose another GPU (device=cuda:1) or device=cpu",
+        ) from error
+
+
+def load_acoustic_model(checkpoint: str | Path, device: str = "auto", *, bf16: bool = False) -> AcousticModel:
     """Load ours, ``wav2vec_ctc`` or another CTC model; data folder and pre-trained file may be gone.
 
     Args:
         device: as for ``resolve_device``; a line of the log says which it became.
+        bf16: whether it computes in bfloat16.
 
     Raises:
         XlplError: see ``read_checkpoint``; a checkpoint without units, or of a task or model that is not known here; a
-            device that is not there.
+            device that is not there, or that fails.
     """
     device = resolve_device(device)
     state = read_checkpoint(checkpoint)
@@ -105,5 +153,6 @@ def load_acoustic_model(checkpoint: str | Path, device: str = "auto") -> Acousti
             expected="an acoustic model trained with xlpl_asr or fairseq's audio_finetuning",
             remedy="check that it was trained with this version of xlpl",
         ) from error
-    logger.info("%s: acoustic model on %s", checkpoint, device)
-    return AcousticModel(models[0], units, normalize=bool(config.task.get("normalize", False)), device=device)
+    logger.info("%s: acoustic model on %s%s", checkpoint, device, " in bfloat16" if bf16 else "")
+    normalize = bool(config.task.get("normalize", False))
+    return AcousticModel(models[0], units, normalize=normalize, device=device, bf16=bf16)

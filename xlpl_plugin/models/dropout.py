@@ -8,8 +8,6 @@ from __future__ import annotations
 import math
 
 import torch
-from fairseq.modules import FairseqDropout
-from fairseq.modules.layer_drop import LayerDropModuleList
 from torch import Tensor, nn
 
 _LEVELS = 256
@@ -52,6 +50,9 @@ def scale_dropout(model: nn.Module, dropout: float, layer_drop: float) -> None:
 
     The model's configuration, and so what a checkpoint says of it, stays as it is.
     """
+    from fairseq.modules import FairseqDropout  # here, so that the encoder itself is plain torch
+    from fairseq.modules.layer_drop import LayerDropModuleList
+
     for module in model.modules():
         if isinstance(module, Dropout):
             module.set_probability(module.probability * dropout)

@@ -225,6 +225,9 @@ class IterateConfig:
         "device that labels: auto (a GPU where there is one), cpu, cuda, cuda:1; training takes what fairseq's "
         "configuration says",
     )
+    bf16: bool = option(
+        False, "label in bfloat16: faster on a GPU, log-probs of less precision (trainings: common.bf16=true)"
+    )
     train_command: list[str] = option(
         [], "how the trainer is started; empty: the fairseq-hydra-train beside this Python"
     )

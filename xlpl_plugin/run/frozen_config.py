@@ -108,7 +108,7 @@ def _begun_with(layout: RunLayout) -> dict[str, Any]:
     if not layout.config.exists():
         return {}
     begun = cast("dict[str, Any]", OmegaConf.to_container(OmegaConf.load(layout.config)))
-    return {_CORRECTIONS: [], **begun}  # runs of earlier versions have no such key
+    return {_CORRECTIONS: [], "bf16": False, **begun}  # runs of earlier versions have no such keys
 
 
 def _free_keys(begun: Mapping[str, Any]) -> tuple[str, ...]:

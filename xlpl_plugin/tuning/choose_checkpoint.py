@@ -47,6 +47,7 @@ class SelectConfig:
     length_from: str = option("", "as for tuning")
     max_seconds: float = option(120.0, "seconds of audio in a batch of the acoustic model, padding counted", above=0)
     device: str = option("auto", "device of the acoustic model: auto (a GPU where there is one), cpu, cuda, cuda:1")
+    bf16: bool = option(False, "compute the acoustic model in bfloat16")
     workers: int = option(1, "decoding processes", least=1)
 
 
@@ -152,6 +153,7 @@ def _as_tuning(config: SelectConfig, checkpoint: str) -> TuneConfig:
         length_from=config.length_from,
         max_seconds=config.max_seconds,
         device=config.device,
+        bf16=config.bf16,
         workers=config.workers,
     )
 

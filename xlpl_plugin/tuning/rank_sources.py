@@ -18,6 +18,7 @@ from omegaconf import MISSING
 
 from xlpl_plugin.data.manifest import manifest_digest, read_manifest
 from xlpl_plugin.decoding import Weights
+from xlpl_plugin.emissions.compute import of_log_probs
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import new_output, sha256
 from xlpl_plugin.json_record import JsonRecord
@@ -204,7 +205,7 @@ def _settings(config: RankConfig) -> dict[str, Any]:
         "xlpl": version("xlpl"),
         "audio": manifest_digest(read_manifest(config.data, config.split, labels=False)),
         "split": config.split,
-        "window_seconds": config.window_seconds,
+        **of_log_probs(config),
         "decoder": {**asdict(config.decoder), **{key: files.get(key, "") for key in named}},
         "search": {**asdict(config.search), **{key: files.get(key, "") for key in searched}},
     }

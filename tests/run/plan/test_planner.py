@@ -12,7 +12,7 @@ from xlpl_plugin.files import sha256
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.driver import iterate
 from xlpl_plugin.run.plan.planner import make_plan
-from xlpl_plugin.run.plan.steps import Label, Step, Train, fingerprints
+from xlpl_plugin.run.plan.steps import Emit, Label, Step, Train, fingerprints, step_options
 from xlpl_plugin.run.training.command import training_command
 
 Configure = Callable[..., IterateConfig]
@@ -159,6 +159,16 @@ def test_fingerprints_follow_the_files_that_a_yaml_file_is_made_of_and_the_encod
         changed = fingerprints(make_plan(config), sha256)["round-1/train"]
         assert changed != first, name
         first = changed
+
+
+def test_bfloat16_changes_what_listens_and_its_absence_nothing(configure: Configure) -> None:
+    plain, coarse = make_plan(configure()), make_plan(configure("bf16=true"))
+    emits = [step for step in coarse if isinstance(step, Emit)]
+    assert emits
+    assert all(step.config.bf16 for step in emits)
+    before, after = fingerprints(plain, sha256), fingerprints(coarse, sha256)
+    assert not [step.name for step in emits if before[step.name] == after[step.name]]
+    assert not [step.name for step in plain if "bf16" in str(step_options(step))]
 
 
 def test_command_is_quoted_for_hydra_and_absolute(

@@ -202,6 +202,7 @@ class _Planner:
                     tuning=self._tuning(tuned),
                     search=config.tuning.search,
                     length_from=self._tuning(self._length_stage(train.stage)),
+                    bf16=config.bf16,
                 ),
             )
         )
@@ -237,6 +238,7 @@ class _Planner:
         """Add the steps that write emissions of all splits, and a tuning where the stage has one, below ``home``."""
         for split, part in audio.items():
             out = str(home / "emissions" / split)
+            wanted = EmitConfig(am=model.checkpoint, data=part.folder, split=split, out=out, bf16=self.config.bf16)
             self.steps.append(
                 Emit(
                     name=self._name(home, "emit", split),
@@ -244,7 +246,7 @@ class _Planner:
                     out=out,
                     needs=(*model.needs, *((part.step,) if part.step else ())),
                     inputs=(*model.inputs, *(() if part.step else (part.manifest,))),
-                    config=EmitConfig(am=model.checkpoint, data=part.folder, split=split, out=out),
+                    config=wanted,
                 )
             )
         if recipe.tuned == recipe.stage:
@@ -252,15 +254,13 @@ class _Planner:
 
     def _tune(self, recipe: Recipe, home: Path, model: Model, audio: Audio) -> None:
         decoder, search, length = self.config.decoder, self.config.tuning.search, self._length_stage(recipe.stage)
+        before = (f"{length.folder}/tune",) if length is not None else ()
         self.steps.append(
             Tune(
                 name=self._name(home, "tune"),
                 stage=recipe.stage,
                 out=str(home / "tuning"),
-                needs=(
-                    self._name(home, "emit", audio.split),
-                    *((f"{length.folder}/tune",) if length is not None else ()),
-                ),
+                needs=(self._name(home, "emit", audio.split), *before),
                 inputs=(*decoder_files(decoder), *scoring_files(search)),
                 config=TuneConfig(
                     am=model.checkpoint,

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from xlpl_plugin.emissions.compute import EmitConfig
 from xlpl_plugin.labelling.label_split import LabelConfig
@@ -164,13 +165,22 @@ class Measure(Step):
     weights_from: str
 
 
+def step_options(step: Step) -> dict[str, Any]:
+    """Return a step's options; bf16 that is off does not count, so that runs of earlier versions go on."""
+    options = asdict(step)
+    config = options.get("config", {})
+    if not config.get("bf16"):
+        config.pop("bf16", None)
+    return options
+
+
 def fingerprints(plan: Sequence[Step], digest: Callable[[str], str]) -> dict[str, str]:
     """Return for each step a hash of all that decides its result: options, outside files, and the steps it needs."""
     result: dict[str, str] = {}
     for step in plan:
         parts = {
             "kind": type(step).__name__,
-            "options": asdict(step),
+            "options": step_options(step),
             "inputs": [digest(path) for path in step.inputs],
             "needs": [result[name] for name in step.needs],
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, ValuesView
 from itertools import pairwise
 from typing import Any, Generic, TypeVar, overload
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 Value = TypeVar("Value")
+Other = TypeVar("Other")
 Rows = Iterable[int]
 # a name on a disk need not be UTF-8
 _ERRORS = "surrogatepass"
@@ -58,14 +59,22 @@ class TextColumn(Sequence[str]):
 class NumberRows(Sequence[npt.NDArray[Any]]):
     """Rows of numbers, each of a length of its own: 8 bytes a row beside its numbers."""
 
-    def __init__(self, numbers: Iterable[Sequence[float]], typecode: str) -> None:
+    def __init__(self, rows: Iterable[Sequence[float]], typecode: str) -> None:
         """Take rows; ``typecode`` is that of ``array``."""
-        values: array[Any] = array(typecode)
+        self._numbers: array[Any] = array(typecode)
         self._bounds = array("q", [0])
-        for row in numbers:
-            values.extend(row)
-            self._bounds.append(len(values))
-        self._values: npt.NDArray[Any] = np.frombuffer(values, dtype=typecode)
+        for row in rows:
+            self.append(row)
+
+    def append(self, row: Sequence[float]) -> None:
+        """Add a row, while none is in use: one that was asked for shares its memory with the column."""
+        self._numbers.extend(row)
+        self._bounds.append(len(self._numbers))
+
+    @property
+    def total(self) -> int:
+        """Return how many numbers all rows have."""
+        return len(self._numbers)
 
     @classmethod
     def joined(cls, parts: Sequence[Sequence[npt.NDArray[Any]]], typecode: str) -> NumberRows:
@@ -76,7 +85,7 @@ class NumberRows(Sequence[npt.NDArray[Any]]):
 
     def take(self, rows: Rows) -> NumberRows:
         """Return these rows."""
-        return NumberRows((self[row].tolist() for row in rows), self._values.dtype.char)
+        return NumberRows((self[row].tolist() for row in rows), self._numbers.typecode)
 
     def __len__(self) -> int:
         return len(self._bounds) - 1
@@ -89,7 +98,24 @@ class NumberRows(Sequence[npt.NDArray[Any]]):
         numbers = range(len(self))[row]
         if isinstance(numbers, range):
             return self.take(numbers)
-        return self._values[self._bounds[numbers] : self._bounds[numbers + 1]]
+        return np.frombuffer(self._numbers, self._numbers.typecode)[self._bounds[numbers] : self._bounds[numbers + 1]]
+
+
+class FloatRows(Sequence[tuple[float, ...]]):
+    """Rows of numbers as tuples, each made when it is asked for."""
+
+    def __init__(self, rows: NumberRows) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, row: int) -> tuple[float, ...]: ...
+    @overload
+    def __getitem__(self, row: slice) -> FloatRows: ...
+    def __getitem__(self, row: int | slice) -> tuple[float, ...] | FloatRows:
+        return FloatRows(self._rows[row]) if isinstance(row, slice) else tuple(self._rows[row].tolist())
 
 
 class TextIndex:
@@ -118,16 +144,31 @@ def text_hashes(texts: Iterable[str]) -> npt.NDArray[np.int64]:
     return np.frombuffer(array("q", map(hash, texts)), dtype=np.int64)
 
 
+def first_repeat(texts: Sequence[str]) -> tuple[int, int] | None:
+    """Return the row of the first text that stood before, and the row where it did; None where all differ."""
+    hashes = np.sort(text_hashes(texts))
+    doubtful = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
+    seen: dict[str, int] = {}
+    for row, text in enumerate(texts if doubtful else ()):
+        if hash(text) in doubtful and seen.setdefault(text, row) != row:
+            return row, seen[text]
+    return None
+
+
 class ColumnMapping(Mapping[str, Value], Generic[Value]):
     """Values of different keys, in the order of the keys."""
 
-    def __init__(self, keys: TextColumn, values: Sequence[Value], index: TextIndex | None = None) -> None:
+    def __init__(self, keys: Sequence[str], values: Sequence[Value], index: TextIndex | None = None) -> None:
         """``index`` is that of the keys, if another mapping has it already."""
         self._keys, self._values = keys, values
-        self.index = index or TextIndex(keys)
+        self._index = index or TextIndex(keys)
+
+    def of_same_keys(self, values: Sequence[Other]) -> ColumnMapping[Other]:
+        """Return other values of the same keys."""
+        return ColumnMapping(self._keys, values, self._index)
 
     def __getitem__(self, key: str) -> Value:
-        row = self.index.find(key)
+        row = self._index.find(key)
         if row is None:
             raise KeyError(key)
         return self._values[row]
@@ -138,10 +179,26 @@ class ColumnMapping(Mapping[str, Value], Generic[Value]):
     def __iter__(self) -> Iterator[str]:
         return iter(self._keys)
 
+    def values(self) -> ValuesView[Value]:
+        return _ColumnValues(self, self._values)
+
     def __eq__(self, other: object) -> bool:
         """Compare without making a dict of each."""
         if self is other or not isinstance(other, Mapping):
             return self is other
-        return len(self) == len(other) and all(other.get(key) == value for key, value in self.items())
+        return len(self) == len(other) and all(
+            other.get(key) == value for key, value in zip(self, self.values(), strict=True)
+        )
 
     __hash__ = None  # type: ignore[assignment]
+
+
+class _ColumnValues(ValuesView[Value]):
+    """The values of a mapping, read from their column: no key is looked up."""
+
+    def __init__(self, mapping: Mapping[str, Value], values: Iterable[Value]) -> None:
+        super().__init__(mapping)
+        self._values = values
+
+    def __iter__(self) -> Iterator[Value]:
+        return iter(self._values)

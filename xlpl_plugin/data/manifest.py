@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import posixpath
 from array import array
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xlpl_plugin.audio import SAMPLE_RATE
-from xlpl_plugin.data.columns import TextColumn, text_hashes
+from xlpl_plugin.data.columns import TextColumn, first_repeat
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import atomic_open, iter_lines
 
@@ -218,7 +217,7 @@ def write_manifest(folder: str | Path, split: str, manifest: Manifest) -> None:
     """
     folder = Path(folder)
     utterances: Sequence[Utterance] = manifest.utterances
-    _reject_duplicates(folder / f"{split}.tsv", TextColumn(utterance.path for utterance in utterances))
+    _reject_duplicates(folder / f"{split}.tsv", (utterance.path for utterance in utterances))
     columns = []
     for suffix, field in (("wrd", attrgetter("words")), ("ltr", attrgetter("units"))):
         present = sum(field(utterance) is not None for utterance in utterances)
@@ -297,23 +296,17 @@ def _parse_weight(text: str, file: Path, line: int) -> float:
     return weight
 
 
-def _reject_duplicates(tsv: Path, paths: TextColumn) -> None:
-    hashes = np.sort(text_hashes(map(utterance_id, paths)))
-    if not (hashes[1:] == hashes[:-1]).any():
-        return
-    seen: dict[str, int] = {}
-    counts = Counter(map(utterance_id, paths))
-    for number, path in enumerate(paths, start=2):
-        name = utterance_id(path)
-        if counts[name] > 1 and name in seen:
-            raise XlplError(
-                f"duplicate id {name!r}, first on line {seen[name]}",
-                file=tsv,
-                line=number,
-                expected="every relpath once (the extension does not count)",
-                remedy="rename one of the files",
-            )
-        seen[name] = number
+def _reject_duplicates(tsv: Path, paths: Iterable[str]) -> None:
+    ids = TextColumn(map(utterance_id, paths))
+    if found := first_repeat(ids):
+        row, first = found
+        raise XlplError(
+            f"duplicate id {ids[row]!r}, first on line {first + 2}",
+            file=tsv,
+            line=row + 2,
+            expected="every relpath once (the extension does not count)",
+            remedy="rename one of the files",
+        )
 
 
 def _aligned(tsv: Path, file: Path, rows: int) -> TextColumn | None:

@@ -117,7 +117,7 @@ class Corpus:
         for number in range(utterances):
             path, pattern = self.path(number), self.patterns[self.said(number)]
             # no sentence twice, as in a corpus of a million
-            words = f"{' '.join(pattern.words)} {_letters(number)}"
+            words = f"{' '.join(pattern.words)} {_spelled(number)}"
             name = path.removesuffix(".flac")
             item = Item(name, self.audio / path, speaker=f"speaker {number // _SPOKEN}")
             yield item, Labels(words, letters_line(words.split()), (words,)), Kept(name, name, path, pattern.samples)
@@ -164,6 +164,8 @@ def _put(lines: bytes, sink: Sink) -> None:
     sink.write(lines)
 
 
-def _letters(number: int) -> str:
-    """Return a number as a word."""
-    return "".join(chr(ord("a") + int(digit)) for digit in str(number))
+def _spelled(number: int) -> str:
+    """Return a number as words of two letters, of which there are a hundred."""
+    letters = "aeioulmnrs"
+    pairs = divmod(number % 100, 10), divmod(number // 100 % 100, 10), divmod(number // 10_000, 10)
+    return " ".join(letters[tens] + letters[ones] for tens, ones in pairs)

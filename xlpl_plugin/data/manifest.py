@@ -97,15 +97,18 @@ class UtteranceColumns(Sequence[Utterance]):
 
     @classmethod
     def of(cls, utterances: Sequence[Utterance]) -> UtteranceColumns:
-        """Return utterances as columns; either all or none have words, and so for units."""
+        """Return utterances as columns.
+
+        Raises:
+            ValueError: some have words, or units, and some have none.
+        """
         if isinstance(utterances, cls):
             return utterances
-        first = utterances[0] if utterances else Utterance("", 0)
         return cls(
             TextColumn(utterance.path for utterance in utterances),
             (utterance.num_samples for utterance in utterances),
-            None if first.words is None else TextColumn(utterance.words or "" for utterance in utterances),
-            None if first.units is None else TextColumn(utterance.units or "" for utterance in utterances),
+            _texts([utterance.words for utterance in utterances]),
+            _texts([utterance.units for utterance in utterances]),
             (utterance.weight for utterance in utterances),
         )
 
@@ -164,6 +167,13 @@ class UtteranceColumns(Sequence[Utterance]):
         return len(self) == len(other) and all(mine == theirs for mine, theirs in zip(self, other, strict=True))
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _texts(texts: Sequence[str | None]) -> TextColumn | None:
+    given = [text for text in texts if text is not None]
+    if given and len(given) < len(texts):
+        raise ValueError(f"{len(given)} texts of {len(texts)} utterances")
+    return TextColumn(given) if given else None
 
 
 def manifest_digest(manifest: Manifest) -> str:

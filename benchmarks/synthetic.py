@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -31,17 +32,17 @@ class Pattern(NamedTuple):
     words: list[str]
     log_probs: LogProbs
 
+    @property
+    def samples(self) -> int:
+        return len(self.log_probs) * _FRAME_SAMPLES
+
 
 def make(folder: Path, utterances: int) -> None:
     """Write ``lexicon.txt``, the split ``data/train``, its transcripts ``references`` and its ``emissions``."""
-    drawn = random.Random(1)
-    words = sorted({"".join(drawn.choices("aeiouklmnprst", k=drawn.randint(2, 6))) for _ in range(_WORDS)})
-    write_lines(folder / "lexicon.txt", (f"{word}\t{' '.join(word)} {WORD_BOUNDARY}" for word in words))
-    patterns = _patterns(words)
+    patterns = make_patterns(write_lexicon(folder / "lexicon.txt"), most_words=3)
     said = [patterns[zlib.crc32(str(number).encode()) % len(patterns)] for number in range(utterances)]
     rows = tuple(
-        Utterance(f"{number // 1000:03d}/{number:06d}.flac", len(pattern.log_probs) * _FRAME_SAMPLES)
-        for number, pattern in enumerate(said)
+        Utterance(f"{number // 1000:03d}/{number:06d}.flac", pattern.samples) for number, pattern in enumerate(said)
     )
     write_manifest(folder / "data", "train", Manifest(folder / "audio", rows))
     transcribed = (
@@ -49,26 +50,37 @@ def make(folder: Path, utterances: int) -> None:
         for row, pattern in zip(rows, said, strict=True)
     )
     write_manifest(folder / "references", "train", Manifest(folder / "audio", tuple(transcribed)))
-    _store(folder / "emissions", rows, {row.id: pattern.log_probs for row, pattern in zip(rows, said, strict=True)})
+    log_probs = {row.id: pattern.log_probs for row, pattern in zip(rows, said, strict=True)}
+    store_emissions(folder / "emissions", rows, lambda row: log_probs[row.id])
 
 
-def _store(folder: Path, rows: tuple[Utterance, ...], log_probs: dict[str, LogProbs]) -> None:
+def write_lexicon(file: Path) -> list[str]:
+    """Write random words with their spellings, and return them."""
+    drawn = random.Random(1)
+    words = sorted({"".join(drawn.choices("aeiouklmnprst", k=drawn.randint(2, 6))) for _ in range(_WORDS)})
+    write_lines(file, (f"{word}\t{' '.join(word)} {WORD_BOUNDARY}" for word in words))
+    return words
+
+
+def store_emissions(folder: Path, rows: Sequence[Utterance], log_probs: Callable[[Utterance], LogProbs]) -> None:
+    """Write the log-probs of each row, in the form of ``emit``."""
     settings = {"am": "0" * 64, "window_seconds": 30.0}
     shards = divide(rows, _SHARD_SIZE)
     store = ShardStore.open(folder, settings, len(shards), EmissionFacts(units=tuple(UNITS)), suffix=SUFFIX)
-    for number, shard in enumerate(shards):
-        emissions = (
-            Emission(row, log_probs[row.id], (Window(len(log_probs[row.id]), 0.0, row.seconds),)) for row in shard
-        )
-        write_shard(store, number, emissions, len(shard))
+    for number in range(len(shards)):
+        write_shard(store, number, map(_emission, shards[number], map(log_probs, shards[number])), len(shards[number]))
 
 
-def _patterns(words: list[str]) -> list[Pattern]:
-    """Return the log-probs of one to three words each: a frame a letter, a blank after it."""
+def _emission(row: Utterance, log_probs: LogProbs) -> Emission:
+    return Emission(row, log_probs, (Window(len(log_probs), 0.0, row.seconds),))
+
+
+def make_patterns(words: list[str], most_words: int) -> list[Pattern]:
+    """Return the log-probs of one word each, or of up to so many: a frame a letter, a blank after it."""
     drawn, noise = random.Random(2), np.random.default_rng(2)
     patterns = []
     for _ in range(_PATTERNS):
-        said = drawn.choices(words, k=drawn.randint(1, 3))
+        said = drawn.choices(words, k=drawn.randint(1, most_words))
         letters = "".join(word + WORD_BOUNDARY for word in said)
         path = [index for letter in letters for index in (UNITS.index(letter), 0)]
         probabilities = noise.dirichlet(np.ones(len(UNITS)), size=len(path)) * (1 - _SHARPNESS)

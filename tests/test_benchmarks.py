@@ -175,3 +175,32 @@ def test_training_is_measured_without_fairseq() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout == "['fairseq s2t']\n", done.stderr
+
+
+@pytest.mark.slow
+def test_every_step_is_measured_at_two_sizes(tmp_path: Path, run: Run) -> None:
+    sizes = ["--size", "60", "--size", "120", "--work", str(tmp_path / "work"), "--plot", str(tmp_path / "scale.png")]
+    found = run("scale.py", *sizes)
+    steps = {cost["step"] for cost in found["costs"]}
+    assert {"prepare", "check", "dataset", "label", "merge", "vote", "gather", "measure", "tune", "score"} < steps
+    assert len(found["costs"]) == 2 * len(steps)
+    assert all(cost["peak_mb"] > 0 and cost["cpu"] > 0 for cost in found["costs"])
+    assert any(demand["text"].startswith("the report has") for demand in found["demands"])
+    assert (tmp_path / "scale.png").read_bytes().startswith(b"\x89PNG")
+    # nothing is measured again, and a corpus that is done can go
+    again = run("scale.py", *sizes, "--remove")
+    assert again["costs"] == found["costs"]
+    assert not (tmp_path / "work" / "60").exists()
+
+
+def test_costs_grow_with_the_hours(run: Run) -> None:
+    found = run("cost.py", "--hours", "100", "--hours", "200", "--gpus", "2")
+    small, large = found["bills"]
+    assert large["training_gpu"] == pytest.approx(2 * small["training_gpu"])
+    assert large["decoding_cpu"] == pytest.approx(2 * small["decoding_cpu"])
+    # checkpoints do not grow
+    assert small["disk_gb"] < large["disk_gb"] < 2 * small["disk_gb"]
+    # 4 students hear 100 hours 10 times; 6 FLOPs for 255 million parameters and 33.3 frames are 51 GFLOP a second of
+    # audio, so that a fifth of 989 TFLOP/s is 3878 times real time
+    assert small["training_gpu"] == pytest.approx(4 * 10 * 100 / 3878, rel=1e-3)
+    assert small["rounds_days"] > small["training_gpu"] / 2 / 24

@@ -215,11 +215,13 @@ def test_division_does_not_depend_on_the_order(lengths: list[int], size: int, ra
     utterances = [Utterance(f"u{number}.flac", length) for number, length in enumerate(lengths)]
     shards = divide(utterances, size)
     assert all(len(shard) == size for shard in shards[:-1])
-    flat = [utterance for shard in shards for utterance in shard]
+    assert [shards.utterances(number) for number in range(len(shards))] == list(map(len, shards))
+    found = list(shards)
+    flat = [utterance for shard in found for utterance in shard]
     assert sorted(u.id for u in flat) == sorted(u.id for u in utterances)
     assert [u.num_samples for u in flat] == sorted(lengths, reverse=True)
     random.shuffle(utterances)  # type: ignore[attr-defined]
-    assert divide(utterances, size) == shards
+    assert list(divide(utterances, size)) == found
 
 
 @given(st.integers(0, 50), st.integers(1, 9))

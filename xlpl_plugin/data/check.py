@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +74,7 @@ def check_folder(
     remarks += check_transcripts(splits, report.language, text=text, lexicon=lexicon) if report else []
     return CheckReport(
         {name: (len(m.utterances), round(m.seconds, 2)) for name, m in splits.items()},
-        {name: len({speakers[u] for u in m.ids if u in speakers}) for name, m in splits.items()} if speakers else {},
+        {name: _count_speakers(manifest, speakers) for name, manifest in splits.items()} if speakers else {},
         findings + leaks,
         remarks,
     )
@@ -92,7 +92,11 @@ def _units(folder: Path, findings: list[FolderFault]) -> frozenset[str]:
         return frozenset()
 
 
-def _speakers(folder: Path, findings: list[FolderFault]) -> dict[str, str]:
+def _count_speakers(manifest: Manifest, speakers: Mapping[str, str]) -> int:
+    return len({speakers.get(utterance.id) for utterance in manifest.utterances} - {None})
+
+
+def _speakers(folder: Path, findings: list[FolderFault]) -> Mapping[str, str]:
     try:
         return Speakers.read(folder).of
     except XlplError as error:
@@ -135,8 +139,8 @@ def _label_findings(
 
 
 def _audio_findings(tsv: Path, manifest: Manifest, decode: bool, workers: int) -> list[FolderFault]:
-    jobs = [(manifest.root / u.path, u.num_samples, decode) for u in manifest.utterances]
-    problems = parallel_map(_audio_problem, jobs, workers=workers, title=tsv.stem)
+    jobs = ((manifest.root / u.path, u.num_samples, decode) for u in manifest.utterances)
+    problems = parallel_map(_audio_problem, jobs, workers=workers, title=tsv.stem, total=len(manifest.utterances))
     return [FolderFault("audio", str(tsv), line, problem) for line, problem in enumerate(problems, start=2) if problem]
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from xlpl_plugin.data.check_text import Remark
+from xlpl_plugin.data.columns import text_hashes
 from xlpl_plugin.data.manifest import Manifest, Utterance
 from xlpl_plugin.data.summary import BY_CORPUS, BY_SENTENCE
 
@@ -50,8 +53,8 @@ def check_parts(
 
 
 def _few_speakers(splits: Mapping[str, Manifest], speakers: Mapping[str, str]) -> Iterator[Remark]:
-    ids = splits["train"].ids if "train" in splits else ()
-    known = {speakers.get(name, "") for name in ids}
+    utterances = splits["train"].utterances if "train" in splits else ()
+    known = {speakers.get(utterance.id, "") for utterance in utterances}
     if len(known) == 1 and "" not in known:
         yield Remark("speakers", f"{known.pop()!r} speaks all of train: what learns from it has heard one voice")
 
@@ -63,10 +66,14 @@ def _in_two_parts(
     suffix = ".wrd" if trait == "sentence" else ".tsv"
     # the root stands on line 1 of a .tsv
     first = 2 if suffix == ".tsv" else 1
+    total, doubtful = _common_hashes(
+        filter(None, (_value(trait, utterance, speakers) for utterance in manifest.utterances))
+        for manifest in splits.values()
+    )
     where: dict[str, dict[str, int]] = defaultdict(dict)
     for name, manifest in splits.items():
-        for line, utterance in enumerate(manifest.utterances, start=first):
-            if value := _value(trait, utterance, speakers):
+        for line, utterance in enumerate(manifest.utterances if doubtful else (), start=first):
+            if (value := _value(trait, utterance, speakers)) and hash(value) in doubtful:
                 where[value][name] = line
     faults = []
     for value, parts in where.items():
@@ -74,7 +81,14 @@ def _in_two_parts(
             name, line = list(parts.items())[-1]
             problem = f"{value[:60]!r} is in {' and '.join(sorted(parts))}"
             faults.append(FolderFault(f"{trait} in two parts", str(folder / f"{name}{suffix}"), line, problem))
-    return len(where), faults
+    return total, faults
+
+
+def _common_hashes(parts: Iterable[Iterable[str]]) -> tuple[int, frozenset[int]]:
+    """Return how many different values there are, and the hashes of those that more than one part may have."""
+    hashes = [np.unique(text_hashes(values)) for values in parts]
+    different, counts = np.unique(np.concatenate(hashes), return_counts=True)
+    return len(different), frozenset(different[counts > 1].tolist())
 
 
 def _value(trait: str, utterance: Utterance, speakers: Mapping[str, str]) -> str | None:

@@ -33,10 +33,10 @@ def check_transcripts(
     splits: Mapping[str, Manifest], language: str, *, text: Path | None = None, lexicon: Path | None = None
 ) -> list[Remark]:
     """Compare the transcripts of all parts with their audio, with normalised ``text`` and with a ``lexicon``."""
-    utterances = [utterance for manifest in splits.values() for utterance in manifest.utterances if utterance.words]
-    if not utterances:
-        return []
+    utterances = _Transcribed(splits)
     words = count_words(utterance.words or "" for utterance in utterances)
+    if not words:
+        return []
     sentences = (utterance.words or "" for utterance in utterances)
     remarks = [*_speed(utterances), *_foreign(words, language), *_languages(sentences, language, "transcripts")]
     remarks += [*_unknown_words(words, text), *_languages(iter_lines(text), language, str(text))] if text else []
@@ -44,14 +44,30 @@ def check_transcripts(
     return remarks
 
 
-def _speed(utterances: Sequence[Utterance]) -> Iterator[Remark]:
+class _Transcribed(Iterable[Utterance]):
+    """The utterances of all parts that have a transcript, again and again."""
+
+    def __init__(self, splits: Mapping[str, Manifest]) -> None:
+        self._splits = splits
+
+    def __iter__(self) -> Iterator[Utterance]:
+        for manifest in self._splits.values():
+            yield from (utterance for utterance in manifest.utterances if utterance.words)
+
+
+def _speed(utterances: Iterable[Utterance]) -> Iterator[Remark]:
     for what, odd in (
         (f"more than {FASTEST_WORDS:g} words a second", lambda rate: rate > FASTEST_WORDS),
         (f"fewer than {SLOWEST_WORDS:g} words a second", lambda rate: rate < SLOWEST_WORDS),
     ):
-        found = [u.id for u in utterances if odd(len((u.words or "").split()) / u.seconds)]
+        total, found, shown = 0, 0, list[str]()
+        for utterance in utterances:
+            total += 1
+            if odd(len((utterance.words or "").split()) / utterance.seconds):
+                found += 1
+                shown += [utterance.id] if found <= _SHOWN + 1 else []
         if found:
-            yield Remark("speed", f"{len(found)} of {len(utterances)} utterances have {what}: {_some(found)}")
+            yield Remark("speed", f"{found} of {total} utterances have {what}: {_some(shown)}")
 
 
 def _foreign(words: Counter[str], language: str) -> Iterator[Remark]:
@@ -77,7 +93,7 @@ def _unknown_words(words: Counter[str], text: Path) -> Iterator[Remark]:
     )
 
 
-def _unknown_units(utterances: Sequence[Utterance], lexicon: Path) -> Iterator[Remark]:
+def _unknown_units(utterances: Iterable[Utterance], lexicon: Path) -> Iterator[Remark]:
     seen = {unit for utterance in utterances for unit in (utterance.units or "").split()}
     spellings = read_lexicon(lexicon).spellings
     missing = Counter(unit for kinds in spellings.values() for unit in {u for kind in kinds for u in kind} - seen)

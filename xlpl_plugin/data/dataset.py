@@ -18,11 +18,14 @@ from torch import Tensor
 
 from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.audio.reading import read_audio
-from xlpl_plugin.data.manifest import Utterance, read_manifest
+from xlpl_plugin.data.columns import NumberRows
+from xlpl_plugin.data.manifest import Utterance, UtteranceColumns, read_manifest
 from xlpl_plugin.errors import XlplError
 
 logger = logging.getLogger(__name__)
 Indices = npt.NDArray[np.int64]
+# of a unit: int32
+_INDEX = "i"
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,8 @@ class DataPart:
     """
 
     root: Path
-    utterances: tuple[Utterance, ...]
-    targets: tuple[npt.NDArray[np.int32], ...] | None
+    utterances: Sequence[Utterance]
+    targets: Sequence[npt.NDArray[np.int32]] | None
     share: float = 1.0
 
 
@@ -53,13 +56,13 @@ def read_part(
     if manifest.utterances[0].units is None:
         return DataPart(manifest.root, manifest.utterances, None, share)
     file = Path(folder) / f"{split}.{labels}"
-    targets = tuple(
-        _encode(utterance.units or "", dictionary, file, line) for line, utterance in enumerate(manifest.utterances, 1)
-    )
-    return DataPart(manifest.root, manifest.utterances, targets, share)
+    lines = enumerate((utterance.units or "" for utterance in manifest.utterances), start=1)
+    targets = NumberRows((_encode(units, dictionary, file, line) for line, units in lines), _INDEX)
+    recordings = UtteranceColumns.of(manifest.utterances).without_texts()
+    return DataPart(manifest.root, recordings, targets, share)
 
 
-def _encode(line: str, dictionary: Dictionary, file: Path, number: int) -> npt.NDArray[np.int32]:
+def _encode(line: str, dictionary: Dictionary, file: Path, number: int) -> list[int]:
     units = line.split()
     indices = [dictionary.indices.get(unit, -1) for unit in units]
     for unit, index in zip(units, indices, strict=True):
@@ -71,22 +74,23 @@ def _encode(line: str, dictionary: Dictionary, file: Path, number: int) -> npt.N
                 expected=f"units between spaces, of {' '.join(dictionary.symbols[dictionary.nspecial :])}",
                 remedy="prepare the folder again with these units, or train with the dictionary of the folder",
             )
-    return np.array(indices, dtype=np.int32)
+    return indices
 
 
 def keep_durations(part: DataPart, shortest: float, longest: float) -> DataPart:
     """Leave out utterances shorter or longer than so many seconds (0 = no limit); the rest stays whole."""
-    seconds = [utterance.num_samples / SAMPLE_RATE for utterance in part.utterances]
-    kept = [i for i, value in enumerate(seconds) if value >= shortest and (not longest or value <= longest)]
-    short = sum(value < shortest for value in seconds)
-    long = len(seconds) - len(kept) - short
-    if short or long:
-        logger.info(
-            "%s: left out %d utterances shorter than %g s and %d longer than %g s of %d",
-            part.root, short, shortest, long, longest, len(seconds),
-        )  # fmt: skip
-    targets = None if part.targets is None else tuple(part.targets[i] for i in kept)
-    return DataPart(part.root, tuple(part.utterances[i] for i in kept), targets, part.share)
+    columns = UtteranceColumns.of(part.utterances)
+    seconds = columns.samples / SAMPLE_RATE
+    short, long = seconds < shortest, seconds > (longest or np.inf)
+    if not (short.any() or long.any()):
+        return part
+    logger.info(
+        "%s: left out %d utterances shorter than %g s and %d longer than %g s of %d",
+        part.root, short.sum(), shortest, (long & ~short).sum(), longest, len(seconds),
+    )  # fmt: skip
+    kept = np.flatnonzero(~(short | long)).tolist()
+    targets = None if part.targets is None else NumberRows((part.targets[row].tolist() for row in kept), _INDEX)
+    return DataPart(part.root, columns.take(kept), targets, part.share)
 
 
 class AudioDataset(FairseqDataset):
@@ -108,9 +112,10 @@ class AudioDataset(FairseqDataset):
         self.shares = [part.share for part in parts]
         self.roots = [part.root for part in parts]
         self.part = np.repeat(np.arange(len(parts)), [len(part.utterances) for part in parts])
-        self.utterances = [utterance for part in parts for utterance in part.utterances]
-        self.targets = [target for part in parts for target in part.targets or ()]
-        self.sizes = np.array([utterance.num_samples for utterance in self.utterances], dtype=np.int64)
+        # columns and not objects: processes that are forked to read audio share them, since nothing in them changes
+        self.utterances = UtteranceColumns.joined([UtteranceColumns.of(part.utterances) for part in parts])
+        self.targets = NumberRows.joined([part.targets for part in parts if part.targets is not None], _INDEX)
+        self.sizes = self.utterances.samples
 
     def __len__(self) -> int:
         return len(self.utterances)

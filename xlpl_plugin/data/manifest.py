@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import chain, repeat
+from operator import attrgetter
 from pathlib import Path
+from typing import overload
+
+import numpy as np
+import numpy.typing as npt
 
 from xlpl_plugin.audio import SAMPLE_RATE
+from xlpl_plugin.data.columns import TextColumn, first_repeat
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import atomic_open, read_lines
+from xlpl_plugin.files import atomic_open, iter_lines
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Utterance:
     """One row of a manifest. ``words`` and ``units`` are None where the split has no labels."""
 
@@ -48,7 +55,7 @@ class Manifest:
     """A split: the folder that the paths are relative to, and its utterances in order."""
 
     root: Path
-    utterances: tuple[Utterance, ...]
+    utterances: Sequence[Utterance]
 
     @property
     def ids(self) -> list[str]:
@@ -57,6 +64,116 @@ class Manifest:
     @property
     def seconds(self) -> float:
         return sum(utterance.seconds for utterance in self.utterances)
+
+
+class UtteranceColumns(Sequence[Utterance]):
+    """Utterances as columns, so that a million fit in some 100 MB: each is made when it is asked for.
+
+    They equal any sequence of the same utterances.
+    """
+
+    def __init__(
+        self,
+        paths: TextColumn,
+        samples: Iterable[int],
+        words: TextColumn | None = None,
+        units: TextColumn | None = None,
+        weights: Iterable[float] | None = None,
+    ) -> None:
+        """Take columns of one length; labels or weights that there are not are None."""
+        self.paths, self.words, self.units = paths, words, units
+        self._samples = samples if isinstance(samples, array) else array("q", samples)
+        self._weights = weights if weights is None or isinstance(weights, array) else array("d", weights)
+
+    @property
+    def samples(self) -> npt.NDArray[np.int64]:
+        """Return the length of each, in samples."""
+        return np.frombuffer(self._samples, dtype=np.int64)
+
+    @property
+    def weights(self) -> npt.NDArray[np.float64]:
+        """Return the weight of each."""
+        return np.ones(len(self)) if self._weights is None else np.frombuffer(self._weights)
+
+    @classmethod
+    def of(cls, utterances: Sequence[Utterance]) -> UtteranceColumns:
+        """Return utterances as columns.
+
+        Raises:
+            ValueError: some have words, or units, and some have none.
+        """
+        if isinstance(utterances, cls):
+            return utterances
+        return cls(
+            TextColumn(utterance.path for utterance in utterances),
+            (utterance.num_samples for utterance in utterances),
+            _texts([utterance.words for utterance in utterances]),
+            _texts([utterance.units for utterance in utterances]),
+            (utterance.weight for utterance in utterances),
+        )
+
+    def take(self, rows: Sequence[int]) -> UtteranceColumns:
+        """Return the utterances of these rows."""
+        return UtteranceColumns(
+            self.paths.take(rows),
+            (self._samples[row] for row in rows),
+            self.words and self.words.take(rows),
+            self.units and self.units.take(rows),
+            self._weights and (self._weights[row] for row in rows),
+        )
+
+    def without_texts(self) -> UtteranceColumns:
+        """Return the same recordings with their weights alone."""
+        return UtteranceColumns(self.paths, self._samples, weights=self._weights)
+
+    @classmethod
+    def joined(cls, parts: Sequence[UtteranceColumns]) -> UtteranceColumns:
+        """Return the recordings of all parts, one after the other, with their weights alone."""
+        if len(parts) == 1:
+            return parts[0].without_texts()
+        return cls(
+            TextColumn(chain.from_iterable(part.paths for part in parts)),
+            chain.from_iterable(part._samples for part in parts),
+            weights=chain.from_iterable(part.weights.tolist() for part in parts),
+        )
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @overload
+    def __getitem__(self, row: int) -> Utterance: ...
+    @overload
+    def __getitem__(self, row: slice) -> UtteranceColumns: ...
+    def __getitem__(self, row: int | slice) -> Utterance | UtteranceColumns:
+        number = range(len(self))[row]
+        if isinstance(number, range):
+            return self.take(number)
+        return Utterance(
+            self.paths[number],
+            self._samples[number],
+            None if self.words is None else self.words[number],
+            None if self.units is None else self.units[number],
+            1.0 if self._weights is None else self._weights[number],
+        )
+
+    def __iter__(self) -> Iterator[Utterance]:
+        labels = (repeat(None) if column is None else column for column in (self.words, self.units))
+        weights = repeat(1.0) if self._weights is None else self._weights
+        return map(Utterance, self.paths, self._samples, *labels, weights)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and all(mine == theirs for mine, theirs in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _texts(texts: Sequence[str | None]) -> TextColumn | None:
+    given = [text for text in texts if text is not None]
+    if given and len(given) < len(texts):
+        raise ValueError(f"{len(given)} texts of {len(texts)} utterances")
+    return TextColumn(given) if given else None
 
 
 def manifest_digest(manifest: Manifest) -> str:
@@ -76,27 +193,29 @@ def read_manifest(folder: str | Path, split: str, *, labels: bool = True, units_
         XlplError: a malformed row, a duplicate id, or files of different lengths.
     """
     tsv = Path(folder) / f"{split}.tsv"
-    lines = read_lines(tsv)
-    if not lines:
+    lines = iter_lines(tsv)
+    first = next(lines, None)
+    if first is None:
         raise XlplError("empty file", file=tsv, expected="the audio root on line 1, then relpath<TAB>num_samples")
-    rows = [_parse_row(line, tsv, number) for number, line in enumerate(lines[1:], start=2)]
-    _reject_duplicates(tsv, [path for path, _ in rows])
+    paths, samples = TextColumn(), array("q")
+    for number, line in enumerate(lines, start=2):
+        path, length = _parse_row(line, tsv, number)
+        paths.append(path)
+        samples.append(length)
+    _reject_duplicates(tsv, paths)
     columns = {
-        suffix: _aligned(tsv, Path(folder) / f"{split}.{suffix}", len(rows)) if labels else None
+        suffix: _aligned(tsv, Path(folder) / f"{split}.{suffix}", len(paths)) if labels else None
         for suffix in ("wrd", units_suffix, "weight")
     }
-    words, units, weights = columns["wrd"], columns[units_suffix], columns["weight"]
-    utterances = tuple(
-        Utterance(
-            path=path,
-            num_samples=samples,
-            words=words[i] if words else None,
-            units=units[i] if units else None,
-            weight=_parse_weight(weights[i], tsv.with_suffix(".weight"), i + 1) if weights else 1.0,
-        )
-        for i, (path, samples) in enumerate(rows)
+    weights = columns["weight"]
+    utterances = UtteranceColumns(
+        paths,
+        samples,
+        columns["wrd"],
+        columns[units_suffix],
+        None if weights is None else _parse_weights(weights, tsv.with_suffix(".weight")),
     )
-    root = Path(lines[0])
+    root = Path(first)
     return Manifest(root if root.is_absolute() else (tsv.parent / root), utterances)
 
 
@@ -108,13 +227,13 @@ def write_manifest(folder: str | Path, split: str, manifest: Manifest) -> None:
     """
     folder = Path(folder)
     utterances: Sequence[Utterance] = manifest.utterances
-    _reject_duplicates(folder / f"{split}.tsv", [utterance.path for utterance in utterances])
+    _reject_duplicates(folder / f"{split}.tsv", (utterance.path for utterance in utterances))
     columns = []
-    for suffix, column in (("wrd", [u.words for u in utterances]), ("ltr", [u.units for u in utterances])):
-        present = sum(value is not None for value in column)
-        if present and present != len(column):
+    for suffix, field in (("wrd", attrgetter("words")), ("ltr", attrgetter("units"))):
+        present = sum(field(utterance) is not None for utterance in utterances)
+        if present and present != len(utterances):
             raise XlplError(
-                f"only {present} of {len(column)} utterances have labels", file=folder / f"{split}.{suffix}"
+                f"only {present} of {len(utterances)} utterances have labels", file=folder / f"{split}.{suffix}"
             )
         if present:
             columns.append(suffix)
@@ -172,6 +291,11 @@ def _parse_row(line: str, tsv: Path, number: int) -> tuple[str, int]:
     return path, int(samples)
 
 
+def _parse_weights(texts: Iterable[str], file: Path) -> Iterator[float]:
+    for line, text in enumerate(texts, start=1):
+        yield _parse_weight(text, file, line)
+
+
 def _parse_weight(text: str, file: Path, line: int) -> float:
     try:
         weight = float(text)
@@ -182,26 +306,23 @@ def _parse_weight(text: str, file: Path, line: int) -> float:
     return weight
 
 
-def _reject_duplicates(tsv: Path, paths: list[str]) -> None:
-    seen: dict[str, int] = {}
-    counts = Counter(utterance_id(path) for path in paths)
-    for number, path in enumerate(paths, start=2):
-        name = utterance_id(path)
-        if counts[name] > 1 and name in seen:
-            raise XlplError(
-                f"duplicate id {name!r}, first on line {seen[name]}",
-                file=tsv,
-                line=number,
-                expected="every relpath once (the extension does not count)",
-                remedy="rename one of the files",
-            )
-        seen[name] = number
+def _reject_duplicates(tsv: Path, paths: Iterable[str]) -> None:
+    ids = TextColumn(map(utterance_id, paths))
+    if found := first_repeat(ids):
+        row, first = found
+        raise XlplError(
+            f"duplicate id {ids[row]!r}, first on line {first + 2}",
+            file=tsv,
+            line=row + 2,
+            expected="every relpath once (the extension does not count)",
+            remedy="rename one of the files",
+        )
 
 
-def _aligned(tsv: Path, file: Path, rows: int) -> list[str] | None:
+def _aligned(tsv: Path, file: Path, rows: int) -> TextColumn | None:
     if not file.exists():
         return None
-    lines = read_lines(file)
+    lines = TextColumn(iter_lines(file))
     if len(lines) != rows:
         raise XlplError(
             f"{len(lines)} lines, but {tsv.name} has {rows} utterances",

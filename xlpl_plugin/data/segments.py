@@ -6,12 +6,13 @@ Fields stand between single spaces. A space inside a name is written as ``%20``,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
 from urllib.parse import quote, unquote
 
+from xlpl_plugin.data.columns import ColumnMapping, TextColumn, first_repeat
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import iter_lines, write_lines
 
@@ -57,7 +58,7 @@ class Segments:
 class Speakers:
     """The file ``utt2spk``: ``utterance speaker`` a line, of the utterances whose speaker is known."""
 
-    of: dict[str, str]
+    of: Mapping[str, str]
 
     file: ClassVar[str] = "utt2spk"
 
@@ -68,7 +69,12 @@ class Speakers:
         Raises:
             XlplError: a line has another form.
         """
-        return cls({unquote(fields[0]): unquote(fields[1]) for fields, _, _ in _rows(Path(folder) / cls.file, 2)})
+        ids, speakers = TextColumn(), TextColumn()
+        for fields, _, _ in _rows(Path(folder) / cls.file, 2):
+            ids.append(unquote(fields[0]))
+            speakers.append(unquote(fields[1]))
+        # of an utterance that stands twice the last line holds
+        return cls(dict(zip(ids, speakers, strict=True)) if first_repeat(ids) else ColumnMapping(ids, speakers))
 
     def write(self, folder: str | Path) -> None:
         """Write ``folder/utt2spk``, where a speaker is known."""

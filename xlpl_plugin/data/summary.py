@@ -9,6 +9,7 @@ from types import MappingProxyType
 from xlpl_plugin.data.manifest import Manifest
 from xlpl_plugin.data.preparing.reasons import Dropped, LeftOut
 from xlpl_plugin.json_record import JsonRecord
+from xlpl_plugin.text.spelling.lexicon import count_words
 
 # by this file a prepared folder is known
 REPORT = "prepare.json"
@@ -65,7 +66,7 @@ class PrepareReport(JsonRecord):
 
 def part_report(part: str, manifest: Manifest, speakers: Mapping[str, str] = MappingProxyType({})) -> PartReport:
     """Measure a part; ``speakers``: utterance -> who speaks, of those that are known."""
-    words = [word for utterance in manifest.utterances for word in (utterance.words or "").split()]
-    known = {speakers[name] for name in manifest.ids if name in speakers}
+    words = count_words(utterance.words or "" for utterance in manifest.utterances)
+    known = {speakers.get(utterance.id) for utterance in manifest.utterances} - {None}
     minutes = round(manifest.seconds / 60, 2)
-    return PartReport(part, len(manifest.utterances), minutes, len(words), len(set(words)), len(known))
+    return PartReport(part, len(manifest.utterances), minutes, words.total(), len(words), len(known))

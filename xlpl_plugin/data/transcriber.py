@@ -17,7 +17,7 @@ from xlpl_plugin.text.spelling.speller import Speller, make_speller
 _SENTENCE_END = re.compile(rf"(?<=[{ENDS}:;])\s+|(?<=[{UNSPACED_ENDS}])")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Labels:
     """An utterance's .wrd and .ltr lines, and its normalised sentences; nothing for an unlabelled utterance."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import MISSING
 from tqdm import tqdm
 
-from xlpl_plugin.data.manifest import Manifest, Utterance, manifest_digest, read_manifest
+from xlpl_plugin.data.manifest import Manifest, manifest_digest, read_manifest
 from xlpl_plugin.emissions.source import Emission, EmissionSource, Window
 from xlpl_plugin.emissions.stored import SUFFIX, EmissionFacts, Emissions, write_shard
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import sha256
 from xlpl_plugin.schema import check_options, option
-from xlpl_plugin.shards.store import PROVENANCE_FILE, ShardStore, divide
+from xlpl_plugin.shards.store import PROVENANCE_FILE, Shards, ShardStore, divide
 
 if TYPE_CHECKING:
     from xlpl_plugin.emissions.forward import ModelEmissions
@@ -124,7 +124,7 @@ def emit(config: EmitConfig, *, force: bool = False) -> Emissions:
     missing = store.missing()
     store.sweep()
     if missing or store.facts.units is None:
-        _compute(config, store, manifest, {number: shards[number] for number in missing})
+        _compute(config, store, manifest, shards, missing)
     return Emissions(config.out)
 
 
@@ -146,17 +146,18 @@ def _settings(config: EmitConfig, manifest: Manifest) -> dict[str, Any]:
 
 
 def _compute(
-    config: EmitConfig, store: ShardStore[EmissionFacts], manifest: Manifest, shards: Mapping[int, Sequence[Utterance]]
+    config: EmitConfig, store: ShardStore[EmissionFacts], manifest: Manifest, shards: Shards, numbers: Sequence[int]
 ) -> None:
     source = _open_model(config, manifest)
     if source.am_sha256 != store.settings["am"]:
         raise XlplError("was replaced while it was in use", file=config.am, remedy="run the same command again")
     store.note(units=tuple(source.units))
-    total = sum(map(len, shards.values()))
-    with closing(source.stream_shards(manifest.root, shards.values())) as stream:
+    total = sum(map(shards.utterances, numbers))
+    with closing(source.stream_shards(manifest.root, map(shards.__getitem__, numbers))) as stream:
         emissions = iter(tqdm(stream, total=total, desc="emissions", unit="utt", smoothing=0))
-        for number, utterances in shards.items():
-            write_shard(store, number, islice(emissions, len(utterances)), len(utterances))
+        for number in numbers:
+            count = shards.utterances(number)
+            write_shard(store, number, islice(emissions, count), count)
 
 
 def _open_model(config: EmitConfig | InputConfig, manifest: Manifest) -> ModelEmissions:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from xlpl_plugin.audio import SAMPLE_RATE
+from xlpl_plugin.data.columns import TextColumn, TextIndex
 from xlpl_plugin.data.manifest import Manifest, Utterance
 from xlpl_plugin.decoding import LogProbs
 from xlpl_plugin.emissions.source import Emission, Window
@@ -61,14 +62,14 @@ class Emissions:
         try:
             self.am_sha256: str = self._store.settings["am"]
             self.units: tuple[str, ...] = tuple(self._store.facts.units or ())
-            self._index = _Index([self._store.marker(number) for number in range(self._store.shards)])
+            self._index = _Index(map(self._store.marker, range(self._store.shards)))
         except (KeyError, TypeError, ValueError) as error:
             raise XlplError(
                 f"not emissions ({type(error).__name__}: {error})", file=folder, expected="a folder that xlpl wrote"
             ) from error
 
     def __len__(self) -> int:
-        return len(self._index.rows)
+        return len(self._index.ids)
 
     def __getitem__(self, utterance_id: str) -> LogProbs:
         """Return one utterance's (frames, units) log-probs, read from its shard.
@@ -77,7 +78,12 @@ class Emissions:
             KeyError: there is no such utterance.
             XlplError: the shard is shorter than it was.
         """
-        row = self._index.rows[utterance_id]
+        row = self._index.row(utterance_id)
+        if row is None:
+            raise KeyError(utterance_id)
+        return self._read(row)
+
+    def _read(self, row: int) -> LogProbs:
         file = self._store.file(int(self._index.shards[row]))
         frames, width = int(self._index.frames[row]), len(self.units)
         start = int(self._index.starts[row]) * width * _FLOAT.itemsize
@@ -87,8 +93,12 @@ class Emissions:
         return values.reshape(frames, width)
 
     @property
-    def ids(self) -> list[str]:
-        return list(self._index.rows)
+    def ids(self) -> TextColumn:
+        return self._index.ids
+
+    def __iter__(self) -> Iterator[LogProbs]:
+        """Yield the log-probs of all utterances, in the order in which they are stored."""
+        return map(self._read, range(len(self)))
 
     def stream(self, manifest: Manifest) -> Iterator[Emission]:
         """Yield the emissions of ``manifest``'s utterances, in its order.
@@ -97,7 +107,7 @@ class Emissions:
             XlplError: an utterance is not among them, or had another length when they were computed.
         """
         for utterance in manifest.utterances:
-            row = self._index.rows.get(utterance.id)
+            row = self._index.row(utterance.id)
             if row is None or self._index.samples[row] != utterance.num_samples:
                 was = "is not among them" if row is None else f"had {self._index.samples[row]} samples then"
                 raise XlplError(
@@ -107,7 +117,7 @@ class Emissions:
                     remedy="compute the emissions again for this split",
                 )
             error = self._index.errors.get(utterance.id, "")
-            yield Emission(utterance, self[utterance.id], self._index.windows(utterance.id), error)
+            yield Emission(utterance, self._read(row), self._index.windows(row, utterance.id), error)
 
     def stream_shards(self, root: Path, shards: Iterable[Sequence[Utterance]]) -> Generator[Emission, None, None]:
         """Stream as ``stream`` does, one shard after the other."""
@@ -119,31 +129,30 @@ class _Index:
     """Whose the frames are: columns with a row for each utterance."""
 
     def __init__(self, markers: Iterable[dict[str, Any]]) -> None:
-        ids: list[str] = []
+        self.ids = TextColumn()
         columns: dict[str, list[np.ndarray]] = {"shards": [], "starts": [], "frames": [], "samples": []}
         self._several: dict[str, list[list[float]]] = {}
         self.errors: dict[str, str] = {}
         for number, marker in enumerate(markers):
             frames = np.array(marker["frames"], np.int64)
-            ids += marker["ids"]
+            self.ids.extend(marker["ids"])
             columns["shards"].append(np.full(len(frames), number))
             columns["starts"].append(np.cumsum(frames) - frames)
             columns["frames"].append(frames)
             columns["samples"].append(np.array(marker["samples"], np.int64))
             self._several.update(marker["windows"])
             self.errors.update(marker["errors"])
-        self.rows = {name: row for row, name in enumerate(ids)}
+        self.row = TextIndex(self.ids).find
         empty = np.zeros(0, np.int64)
         joined = {name: np.concatenate([empty, *parts]) for name, parts in columns.items()}
         self.shards, self.starts = joined["shards"], joined["starts"]
         self.frames, self.samples = joined["frames"], joined["samples"]
 
-    def windows(self, name: str) -> tuple[Window, ...]:
+    def windows(self, row: int, name: str) -> tuple[Window, ...]:
         if name in self.errors:
             return ()
         if name in self._several:
             return tuple(Window(int(frames), start, seconds) for frames, start, seconds in self._several[name])
-        row = self.rows[name]
         return (Window(int(self.frames[row]), 0.0, int(self.samples[row]) / SAMPLE_RATE),)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from itertools import islice
 
 import jiwer
 import numpy as np
@@ -13,6 +14,8 @@ Counts = NDArray[np.int64]
 Rates = NDArray[np.float64]
 
 _BLOCK = 1 << 22  # resampled utterances held in memory at a time
+_ALIGNED = 5000  # utterances whose alignments are held in memory
+_Align = Callable[[list[str], list[str]], jiwer.WordOutput | jiwer.CharacterOutput]
 
 
 @dataclass(frozen=True)
@@ -29,18 +32,28 @@ class EditCounts:
         return self.substitutions + self.deletions + self.insertions
 
 
-def count_words(references: Sequence[str], hypotheses: Sequence[str]) -> EditCounts:
-    return _from_alignments(jiwer.process_words(list(references), list(hypotheses)))
+def count_words(references: Iterable[str], hypotheses: Iterable[str]) -> EditCounts:
+    return _count(jiwer.process_words, references, hypotheses)
 
 
-def count_characters(references: Sequence[str], hypotheses: Sequence[str]) -> EditCounts:
+def count_characters(references: Iterable[str], hypotheses: Iterable[str]) -> EditCounts:
     """Count as ``count_words`` does, but characters; the space between words is one of them."""
-    return _from_alignments(jiwer.process_characters(list(references), list(hypotheses)))
+    return _count(jiwer.process_characters, references, hypotheses)
 
 
-def count_unspaced(references: Sequence[str], hypotheses: Sequence[str]) -> EditCounts:
+def count_unspaced(references: Iterable[str], hypotheses: Iterable[str]) -> EditCounts:
     """Count characters without the spaces between words, which there a segmenter put in, not a writer."""
-    return count_characters(*([text.replace(" ", "") for text in texts] for texts in (references, hypotheses)))
+    return count_characters(*((text.replace(" ", "") for text in texts) for texts in (references, hypotheses)))
+
+
+def _count(align: _Align, references: Iterable[str], hypotheses: Iterable[str]) -> EditCounts:
+    """Count some thousand utterances at a time: their alignments take much more memory than their counts."""
+    pairs = zip(references, hypotheses, strict=True)
+    parts: list[EditCounts] = []
+    while block := list(islice(pairs, _ALIGNED)):
+        parts.append(_from_alignments(align([pair[0] for pair in block], [pair[1] for pair in block])))
+    columns = ([getattr(part, field.name) for part in parts] for field in fields(EditCounts))
+    return EditCounts(*(np.concatenate([np.zeros(0, np.int64), *column]) for column in columns))
 
 
 def _from_alignments(output: jiwer.WordOutput | jiwer.CharacterOutput) -> EditCounts:

@@ -25,7 +25,7 @@ def hints(systems: Sequence[System], references: References) -> Iterator[str]:
 
 
 def _word_errors(texts: Mapping[str, str], expected: Mapping[str, str], edit: Callable[[str], str]) -> float:
-    counts = count_words([edit(text) for text in expected.values()], [edit(texts[key]) for key in expected])
+    counts = count_words(map(edit, expected.values()), (edit(texts[key]) for key in expected))
     return int(counts.errors.sum()) / max(1, int(counts.length.sum()))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -169,11 +169,11 @@ def score(
 
 
 def _count(
-    system: System, references: References, count: Callable[[Sequence[str], Sequence[str]], EditCounts]
+    system: System, references: References, count: Callable[[Iterable[str], Iterable[str]], EditCounts]
 ) -> EditCounts:
     expected = references.text(system.script)
     _match_ids(system, expected)
-    return count(list(expected.values()), [system.texts[key] for key in expected])
+    return count(expected.values(), (system.texts[key] for key in expected))
 
 
 def _match_ids(system: System, expected: Collection[str]) -> None:

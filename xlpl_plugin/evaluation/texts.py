@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, TypeVar
 
-from xlpl_plugin.data.manifest import read_manifest
+from xlpl_plugin.data.columns import ColumnMapping, FloatRows, NumberRows, TextColumn, first_repeat
+from xlpl_plugin.data.manifest import Utterance, read_manifest
 from xlpl_plugin.data.units import words_of_units
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
 from xlpl_plugin.labelling.provenance import decoded_with
-from xlpl_plugin.labelling.records import LABELS_FILE, iter_labels
+from xlpl_plugin.labelling.records import LABELS_FILE, LabelRecord, iter_labels
 
 Script = Literal["native", "romanised"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,25 @@ class System:
     alternatives: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-class _Label(NamedTuple):
-    """What is kept of a record: a line of ``labels.jsonl`` holds much more."""
+class _Labels:
+    """What is kept of records, as columns: a line of ``labels.jsonl`` holds much more."""
 
-    words: str
-    spelt: str
-    greedy: str
-    confidences: tuple[float, ...]
-    alternatives: tuple[str, ...]
+    def __init__(self, records: Iterable[LabelRecord]) -> None:
+        self.ids, self.words, self.spelt, self.greedy = (TextColumn() for _ in range(4))
+        self.confidences = NumberRows((), "d")
+        self.alternatives: dict[str, tuple[str, ...]] = {}
+        for record in records:
+            self.ids.append(record.id)
+            self.words.append(canonical(record.text))
+            self.spelt.append(_spelt(record.units))
+            self.greedy.append(_spelt(record.greedy))
+            self.confidences.append(record.word_confidences)
+            if record.alternatives:
+                self.alternatives[record.id] = tuple(canonical(text) for text, _ in record.alternatives)
+        self._by_id = ColumnMapping(self.ids, self.words)
+
+    def by_id(self, values: Sequence[T]) -> Mapping[str, T]:
+        return self._by_id.of_same_keys(values)
 
 
 def read_references(folder: str | Path, split: str) -> References:
@@ -84,9 +97,19 @@ def read_references(folder: str | Path, split: str) -> References:
     utterances = read_manifest(folder, split).utterances
     if not utterances:
         raise XlplError("the split holds no utterance", file=folder / f"{split}.tsv", expected="at least one")
-    native = {u.id: canonical(u.words) for u in utterances if u.words is not None}
-    romanised = {u.id: " ".join(words_of_units(u.units.split())) for u in utterances if u.units is not None}
-    return References(folder, split, native, romanised or None)
+    native = _by_id(utterances)
+    if utterances[0].units is None:
+        return References(folder, split, native, None)
+    romanised = TextColumn(_spelt(utterance.units or "") for utterance in utterances)
+    return References(folder, split, native, native.of_same_keys(romanised))
+
+
+def _by_id(utterances: Iterable[Utterance]) -> ColumnMapping[str]:
+    ids, texts = TextColumn(), TextColumn()
+    for utterance in utterances:
+        ids.append(utterance.id)
+        texts.append(canonical(utterance.words or ""))
+    return ColumnMapping(ids, texts)
 
 
 def read_systems(path: str | Path, name: str | None = None, *, romanised: bool = False) -> list[System]:
@@ -106,16 +129,15 @@ def read_systems(path: str | Path, name: str | None = None, *, romanised: bool =
     file = must_exist(path / LABELS_FILE if path.is_dir() else path, "the labels of 'xlpl label'")
     labels = _read_labels(file)
     lexicon, lm = _decoder(file)
-    spelt = {key: label.spelt for key, label in labels.items()}
-    confidences = {key: label.confidences for key, label in labels.items() if label.confidences}
+    spelt = labels.by_id(labels.spelt)
+    confidences = labels.by_id(FloatRows(labels.confidences)) if labels.confidences.total else {}
     if not lexicon and not lm:
         return [System(f"{name} greedy", "romanised", spelt, file, confidences)]
-    greedy = System(f"{name} greedy", "romanised", {key: label.greedy for key, label in labels.items()}, file)
+    greedy = System(f"{name} greedy", "romanised", labels.by_id(labels.greedy), file)
     if romanised or not lexicon:
         return [greedy, System(f"{name} LM", "romanised", spelt, file, confidences)]
-    words = {key: label.words for key, label in labels.items()}
-    alternatives = {key: label.alternatives for key, label in labels.items() if label.alternatives}
-    return [greedy, System(f"{name} LM", "native", words, file, confidences, alternatives)]
+    words = labels.by_id(labels.words)
+    return [greedy, System(f"{name} LM", "native", words, file, confidences, labels.alternatives)]
 
 
 def _decoder(labels: Path) -> tuple[bool, bool]:
@@ -127,21 +149,14 @@ def _decoder(labels: Path) -> tuple[bool, bool]:
 def _read_words(path: Path, name: str) -> System:
     must_exist(path.with_suffix(".tsv"), "the manifest of the .wrd file, which names its lines")
     utterances = read_manifest(path.parent, path.stem).utterances
-    return System(name, "native", {u.id: canonical(u.words or "") for u in utterances}, path)
+    return System(name, "native", _by_id(utterances), path)
 
 
-def _read_labels(file: Path) -> dict[str, _Label]:
-    labels: dict[str, _Label] = {}
-    for number, record in enumerate(iter_labels(file), start=1):
-        if record.id in labels:
-            raise XlplError(f"id {record.id!r} stands twice", file=file, line=number, expected="every id once")
-        labels[record.id] = _Label(
-            words=canonical(record.text),
-            spelt=_spelt(record.units),
-            greedy=_spelt(record.greedy),
-            confidences=record.word_confidences,
-            alternatives=tuple(canonical(text) for text, _ in record.alternatives),
-        )
+def _read_labels(file: Path) -> _Labels:
+    labels = _Labels(iter_labels(file))
+    if found := first_repeat(labels.ids):
+        row, _ = found
+        raise XlplError(f"id {labels.ids[row]!r} stands twice", file=file, line=row + 1, expected="every id once")
     return labels
 
 

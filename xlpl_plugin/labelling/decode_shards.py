@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
 from tqdm import tqdm
 
-from xlpl_plugin.data.manifest import Utterance
 from xlpl_plugin.decoding.pool import Decoded, DecoderPool, Task
 from xlpl_plugin.emissions.source import Emission, EmissionSource
 from xlpl_plugin.labelling.join_windows import join
 from xlpl_plugin.labelling.provenance import LabelStore
 from xlpl_plugin.labelling.records import LabelRecord, make_record, record_line
-from xlpl_plugin.shards.store import Part
+from xlpl_plugin.shards.store import Part, Shards
 
 
 class ShardsUnderWay:
@@ -58,9 +57,9 @@ class ShardsUnderWay:
 
 
 def decode_shards(
-    shards: Mapping[int, Sequence[Utterance]], root: Path, source: EmissionSource, pool: DecoderPool, to: ShardsUnderWay
+    shards: Shards, numbers: Sequence[int], root: Path, source: EmissionSource, pool: DecoderPool, to: ShardsUnderWay
 ) -> None:
-    """Decode shards (number -> utterances); the workers do not wait where one ends and the next begins.
+    """Decode the shards of these numbers; the workers do not wait where one ends and the next begins.
 
     A shard's emissions do not depend on which other shards are decoded with it.
 
@@ -70,9 +69,9 @@ def decode_shards(
     waiting: dict[str, tuple[_WindowedRecording, int]] = {}
 
     def tasks(emissions: Iterator[Emission]) -> Iterator[Task]:
-        for number, utterances in shards.items():
-            to.begin(number, [utterance.id for utterance in utterances])
-            for emission in islice(emissions, len(utterances)):
+        for number in numbers:
+            to.begin(number, [utterance.id for utterance in shards[number]])
+            for emission in islice(emissions, shards.utterances(number)):
                 recording = _WindowedRecording(number, emission)
                 if recording.complete:  # nothing to decode
                     store(recording)
@@ -80,9 +79,9 @@ def decode_shards(
                     waiting[task.id] = (recording, window)
                     yield task
 
-    total = sum(map(len, shards.values()))
+    total = sum(map(shards.utterances, numbers))
     with (
-        closing(source.stream_shards(root, shards.values())) as emissions,
+        closing(source.stream_shards(root, map(shards.__getitem__, numbers))) as emissions,
         tqdm(total=total, desc="label", unit="utt", smoothing=0) as bar,
     ):
 

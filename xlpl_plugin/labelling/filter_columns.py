@@ -11,6 +11,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
+from xlpl_plugin.data.columns import TextColumn
 from xlpl_plugin.data.units import WORD_BOUNDARY, frames_needed
 from xlpl_plugin.labelling.records import LabelRecord
 
@@ -82,7 +83,7 @@ class Traits:
     def gather(cls, records: Iterable[LabelRecord], extra: Mapping[str, Measurer] = MappingProxyType({})) -> Traits:
         """Measure the records one after the other; none is kept. ``extra`` adds columns."""
         measures = {**MEASURES, **extra}
-        ids: list[str] = []
+        ids = TextColumn()
         errors: dict[int, str] = {}
         numbers = {name: array("d") for name in measures}
         for row, record in enumerate(records):

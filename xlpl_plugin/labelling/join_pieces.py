@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
+import numpy as np
+
+from xlpl_plugin.data.columns import TextColumn, TextIndex
 from xlpl_plugin.data.segments import Segment, Segments
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist, write_lines
-from xlpl_plugin.labelling.records import LABELS_FILE, LabelRecord, iter_labels
+from xlpl_plugin.labelling.records import LABELS_FILE, LabelRecord, parse_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +69,53 @@ def join_labels(labels: str | Path, data: str | Path, out: str | Path, form: str
     if form not in FORMS:
         raise XlplError(f"unknown form {form!r}", expected=f"one of {', '.join(FORMS)}")
     segments = {row.id: row for row in Segments.read(must_exist(data, "a prepared folder")).rows}
-    source = Path(labels) / LABELS_FILE
-    placed = sorted(
-        (place(record, segments.get(record.id)) for record in iter_labels(source)),
-        key=attrgetter("recording", "start", "end", "id"),
-    )
+    placed = _PlacedLabels(Path(labels) / LABELS_FILE, segments)
     if form == "ctm":
-        _refuse_timeless(placed, source)
+        _refuse_timeless(placed, placed.file)
     write_lines(out, FORMS[form](placed))
-    recordings, names = {one.recording for one in placed}, {one.id for one in placed}
-    missing = sum(row.recording in recordings and row.id not in names for row in segments.values())
-    return JoinSummary(len(recordings), len(placed), missing)
+    known = TextIndex(placed.ids)
+    recordings = {segments[name].recording if name in segments else name for name in placed.ids}
+    missing = sum(row.recording in recordings and known.find(row.id) is None for row in segments.values())
+    return JoinSummary(len(recordings), len(placed.ids), missing)
+
+
+class _PlacedLabels(Iterable[PlacedLabel]):
+    """The labels of a file by recording and time, read again in this order; in memory are some numbers of each."""
+
+    def __init__(self, file: Path, segments: Mapping[str, Segment]) -> None:
+        self.file, self._segments = file, segments
+        self.ids, self._offsets = TextColumn(), array("q")
+        places = TextColumn()
+        offset = 0
+        with must_exist(file, "labels written by xlpl label").open("rb") as stream:
+            for number, line in enumerate(stream, start=1):
+                record = parse_record(line, file, number)
+                self.ids.append(record.id)
+                self._offsets.append(offset)
+                places.append(_sort_text(_where(record, segments.get(record.id))))
+                offset += len(line)
+        self._order = np.array(sorted(range(len(places)), key=places.__getitem__), np.int64)
+
+    def __iter__(self) -> Iterator[PlacedLabel]:
+        with self.file.open("rb") as stream:
+            for row in self._order:
+                stream.seek(self._offsets[row])
+                record = parse_record(stream.readline(), self.file, int(row) + 1)
+                yield place(record, self._segments.get(record.id))
+
+
+def _where(record: LabelRecord, segment: Segment | None) -> Segment:
+    return segment or Segment(record.id, record.id, 0.0, record.seconds)
+
+
+def _sort_text(where: Segment) -> str:
+    """Return a text that sorts by recording, then by time in microseconds, then by id."""
+    return f"{where.recording}\0{where.start:020.6f}\0{where.end:020.6f}\0{where.id}"
 
 
 def place(record: LabelRecord, segment: Segment | None = None) -> PlacedLabel:
     """Put a label where its piece lies in the recording; without a ``segment`` it is a recording by itself."""
-    where = segment or Segment(record.id, record.id, 0.0, record.seconds)
+    where = _where(record, segment)
     words = tuple(
         Word(text, round(where.start + start, 3), round(where.start + end, 3), confidence)
         for text, (start, end), confidence in zip(

@@ -91,7 +91,7 @@ def label_part(config: LabelConfig, part: Part) -> PartSummary:
     job = _LabelRun(config)
     numbers = part.numbers(job.store.shards)
     found = job.decode(part)
-    return PartSummary(len(numbers), sum(len(job.shards[number]) for number in numbers), found)
+    return PartSummary(len(numbers), sum(map(job.shards.utterances, numbers)), found)
 
 
 class _LabelRun:
@@ -139,8 +139,7 @@ class _LabelRun:
                 if pool.dropped:
                     write_lines(self.store.folder / LEFT_OUT_FILE, pool.dropped)
                 under_way = ShardsUnderWay(self.store, part, self.files.check)
-                wanted = {number: self.shards[number] for number in missing}
-                decode_shards(wanted, self.manifest.root, source, pool, under_way)
+                decode_shards(self.shards, missing, self.manifest.root, source, pool, under_way)
         return len(part.numbers(self.store.shards)) - len(missing)
 
 

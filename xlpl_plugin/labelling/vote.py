@@ -69,8 +69,8 @@ def vote(config: VoteConfig, *, force: bool = False) -> LabelSummary:
         store.sweep()
         store.note(units=voters[0].facts.units)
         ballots = _records_by_utterance(voters, manifest)
-        for number, shard in enumerate(shards):
-            block = list(islice(ballots, len(shard)))
+        for number in range(len(shards)):
+            block = list(islice(ballots, shards.utterances(number)))
             if number in missing:
                 _write(store, number, [_elect(records, trust, spellers) for records in block])
     tallies = _count(store, config.voters, trust)

@@ -107,7 +107,7 @@ class StoredRecords:
         self._store, self._manifest = store, manifest
         self._size: int = store.settings["shard_size"]
         # position among the shards -> row of the manifest, and byte in its shard
-        self._rows = np.array(shard_order(manifest.utterances), dtype=np.int64)
+        self._rows = shard_order(manifest.utterances)
         self._offsets = np.zeros(len(self._rows), dtype=np.int64)
 
     def __iter__(self) -> Iterator[LabelRecord]:

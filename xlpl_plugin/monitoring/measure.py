@@ -81,7 +81,7 @@ def measure(config: MeasureConfig) -> Signals:
     evidence = read_tuning(config.tuning).evidence if config.tuning else None
     return Signals(
         utterances=counts.utterances,
-        blank_share=blank_share(stored[key] for key in stored.ids),
+        blank_share=blank_share(stored),
         empty_share=counts.empty / counts.utterances,
         kept_share=counts.kept / counts.utterances,
         letters_per_second=counts.letters / max(_INSTANT, counts.seconds),

@@ -13,7 +13,10 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, overload
+
+import numpy as np
+import numpy.typing as npt
 
 from xlpl_plugin.data.manifest import Utterance
 from xlpl_plugin.errors import XlplError
@@ -63,12 +66,44 @@ class Sink(Protocol):
     def write(self, data: bytes, /) -> int: ...
 
 
-def shard_order(utterances: Sequence[Utterance]) -> list[int]:
+def shard_order(utterances: Sequence[Utterance]) -> npt.NDArray[np.int64]:
     """Return the rows of ``utterances``, the longest first (what does not fit in memory fails at once), then by id."""
-    return sorted(range(len(utterances)), key=lambda row: (-utterances[row].num_samples, utterances[row].id))
+    lengths = np.fromiter((utterance.num_samples for utterance in utterances), np.int64, len(utterances))
+    rows = np.argsort(-lengths, kind="stable")
+    starts = np.flatnonzero(np.diff(lengths[rows], prepend=-1))
+    ends = np.append(starts, len(rows))[1:]
+    several = ends - starts > 1
+    for start, end in zip(starts[several].tolist(), ends[several].tolist(), strict=True):
+        rows[start:end] = sorted(rows[start:end].tolist(), key=lambda row: utterances[row].id)
+    return rows
 
 
-def divide(utterances: Sequence[Utterance], size: int) -> list[tuple[Utterance, ...]]:
+class Shards(Sequence[tuple[Utterance, ...]]):
+    """The shards of a manifest, each made when it is asked for: 8 bytes an utterance in memory."""
+
+    def __init__(self, utterances: Sequence[Utterance], size: int) -> None:
+        self._utterances, self.size = utterances, size
+        self._rows = shard_order(utterances)
+
+    def __len__(self) -> int:
+        return -(-len(self._rows) // self.size)
+
+    @overload
+    def __getitem__(self, number: int) -> tuple[Utterance, ...]: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[tuple[Utterance, ...]]: ...
+    def __getitem__(self, number: int | slice) -> tuple[Utterance, ...] | list[tuple[Utterance, ...]]:
+        if isinstance(number, slice):
+            return [self[one] for one in range(len(self))[number]]
+        start = range(len(self))[number] * self.size
+        return tuple(self._utterances[row] for row in self._rows[start : start + self.size].tolist())
+
+    def utterances(self, number: int) -> int:
+        """Return how many utterances a shard has, without making it."""
+        return min(self.size, len(self._rows) - number * self.size)
+
+
+def divide(utterances: Sequence[Utterance], size: int) -> Shards:
     """Cut ``utterances``, in the order of ``shard_order``, into shards of ``size``; the last one may be smaller.
 
     Raises:
@@ -76,8 +111,7 @@ def divide(utterances: Sequence[Utterance], size: int) -> list[tuple[Utterance, 
     """
     if size < 1:
         raise XlplError(f"shard_size={size}", expected="a whole number of at least 1")
-    ordered = [utterances[row] for row in shard_order(utterances)]
-    return [tuple(ordered[start : start + size]) for start in range(0, len(ordered), size)]
+    return Shards(utterances, size)
 
 
 # a dataclass: what provenance.json tells beside the settings; None stands for what is not known yet

@@ -302,8 +302,8 @@ class ContinuousTask(AsrTask):
     def _identity(self) -> dict[str, Any]:
         """Return what a cache belongs to."""
         assert self._unlabelled_part is not None
-        rows = tuple(self._unlabelled_part.utterances)
-        digest = manifest_digest(Manifest(self._unlabelled_part.roots[0], rows))
+        recordings = self._unlabelled_part
+        digest = manifest_digest(Manifest(recordings.roots[0], recordings.utterances))
         return {"recordings": digest, **{name: self.cfg[name] for name in _OF_CACHE}}
 
     def _require_own_cache(self, former: dict[str, Any], processes: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from sys import intern
 
 from xlpl_plugin.data.preparing.settings import PrepareOptions
 from xlpl_plugin.data.split import split_by_sentence, split_by_speaker
@@ -66,8 +67,9 @@ def divide(utterances: Divisible, options: PrepareOptions) -> Division:
 
 
 def _owners(utterances: Divisible) -> dict[str, str]:
-    recordings = {name: f"recording {of}" for name, of in utterances.recordings.items()}
-    return recordings | {name: f"speaker {of}" for name, of in utterances.speakers.items()}
+    # one text for all that have the same owner
+    recordings = {name: intern(f"recording {of}") for name, of in utterances.recordings.items()}
+    return recordings | {name: intern(f"speaker {of}") for name, of in utterances.speakers.items()}
 
 
 def _in_two_parts(parts: Mapping[str, str], traits: Iterable[tuple[str, str]]) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.data.items import Item
-from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
+from xlpl_plugin.data.manifest import Manifest, Utterance, UtteranceColumns, write_manifest
 from xlpl_plugin.data.preparing.convert import Kept
 from xlpl_plugin.data.preparing.divide import Divisible, divide
 from xlpl_plugin.data.preparing.outcome import Outcome
@@ -70,18 +70,22 @@ def fill_folder(
     )
     division = divide(utterances, options)
     outcome.notes += [*division.notes, *_long_note(kept, labels, options)]
-    rows: dict[str, list[Utterance]] = {part: [] for part in PARTS}
+    rows: dict[str, list[Kept]] = {part: [] for part in PARTS}
     for one in kept:
-        label = labels[one.item]
-        rows[division.parts[one.id]].append(Utterance(one.file, one.samples, label.words, label.units))
+        rows[division.parts[one.id]].append(one)
     if len(utterances.fixed) < len(kept):
         _refuse_empty(rows, options)
-    parts = {part: Manifest(audio, tuple(rows[part])) for part in PARTS if rows[part]}
+    parts = {part: Manifest(audio, _columns(rows[part], labels)) for part in PARTS if rows[part]}
     segments = tuple(Segment(one.id, one.recording, one.start, one.end) for one in kept if one.recording)
     return PreparedFolder(parts, Segments(segments), Speakers(speakers), division.by)
 
 
-def _refuse_empty(rows: Mapping[str, Sequence[Utterance]], options: PrepareOptions) -> None:
+def _columns(kept: Sequence[Kept], labels: Mapping[str, Labels]) -> Sequence[Utterance]:
+    rows = [Utterance(one.file, one.samples, labels[one.item].words, labels[one.item].units) for one in kept]
+    return UtteranceColumns.of(rows)
+
+
+def _refuse_empty(rows: Mapping[str, Sequence[Kept]], options: PrepareOptions) -> None:
     wanted = {"train": 1.0, "valid": options.valid, "test": options.test}
     empty = [part for part in PARTS if wanted[part] > 0 and not rows[part]]
     if empty:
@@ -106,7 +110,7 @@ def _long_note(kept: Sequence[Kept], labels: Mapping[str, Labels], options: Prep
 
 
 def _without_labels(manifest: Manifest) -> Manifest:
-    return Manifest(manifest.root, tuple(Utterance(u.path, u.num_samples) for u in manifest.utterances))
+    return Manifest(manifest.root, UtteranceColumns.of(manifest.utterances).without_texts())
 
 
 def publish(folder: Path, target: Path) -> None:

@@ -1,0 +1,204 @@
+"""Columns of texts and of rows of numbers in one buffer each: some bytes a row, where objects would take hundreds."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence, ValuesView
+from itertools import pairwise
+from typing import Any, Generic, TypeVar, overload
+
+import numpy as np
+import numpy.typing as npt
+
+Value = TypeVar("Value")
+Other = TypeVar("Other")
+Rows = Iterable[int]
+# a name on a disk need not be UTF-8
+_ERRORS = "surrogatepass"
+
+
+class TextColumn(Sequence[str]):
+    """Texts one after the other as UTF-8: 8 bytes a text beside its own. Texts can be added, not changed."""
+
+    def __init__(self, texts: Iterable[str] = ()) -> None:
+        self._bytes = bytearray()
+        self._bounds = array("q", [0])
+        self.extend(texts)
+
+    def extend(self, texts: Iterable[str]) -> None:
+        for text in texts:
+            self.append(text)
+
+    def append(self, text: str) -> None:
+        self._bytes += text.encode("utf-8", _ERRORS)
+        self._bounds.append(len(self._bytes))
+
+    def take(self, rows: Rows) -> TextColumn:
+        """Return the texts of these rows."""
+        return TextColumn(map(self._text, rows))
+
+    def _text(self, row: int) -> str:
+        return self._bytes[self._bounds[row] : self._bounds[row + 1]].decode("utf-8", _ERRORS)
+
+    def __len__(self) -> int:
+        return len(self._bounds) - 1
+
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+    @overload
+    def __getitem__(self, row: slice) -> TextColumn: ...
+    def __getitem__(self, row: int | slice) -> str | TextColumn:
+        numbers = range(len(self))[row]
+        return self.take(numbers) if isinstance(numbers, range) else self._text(numbers)
+
+    def __iter__(self) -> Iterator[str]:
+        for start, end in pairwise(self._bounds):
+            yield self._bytes[start:end].decode("utf-8", _ERRORS)
+
+
+class NumberRows(Sequence[npt.NDArray[Any]]):
+    """Rows of numbers, each of a length of its own: 8 bytes a row beside its numbers."""
+
+    def __init__(self, rows: Iterable[Sequence[float]], typecode: str) -> None:
+        """Take rows; ``typecode`` is that of ``array``."""
+        self._numbers: array[Any] = array(typecode)
+        self._bounds = array("q", [0])
+        for row in rows:
+            self.append(row)
+
+    def append(self, row: Sequence[float]) -> None:
+        """Add a row, while none is in use: one that was asked for shares its memory with the column."""
+        self._numbers.extend(row)
+        self._bounds.append(len(self._numbers))
+
+    @property
+    def total(self) -> int:
+        """Return how many numbers all rows have."""
+        return len(self._numbers)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Sequence[npt.NDArray[Any]]], typecode: str) -> NumberRows:
+        """Return the rows of all parts, one after the other."""
+        if len(parts) == 1 and isinstance(parts[0], NumberRows):
+            return parts[0]
+        return cls((row.tolist() for part in parts for row in part), typecode)
+
+    def take(self, rows: Rows) -> NumberRows:
+        """Return these rows."""
+        return NumberRows((self[row].tolist() for row in rows), self._numbers.typecode)
+
+    def __len__(self) -> int:
+        return len(self._bounds) - 1
+
+    @overload
+    def __getitem__(self, row: int) -> npt.NDArray[Any]: ...
+    @overload
+    def __getitem__(self, row: slice) -> NumberRows: ...
+    def __getitem__(self, row: int | slice) -> npt.NDArray[Any] | NumberRows:
+        numbers = range(len(self))[row]
+        if isinstance(numbers, range):
+            return self.take(numbers)
+        return np.frombuffer(self._numbers, self._numbers.typecode)[self._bounds[numbers] : self._bounds[numbers + 1]]
+
+
+class FloatRows(Sequence[tuple[float, ...]]):
+    """Rows of numbers as tuples, each made when it is asked for."""
+
+    def __init__(self, rows: NumberRows) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, row: int) -> tuple[float, ...]: ...
+    @overload
+    def __getitem__(self, row: slice) -> FloatRows: ...
+    def __getitem__(self, row: int | slice) -> tuple[float, ...] | FloatRows:
+        return FloatRows(self._rows[row]) if isinstance(row, slice) else tuple(self._rows[row].tolist())
+
+
+class TextIndex:
+    """Finds the row of a text in a column: 16 bytes a text. Of a text that stands twice it finds either."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = texts
+        hashes = text_hashes(texts)
+        self._rows = np.argsort(hashes, kind="stable")
+        self._hashes = hashes[self._rows]
+
+    def find(self, text: str) -> int | None:
+        """Return the row of a text, None where it is not among them."""
+        wanted = hash(text)
+        place = int(self._hashes.searchsorted(wanted))
+        while place < len(self._hashes) and self._hashes[place] == wanted:
+            row = int(self._rows[place])
+            if self._texts[row] == text:
+                return row
+            place += 1  # another text of the same hash
+        return None
+
+
+def text_hashes(texts: Iterable[str]) -> npt.NDArray[np.int64]:
+    """Return a hash of each text, which holds in this process: two texts in 10^19 have the same one."""
+    return np.frombuffer(array("q", map(hash, texts)), dtype=np.int64)
+
+
+def first_repeat(texts: Sequence[str]) -> tuple[int, int] | None:
+    """Return the row of the first text that stood before, and the row where it did; None where all differ."""
+    hashes = np.sort(text_hashes(texts))
+    doubtful = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
+    seen: dict[str, int] = {}
+    for row, text in enumerate(texts if doubtful else ()):
+        if hash(text) in doubtful and seen.setdefault(text, row) != row:
+            return row, seen[text]
+    return None
+
+
+class ColumnMapping(Mapping[str, Value], Generic[Value]):
+    """Values of different keys, in the order of the keys."""
+
+    def __init__(self, keys: Sequence[str], values: Sequence[Value], index: TextIndex | None = None) -> None:
+        """``index`` is that of the keys, if another mapping has it already."""
+        self._keys, self._values = keys, values
+        self._index = index or TextIndex(keys)
+
+    def of_same_keys(self, values: Sequence[Other]) -> ColumnMapping[Other]:
+        """Return other values of the same keys."""
+        return ColumnMapping(self._keys, values, self._index)
+
+    def __getitem__(self, key: str) -> Value:
+        row = self._index.find(key)
+        if row is None:
+            raise KeyError(key)
+        return self._values[row]
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def values(self) -> ValuesView[Value]:
+        return _ColumnValues(self, self._values)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare without making a dict of each."""
+        if self is other or not isinstance(other, Mapping):
+            return self is other
+        return len(self) == len(other) and all(
+            other.get(key) == value for key, value in zip(self, self.values(), strict=True)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class _ColumnValues(ValuesView[Value]):
+    """The values of a mapping, read from their column: no key is looked up."""
+
+    def __init__(self, mapping: Mapping[str, Value], values: Iterable[Value]) -> None:
+        super().__init__(mapping)
+        self._values = values
+
+    def __iter__(self) -> Iterator[Value]:
+        return iter(self._values)

@@ -180,7 +180,6 @@ def _switches(fresh: Callable[..., Updater], batch: Batch, scale: Scale) -> dict
     return {
         "nothing (what the ratios vary by)": lambda: run(fresh()),
         "fused Adam": lambda: run(fresh(fused=True)),
-        "torch.compile": compiled,
         "CTC on the host": lambda: run(fresh(host_ctc=True)),
         "log-mel on the host": host_log_mel,
         **{f"SDPA: {name}": functools.partial(under, sdpa_kernel(kernel)) for name, kernel in kernels.items()},
@@ -190,6 +189,7 @@ def _switches(fresh: Callable[..., Updater], batch: Batch, scale: Scale) -> dict
         "batch from pageable memory": lambda: _from_host(fresh(), batch, scale, pinned=False),
         "batch from pinned memory": lambda: _from_host(fresh(), batch, scale, pinned=scale.on_gpu),
         "lengths at random": lambda: [value * batch.seconds / mixed.seconds for value in run(fresh(), mixed)],
+        "torch.compile": compiled,
         "batches read from FLAC by processes": lambda: _from_files(fresh(), batch, scale),
     }
 

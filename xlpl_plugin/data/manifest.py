@@ -112,6 +112,17 @@ class UtteranceColumns(Sequence[Utterance]):
             (utterance.weight for utterance in utterances),
         )
 
+    @classmethod
+    def recordings(cls, utterances: Sequence[Utterance]) -> UtteranceColumns:
+        """Return paths and lengths alone as columns; those of columns are not copied."""
+        if isinstance(utterances, cls):
+            return cls(utterances.paths, utterances._samples)
+        return cls(TextColumn(row.path for row in utterances), (row.num_samples for row in utterances))
+
+    def id(self, row: int) -> str:
+        """Return the id of an utterance, without making it."""
+        return utterance_id(self.paths[row])
+
     def take(self, rows: Sequence[int]) -> UtteranceColumns:
         """Return the utterances of these rows."""
         return UtteranceColumns(

@@ -18,7 +18,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar, overload
 import numpy as np
 import numpy.typing as npt
 
-from xlpl_plugin.data.manifest import Utterance
+from xlpl_plugin.data.manifest import Utterance, UtteranceColumns
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import PART, atomic_open, new_output, read_json, sha256, write_json
 from xlpl_plugin.json_record import convert
@@ -68,13 +68,14 @@ class Sink(Protocol):
 
 def shard_order(utterances: Sequence[Utterance]) -> npt.NDArray[np.int64]:
     """Return the rows of ``utterances``, the longest first (what does not fit in memory fails at once), then by id."""
-    lengths = np.fromiter((utterance.num_samples for utterance in utterances), np.int64, len(utterances))
+    columns = UtteranceColumns.recordings(utterances)
+    lengths = columns.samples
     rows = np.argsort(-lengths, kind="stable")
     starts = np.flatnonzero(np.diff(lengths[rows], prepend=-1))
     ends = np.append(starts, len(rows))[1:]
     several = ends - starts > 1
     for start, end in zip(starts[several].tolist(), ends[several].tolist(), strict=True):
-        rows[start:end] = sorted(rows[start:end].tolist(), key=lambda row: utterances[row].id)
+        rows[start:end] = sorted(rows[start:end].tolist(), key=columns.id)
     return rows
 
 

@@ -253,7 +253,7 @@ def test_job_that_computes_nan_is_cancelled(step: Train, path: Path) -> None:
 def test_nothing_is_started_while_slurm_does_not_answer(step: Train, path: Path) -> None:
     path.mkdir()
     program(path / "squeue", "sys.exit('Unable to contact slurm controller')")
-    with pytest.raises(XlplError, match=r"Unable to contact(.|\n)*may still be training"):
+    with pytest.raises(XlplError, match=r"Unable to contact(.|\n)*may still be at work"):
         run_training(step, ("/nowhere/trainer",), SLURM)
     (path / "squeue").unlink()
     with pytest.raises(XlplError, match="does not answer"):

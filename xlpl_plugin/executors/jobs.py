@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 from pathlib import Path
 
-from xlpl_plugin.errors import XlplError
 from xlpl_plugin.executors.launchers import SLURM, LauncherConfig, job_name
+from xlpl_plugin.executors.slurm import ask, cancel
 
 _CONTROLLER = "submitit.local._local"
 
@@ -24,7 +23,7 @@ def running_jobs(launcher: LauncherConfig, folder: Path) -> list[str]:
         XlplError: Slurm does not answer; then nobody knows.
     """
     if launcher.kind == SLURM:
-        return _ask("squeue", "--noheader", "--format=%A", f"--name={job_name(folder)}").split()
+        return ask("squeue", "--noheader", "--format=%A", f"--name={job_name(folder)}").split()
     return [str(process) for process in _processes(folder)]
 
 
@@ -35,25 +34,12 @@ def end_jobs(launcher: LauncherConfig, folder: Path) -> None:
         XlplError: Slurm does not answer.
     """
     if launcher.kind == SLURM:
-        _ask("scancel", f"--name={job_name(folder)}")
+        cancel(job_name(folder))
         return
     for process, command in _processes(folder).items():
         with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
             # submitit passes SIGTERM on to tasks that ignore it
             os.kill(process, signal.SIGINT if _CONTROLLER in command else signal.SIGTERM)
-
-
-def _ask(*command: str) -> str:
-    try:
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
-    except (OSError, subprocess.SubprocessError) as error:
-        answer = getattr(error, "stderr", None) or str(error)
-        raise XlplError(
-            f"Slurm does not answer: {str(answer).strip()}",
-            file=command[0],
-            expected="a machine that can submit jobs; a job of a former call may still be training",
-            remedy="try the same command again when Slurm answers",
-        ) from error
 
 
 def _processes(folder: Path) -> dict[int, list[str]]:
@@ -73,4 +59,18 @@ def _processes(folder: Path) -> dict[int, list[str]]:
         looks_after = _CONTROLLER in command and any(word.startswith(f"{path}{os.sep}") for word in command)
         if trains or looks_after:
             found[int(entry.parent.name)] = command
+    return found
+
+
+def controllers(folder: Path) -> list[int]:
+    """Return submitit's processes of this machine that look after jobs in ``folder``."""
+    path = str(folder.absolute())
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = entry.read_text(errors="replace").split("\0")
+        except OSError:  # it has ended meanwhile
+            continue
+        if _CONTROLLER in command and path in command:
+            found.append(int(entry.parent.name))
     return found

@@ -1,0 +1,40 @@
+"""What a job starts: ``python -m xlpl_plugin.run.work.do_part STEP.json PART OUTCOME.json``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from xlpl_plugin.errors import XlplError
+from xlpl_plugin.executors.child_process import die_with_parent
+from xlpl_plugin.executors.work import JobOutcome
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do a part of a step and write how that ended; return the exit status.
+
+    What is no ``XlplError`` is no outcome: the job is sent again.
+    """
+    file, part, outcome = Path(arguments[0]), int(arguments[1]), Path(arguments[2])
+    die_with_parent()
+    try:
+        JobOutcome(told=_do(file, part)).write(outcome)
+    except XlplError as error:
+        print(error, file=sys.stderr)
+        JobOutcome(error=str(error)).write(outcome)
+        return 1
+    return 0
+
+
+def _do(file: Path, part: int) -> str:
+    from xlpl_plugin.run.work.step_file import StepFile
+
+    step = StepFile.read(file)
+    os.environ.setdefault("OMP_NUM_THREADS", str(step.workers))  # of the node's CPUs the job has these alone
+    return step.do(part, file)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -70,9 +70,9 @@ class SlurmEngine:
         try:
             _submit("slurm", folder, commands, self._parameters() | shared | {"slurm_additional_parameters": extra})
         except RuntimeError as error:  # sbatch said no, or there is none
-            said = str(error).strip().splitlines()
+            said = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
             raise XlplError(
-                f"Slurm refuses the jobs: {said[-1] if said else 'it does not say why'}",
+                f"Slurm refuses the jobs: {said or 'it does not say why'}",
                 file=folder,
                 expected="a partition that exists, and a size that it grants: labelling.options, and cpus, gpus, "
                 "memory and minutes of labelling.emissions, labels and single",

@@ -38,6 +38,9 @@ class LauncherConfig:
         least=0,
         most=1,
     )
+    tries: int = option(
+        3, "slurm: how often a training's job is sent that Slurm loses or ends, with the first time", least=1
+    )
     options: list[str] = option(
         [],
         "slurm, submitit_local: hydra.launcher.KEY=VALUE, such as hydra.launcher.timeout_min=2880 (needed) or "

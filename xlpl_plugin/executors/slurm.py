@@ -42,11 +42,13 @@ class JobState:
     Attributes:
         word: Slurm's word for it, such as RUNNING; empty: nobody knows.
         reason: why it waits, in Slurm's word; empty where it does not.
+        job: its number; 0 where nobody knows.
     """
 
     alive: bool
     word: str = ""
     reason: str = ""
+    job: int = 0
 
     @property
     def told(self) -> str:
@@ -90,19 +92,22 @@ def states(name: str) -> dict[int, JobState]:
         XlplError: Slurm does not answer.
     """
     rows = ask("squeue", "--noheader", "--array", "--states=all", "--format=%F|%K|%T|%r", f"--name={name}")
-    found = dict[int, tuple[int, JobState]]()
+    found = _accounted(name)
     for line in rows.splitlines():
         job, place, word, reason = line.strip().split("|", 3)
-        number = int(place) if place.isdecimal() else 0
-        known = found.get(number, (0, UNKNOWN))
-        found[number] = max(known, (int(job), _state(word, reason)), key=lambda pair: pair[0])
-    return {**_accounted(name), **{number: state for number, (_, state) in found.items()}}
+        _keep_youngest(found, place, _state(int(job), word, reason))
+    return found
 
 
-def _state(word: str, reason: str = "") -> JobState:
+def _keep_youngest(found: dict[int, JobState], place: str, state: JobState) -> None:
+    number = int(place) if place.isdecimal() else 0
+    if state.job >= found.get(number, UNKNOWN).job:
+        found[number] = state
+
+
+def _state(job: int, word: str, reason: str = "") -> JobState:
     word = word.split()[0].rstrip("+") if word.strip() else ""  # "CANCELLED by 1000"
-    alive = word not in _ENDED
-    return JobState(alive, word, reason if word == "PENDING" else "")
+    return JobState(word not in _ENDED, word, reason if word == "PENDING" else "", job)
 
 
 def _accounted(name: str) -> dict[int, JobState]:
@@ -114,12 +119,12 @@ def _accounted(name: str) -> dict[int, JobState]:
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return {}
-    found = {}
+    found = dict[int, JobState]()
     for line in rows.splitlines():
-        job, _, word = line.partition("|")
-        place = job.partition("_")[2]
-        if place.isdecimal() or not place:
-            found[int(place or 0)] = _state(word)
+        name_of_job, _, word = line.partition("|")
+        job, _, place = name_of_job.partition("_")
+        if job.isdecimal() and (place.isdecimal() or not place):  # others stand for several that wait
+            _keep_youngest(found, place, _state(int(job), word))
     return found
 
 

@@ -18,10 +18,12 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.executors.child_process import end_child, start_child
 from xlpl_plugin.executors.jobs import end_jobs, running_jobs
 from xlpl_plugin.executors.launchers import SLURM, LauncherConfig, job_name
+from xlpl_plugin.executors.slurm import JobState
 from xlpl_plugin.files import make_folder, must_exist, write_text
 from xlpl_plugin.run.plan.steps import Train
 from xlpl_plugin.run.training.command import max_update, training_command, training_settings
 from xlpl_plugin.run.training.follow import Followed, GrowingFile, follow
+from xlpl_plugin.run.training.job_watch import JobWatch
 from xlpl_plugin.run.training.resume import collapse_of, is_finished, mend_checkpoint
 
 # seconds between two looks at a child, at the processes of this machine, at Slurm's queue
@@ -58,12 +60,14 @@ def run_training(
     write_text(folder / "command.txt", f"{' '.join(f'{k}={shlex.quote(v)}' for k, v in settings.items())} {printed}\n")
     tqdm.write(f"{step.name}: {printed}", file=sys.stderr)
     _await_former_job(step, launcher)
-    mend_checkpoint(step.checkpoints)
-    if is_finished(_record(folder), step.checkpoints, max_update(step)):
-        tqdm.write(f"{step.name}: had come to its end before", file=sys.stderr)
-        _copy_record(folder)
-    else:
-        _run(step, command, settings, launcher, keep_open)
+    for sent in range(1, launcher.tries + 1):
+        mend_checkpoint(step.checkpoints)
+        if is_finished(_record(folder), step.checkpoints, max_update(step)):
+            tqdm.write(f"{step.name}: had come to its end before", file=sys.stderr)
+            _copy_record(folder)
+            break
+        if _run(step, command, settings, launcher, keep_open, last=sent == launcher.tries):
+            break
     if reason := collapse_of(step.checkpoints):
         tqdm.write(f"{step.name}: collapsed, and put back to its last good checkpoint: {reason}", file=sys.stderr)
         return
@@ -96,9 +100,20 @@ def _record(folder: Path) -> Path:
 
 
 def _run(
-    step: Train, command: Sequence[str], settings: Mapping[str, str], launcher: LauncherConfig, keep_open: Sequence[int]
-) -> None:
+    step: Train,
+    command: Sequence[str],
+    settings: Mapping[str, str],
+    launcher: LauncherConfig,
+    keep_open: Sequence[int],
+    last: bool,
+) -> bool:
+    """Start the trainer and wait for its end; return whether it came there, or its job was lost.
+
+    Args:
+        last: a lost job is an error.
+    """
     folder = Path(step.out)
+    watch = JobWatch(launcher, folder)
     with (_job_logs if launcher.queued else _child_log)(folder) as (logs, copy):
         child = start_child(command, settings, logs[0].path, keep_open)
 
@@ -106,7 +121,7 @@ def _run(
             try:
                 child.wait(_BLINK)
             except subprocess.TimeoutExpired:
-                return False
+                return watch.over()
             return True
 
         try:
@@ -124,8 +139,14 @@ def _run(
     if followed.diverged:
         end_jobs(launcher, folder)
         raise _divergence(step, followed)
-    if child.returncode != 0:
-        raise _failure(step, child.returncode, followed)
+    if child.returncode == 0:
+        return True
+    watch.ask()
+    if not watch.lost or last:
+        raise _failure(step, child.returncode, followed, watch.state)
+    told = watch.state.told if watch.state else ""
+    tqdm.write(f"{step.name}: its job {told}; sent again, to go on from the last checkpoint", file=sys.stderr)
+    return False
 
 
 _Logs = tuple[list[GrowingFile], TextIO | None]
@@ -169,8 +190,10 @@ def _divergence(step: Train, followed: Followed) -> XlplError:
     )
 
 
-def _failure(step: Train, code: int, followed: Followed) -> XlplError:
-    if code < 0:
+def _failure(step: Train, code: int, followed: Followed, job: JobState | None = None) -> XlplError:
+    if job is not None:
+        problem, remedy = f"{step.name}: the training's job {job.told}", None
+    elif code < 0:
         name = signal.Signals(-code).name
         remedy = "the machine may be out of memory: lower dataset.max_tokens" if name == "SIGKILL" else None
         problem = f"{step.name}: the training was ended by {name}"

@@ -39,6 +39,7 @@ class RunLayout:
         self.plan = self.run / "plan.json"
         self.state = self.run / "state.json"
         self.lock = self.run / "run.lock"
+        self.holder = self.run / "run.holder"
         self.jobs = self.run / "jobs"
         self.result = self.run / "result.json"
 

@@ -82,6 +82,12 @@ def test_a_part_that_fails_as_often_as_it_may_is_named_and_the_next_call_does_it
     assert (starts(tmp_path, 1), starts(tmp_path, 2)) == (1, 3)
 
 
+def test_what_broke_a_job_off_is_told_in_its_own_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "if tries == 1: end(failure='RuntimeError: CUDA error: device lost')\nelse: end()\n"
+    carry_out(make_work(tmp_path, 1, text), ENGINE)
+    assert "its job failed (RuntimeError: CUDA error: device lost); sent again (2 of 2)" in capsys.readouterr().err
+
+
 def test_what_a_job_itself_refuses_is_not_tried_again(tmp_path: Path) -> None:
     work = make_work(tmp_path, 1, "end(error='lm.bin: cannot be written (disk full?)')\nsys.exit(1)\n")
     with pytest.raises(XlplError, match=r"round-1/emit/train cannot be done: lm\.bin: cannot be written"):

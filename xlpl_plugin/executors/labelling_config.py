@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 
 from xlpl_plugin.errors import XlplError
@@ -56,17 +55,13 @@ class LabellingConfig:
         return self.executor != LOCAL
 
     def check_together(self, key: str) -> None:
-        """Raise ``XlplError`` for values that do not fit together, or an engine that is not installed."""
+        """Raise ``XlplError`` for values that do not fit together."""
         kind = f"{join(key, 'executor')}={self.executor}"
         self._check_options(join(key, "options"), self.options)
         for name, needs in (("emissions", self.emissions), ("labels", self.labels), ("single", self.single)):
             self._check_options(join(key, f"{name}.options"), needs.options)
         if not self.queued and self.steps:
             raise XlplError(f"{kind} sends no jobs", expected=f"no {join(key, 'steps')}, or executor=slurm")
-        if self.queued and importlib.util.find_spec("submitit") is None:
-            raise XlplError(
-                f"{kind} needs submitit, which is not installed", remedy="pip install hydra-submitit-launcher"
-            )
 
     def _check_options(self, key: str, words: list[str]) -> None:
         if words and self.executor != SLURM:

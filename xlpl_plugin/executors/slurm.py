@@ -93,7 +93,7 @@ def states(name: str) -> dict[int, JobState]:
     """
     rows = ask("squeue", "--noheader", "--array", "--states=all", "--format=%F|%K|%T|%r", f"--name={name}")
     found = _accounted(name)
-    for line in rows.splitlines():
+    for line in filter(str.strip, rows.splitlines()):
         job, place, word, reason = line.strip().split("|", 3)
         _keep_youngest(found, place, _state(int(job), word, reason))
     return found

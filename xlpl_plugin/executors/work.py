@@ -40,14 +40,20 @@ class JobOutcome(JsonRecord):
 
     Attributes:
         told: what there is to tell of it.
-        error: why it cannot be done; '' where it is done.
+        error: why it cannot be done, however often it is tried; '' for other ends.
+        failure: what broke it off, and need not do so again; '' for other ends.
     """
 
     told: str = ""
     error: str = ""
+    failure: str = ""
 
     holds = "the outcome of a job"
     written_by = "a job of `xlpl iterate`"
+
+    @property
+    def done(self) -> bool:
+        return not self.error and not self.failure
 
 
 @dataclass(frozen=True)
@@ -157,7 +163,7 @@ class _Waiting:
             states = self._engine.states(batch.folder, len(batch.parts))
             batch.open = set(batch.parts)
             outcomes = batch.outcomes()
-            self.done.update({part: outcome for part, outcome in outcomes.items() if not outcome.error})
+            self.done.update({part: outcome for part, outcome in outcomes.items() if outcome.done})
             alive = {part for part, state in zip(batch.parts, states, strict=True) if state.alive}
             batch.open = alive - set(outcomes)  # a job that has refused its part may be about to end
         if found := sum(len(batch.open) for batch in self._batches):
@@ -193,8 +199,11 @@ class _Waiting:
                     file=self._log(batch, part),
                     remedy="mend that, and give the same command again; what is done is kept, jobs under way go on",
                 )
-            self.done[part] = outcome
-            batch.open.discard(part)
+            if outcome.failure:
+                self._give_up(batch, part, JobState(False, "FAILED"), outcome.failure)
+            else:
+                self.done[part] = outcome
+                batch.open.discard(part)
 
     def _judge(self, batch: _Batch, part: int, state: JobState) -> None:
         """Say what a job waits for; give a part up whose job has ended without a word."""
@@ -218,11 +227,11 @@ class _Waiting:
             return
         self._give_up(batch, part, state)
 
-    def _give_up(self, batch: _Batch, part: int, state: JobState) -> None:
+    def _give_up(self, batch: _Batch, part: int, state: JobState, words: str = "") -> None:
         batch.open.discard(part)
         self._gone.pop(part, None)
         log = self._log(batch, part)
-        words = _last_line(log)
+        words = words or _last_line(log)
         reason = f"{state.told}{f' ({words})' if words else ''}"
         self._failures[part].append(reason)
         failures = self._failures[part]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,17 +16,20 @@ from xlpl_plugin.executors.work import JobOutcome
 def main(arguments: Sequence[str]) -> int:
     """Do a part of a step and write how that ended; return the exit status.
 
-    What is no ``XlplError`` is no outcome: the job is sent again.
+    An ``XlplError`` would be met again; after anything else, such as a GPU that is lost, the part may be sent again.
     """
     file, part, outcome = Path(arguments[0]), int(arguments[1]), Path(arguments[2])
     die_with_parent()
     try:
-        JobOutcome(told=_do(file, part)).write(outcome)
+        ended = JobOutcome(told=_do(file, part))
     except XlplError as error:
         print(error, file=sys.stderr)
-        JobOutcome(error=str(error)).write(outcome)
-        return 1
-    return 0
+        ended = JobOutcome(error=str(error))
+    except Exception as error:
+        traceback.print_exc()
+        ended = JobOutcome(failure=f"{type(error).__name__}: {error}")
+    ended.write(outcome)
+    return 0 if ended.done else 1
 
 
 def _do(file: Path, part: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,8 @@ class StepFile(JsonRecord):
         """Return the file of a step; reads the manifest of one that is cut into parts."""
         labelling = resources.labelling
         workers = needs_of(step, labelling).cpus
-        told = type(step).__name__, asdict(step), _parts(step, labelling.parts)
+        options = json.loads(json.dumps(asdict(step)))  # as it is read back, for comparison
+        told = type(step).__name__, options, _parts(step, labelling.parts)
         return cls(labelling.executor, *told, workers, resources.device, resources.max_seconds)
 
     def do(self, part: int, file: Path) -> str:

@@ -40,6 +40,8 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 ReturnToService=2
 MailProg=/bin/true
+# a training that is cancelled passes over SIGTERM
+KillWait=2
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=1
 JobAcctGatherParams=OverMemoryKill

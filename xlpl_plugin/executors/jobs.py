@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 from xlpl_plugin.executors.launchers import SLURM, LauncherConfig, job_name
@@ -42,15 +43,17 @@ def end_jobs(launcher: LauncherConfig, folder: Path) -> None:
             os.kill(process, signal.SIGINT if _CONTROLLER in command else signal.SIGTERM)
 
 
+def controllers(folder: Path) -> list[int]:
+    """Return submitit's processes of this machine that look after jobs in ``folder``."""
+    path = str(folder.absolute())
+    return [process for process, command in _commands() if _CONTROLLER in command and path in command]
+
+
 def _processes(folder: Path) -> dict[int, list[str]]:
     """Return the trainers of this machine that save in ``folder``, and submitit's processes that look after them."""
     found = {}
     path = str(folder.absolute())
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            command = entry.read_text(errors="replace").split("\0")
-        except OSError:  # it has ended meanwhile
-            continue
+    for process, command in _commands():
         words = (word.partition("=") for word in command)
         trains = any(
             key.lstrip("+") == "checkpoint.save_dir" and value.strip("'") == f"{path}{os.sep}checkpoints"
@@ -58,19 +61,12 @@ def _processes(folder: Path) -> dict[int, list[str]]:
         )
         looks_after = _CONTROLLER in command and any(word.startswith(f"{path}{os.sep}") for word in command)
         if trains or looks_after:
-            found[int(entry.parent.name)] = command
+            found[process] = command
     return found
 
 
-def controllers(folder: Path) -> list[int]:
-    """Return submitit's processes of this machine that look after jobs in ``folder``."""
-    path = str(folder.absolute())
-    found = []
+def _commands() -> Iterator[tuple[int, list[str]]]:
+    """Yield the processes of this machine with their commands."""
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            command = entry.read_text(errors="replace").split("\0")
-        except OSError:  # it has ended meanwhile
-            continue
-        if _CONTROLLER in command and path in command:
-            found.append(int(entry.parent.name))
-    return found
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            yield int(entry.parent.name), entry.read_text(errors="replace").split("\0")

@@ -231,7 +231,8 @@ class _Waiting:
         batch.open.discard(part)
         self._gone.pop(part, None)
         log = self._log(batch, part)
-        words = words or _last_line(log)
+        if not words and state.word in ("", "COMPLETED", "FAILED"):  # else Slurm's own word says it
+            words = _last_line(log)
         reason = f"{state.told}{f' ({words})' if words else ''}"
         self._failures[part].append(reason)
         failures = self._failures[part]

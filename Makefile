@@ -1,6 +1,7 @@
 # make quickstart  set up, then a first result on synthetic speech in ten minutes (examples/quickstart)
 # make asterisk    set up, then the whole way on real speech (examples/asterisk)
 # make test        set up, lint, types, tests
+# make test-slurm  set up, then a run on a real Slurm of this machine alone (root on Debian; scripts/slurm.sh)
 # PYTHON=...       the interpreter of the virtual environment (3.11 or 3.12); VENV=... where it is
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -12,7 +13,7 @@ JOBS ?= $(shell nproc)
 
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: venv lint test quickstart asterisk clean
+.PHONY: venv lint test test-slurm quickstart asterisk clean
 .DEFAULT_GOAL := venv
 
 venv: $(STAMP)
@@ -29,6 +30,10 @@ lint: $(STAMP)
 
 test: lint
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
+
+test-slurm: $(STAMP)
+	scripts/slurm.sh start
+	XLPL_SLURM=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/run/test_slurm.py; status=$$?; scripts/slurm.sh stop; exit $$status
 
 quickstart: $(STAMP)
 	bash examples/quickstart/run.sh

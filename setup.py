@@ -18,6 +18,8 @@ REQUIRES = [
     "editdistance>=0.8,<0.9",
     # launcher.kind=slurm
     "hydra-submitit-launcher>=1.2,<2",
+    # labelling.executor=slurm
+    "submitit>=1.5.4,<2",
     # decoding and language models
     "flashlight-text==0.0.7",
     "kenlm>=0.3,<0.4",

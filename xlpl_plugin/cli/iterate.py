@@ -95,6 +95,7 @@ def command(
       max_update: 2000
       lr: 0.0002
     launcher: {kind: torchrun, processes: 4}   # or local, slurm
+    labelling: {executor: slurm, parts: 16}    # emissions and labels as arrays of jobs
 
     \b
     xlpl iterate --keys student

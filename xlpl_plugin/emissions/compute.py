@@ -19,7 +19,7 @@ from xlpl_plugin.emissions.stored import SUFFIX, EmissionFacts, Emissions, write
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import sha256
 from xlpl_plugin.schema import check_options, option
-from xlpl_plugin.shards.store import PROVENANCE_FILE, Shards, ShardStore, divide
+from xlpl_plugin.shards.store import PROVENANCE_FILE, WHOLE, Part, Shards, ShardStore, divide
 
 if TYPE_CHECKING:
     from xlpl_plugin.emissions.forward import ModelEmissions
@@ -114,18 +114,42 @@ def emit(config: EmitConfig, *, force: bool = False) -> Emissions:
             out of range; most of the
             recordings cannot be read; a broken checkpoint; no space is left.
     """
+    store = _compute_part(config, WHOLE, force)
+    store.sweep()
+    return Emissions(config.out)
+
+
+def emit_part(config: EmitConfig, part: Part) -> None:
+    """Compute and store the shards of one part; goes on as ``emit`` does. Do no part twice at a time.
+
+    Raises:
+        XlplError: as ``emit``.
+    """
+    _compute_part(config, part)
+
+
+def join_emissions(config: EmitConfig) -> Emissions:
+    """Open what ``emit_part`` has stored, all parts of it; reads no log-probs.
+
+    Raises:
+        XlplError: shards are missing.
+    """
+    found = Emissions(config.out)
+    ShardStore.existing(config.out, EmissionFacts, suffix=SUFFIX).sweep()
+    return found
+
+
+def _compute_part(config: EmitConfig, part: Part, force: bool = False) -> ShardStore[EmissionFacts]:
     check_options(config)
     manifest = read_manifest(config.data, config.split, labels=False)
     shards = divide(manifest.utterances, config.shard_size)
-    settings = _settings(config, manifest)
-    store = ShardStore.open(
-        config.out, settings, len(shards), EmissionFacts(config.am, config.data), suffix=SUFFIX, force=force
-    )
-    missing = store.missing()
-    store.sweep()
+    settings, facts = _settings(config, manifest), EmissionFacts(config.am, config.data)
+    store = ShardStore.open(config.out, settings, len(shards), facts, suffix=SUFFIX, force=force)
+    missing = store.missing(part)
+    store.sweep(part)
     if missing or store.facts.units is None:
-        _compute(config, store, manifest, shards, missing)
-    return Emissions(config.out)
+        _compute(config, store, manifest, shards, missing, part)
+    return store
 
 
 def of_log_probs(config: EmitConfig | InputConfig) -> dict[str, Any]:
@@ -146,7 +170,12 @@ def _settings(config: EmitConfig, manifest: Manifest) -> dict[str, Any]:
 
 
 def _compute(
-    config: EmitConfig, store: ShardStore[EmissionFacts], manifest: Manifest, shards: Shards, numbers: Sequence[int]
+    config: EmitConfig,
+    store: ShardStore[EmissionFacts],
+    manifest: Manifest,
+    shards: Shards,
+    numbers: Sequence[int],
+    part: Part,
 ) -> None:
     source = _open_model(config, manifest)
     if source.am_sha256 != store.settings["am"]:
@@ -157,7 +186,7 @@ def _compute(
         emissions = iter(tqdm(stream, total=total, desc="emissions", unit="utt", smoothing=0))
         for number in numbers:
             count = shards.utterances(number)
-            write_shard(store, number, islice(emissions, count), count)
+            write_shard(store, number, islice(emissions, count), count, part=part)
 
 
 def _open_model(config: EmitConfig | InputConfig, manifest: Manifest) -> ModelEmissions:

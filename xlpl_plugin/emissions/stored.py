@@ -20,7 +20,7 @@ from xlpl_plugin.decoding import LogProbs
 from xlpl_plugin.emissions.source import Emission, Window
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
-from xlpl_plugin.shards.store import ShardStore, Sink
+from xlpl_plugin.shards.store import WHOLE, Part, ShardStore, Sink
 
 SUFFIX = "f32"
 _FLOAT = np.dtype("<f4")
@@ -156,7 +156,9 @@ class _Index:
         return (Window(int(self.frames[row]), 0.0, int(self.samples[row]) / SAMPLE_RATE),)
 
 
-def write_shard(store: ShardStore[EmissionFacts], number: int, emissions: Iterable[Emission], count: int) -> None:
+def write_shard(
+    store: ShardStore[EmissionFacts], number: int, emissions: Iterable[Emission], count: int, *, part: Part = WHOLE
+) -> None:
     """Write ``count`` emissions as they come; in memory is one at a time."""
     index: dict[str, Any] = {"ids": [], "samples": [], "frames": [], "windows": {}, "errors": {}}
 
@@ -172,4 +174,4 @@ def write_shard(store: ShardStore[EmissionFacts], number: int, emissions: Iterab
                 index["errors"][name] = emission.error
             sink.write(np.ascontiguousarray(emission.log_probs, _FLOAT).tobytes())
 
-    store.write(number, count, write, index)
+    store.write(number, count, write, index, part=part)

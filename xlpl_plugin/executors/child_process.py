@@ -30,14 +30,14 @@ def start_child(
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **settings, "PYTHONUNBUFFERED": "1"},
                 pass_fds=tuple(keep_open),
-                preexec_fn=_die_with_parent if _LIBC else None,
+                preexec_fn=die_with_parent if _LIBC else None,
             )
         except OSError as error:
             raise XlplError(f"cannot start the trainer: {error}", file=command[0], expected="an executable") from error
 
 
-def _die_with_parent() -> None:
-    """In the child: end when the driver is killed, so that no training goes on unseen."""
+def die_with_parent() -> None:
+    """In a child: end when the parent is killed, so that nothing goes on unseen."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
-from xlpl_plugin.errors import XlplError
 from xlpl_plugin.executors.launchers import SLURM, LauncherConfig, job_name
+from xlpl_plugin.executors.slurm import ask, cancel
 
 _CONTROLLER = "submitit.local._local"
 
@@ -24,7 +24,7 @@ def running_jobs(launcher: LauncherConfig, folder: Path) -> list[str]:
         XlplError: Slurm does not answer; then nobody knows.
     """
     if launcher.kind == SLURM:
-        return _ask("squeue", "--noheader", "--format=%A", f"--name={job_name(folder)}").split()
+        return ask("squeue", "--noheader", "--format=%A", f"--name={job_name(folder)}").split()
     return [str(process) for process in _processes(folder)]
 
 
@@ -35,7 +35,7 @@ def end_jobs(launcher: LauncherConfig, folder: Path) -> None:
         XlplError: Slurm does not answer.
     """
     if launcher.kind == SLURM:
-        _ask("scancel", f"--name={job_name(folder)}")
+        cancel(job_name(folder))
         return
     for process, command in _processes(folder).items():
         with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
@@ -43,28 +43,17 @@ def end_jobs(launcher: LauncherConfig, folder: Path) -> None:
             os.kill(process, signal.SIGINT if _CONTROLLER in command else signal.SIGTERM)
 
 
-def _ask(*command: str) -> str:
-    try:
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
-    except (OSError, subprocess.SubprocessError) as error:
-        answer = getattr(error, "stderr", None) or str(error)
-        raise XlplError(
-            f"Slurm does not answer: {str(answer).strip()}",
-            file=command[0],
-            expected="a machine that can submit jobs; a job of a former call may still be training",
-            remedy="try the same command again when Slurm answers",
-        ) from error
+def controllers(folder: Path) -> list[int]:
+    """Return submitit's processes of this machine that look after jobs in ``folder``."""
+    path = str(folder.absolute())
+    return [process for process, command in _commands() if _CONTROLLER in command and path in command]
 
 
 def _processes(folder: Path) -> dict[int, list[str]]:
     """Return the trainers of this machine that save in ``folder``, and submitit's processes that look after them."""
     found = {}
     path = str(folder.absolute())
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            command = entry.read_text(errors="replace").split("\0")
-        except OSError:  # it has ended meanwhile
-            continue
+    for process, command in _commands():
         words = (word.partition("=") for word in command)
         trains = any(
             key.lstrip("+") == "checkpoint.save_dir" and value.strip("'") == f"{path}{os.sep}checkpoints"
@@ -72,5 +61,12 @@ def _processes(folder: Path) -> dict[int, list[str]]:
         )
         looks_after = _CONTROLLER in command and any(word.startswith(f"{path}{os.sep}") for word in command)
         if trains or looks_after:
-            found[int(entry.parent.name)] = command
+            found[process] = command
     return found
+
+
+def _commands() -> Iterator[tuple[int, list[str]]]:
+    """Yield the processes of this machine with their commands."""
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            yield int(entry.parent.name), entry.read_text(errors="replace").split("\0")

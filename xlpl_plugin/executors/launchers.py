@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import re
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.executors.slurm import has_gpus, option_of
 from xlpl_plugin.schema import join, option
 
 LOCAL, TORCHRUN, SLURM, SUBMITIT_LOCAL = "local", "torchrun", "slurm", "submitit_local"
@@ -37,6 +37,9 @@ class LauncherConfig:
         "slurm: GPUs asked for with each process, 1 or 0; null: 1, but 0 where sinfo names none in the partition",
         least=0,
         most=1,
+    )
+    tries: int = option(
+        3, "slurm: how often a training's job is sent that Slurm loses or ends, with the first time", least=1
     )
     options: list[str] = option(
         [],
@@ -138,17 +141,7 @@ def _asks_for_gpus(launcher: LauncherConfig) -> bool:
     """Tell whether a job wants GPUs. A cluster that has none refuses a job that asks for 0 of them, too."""
     if launcher.gpus is not None or launcher.kind != SLURM:
         return launcher.gpus != 0
-    start = f"{_LAUNCHER}partition="
-    partition = next((word.removeprefix(start) for word in reversed(launcher.options) if word.startswith(start)), None)
-    try:
-        asked = ["sinfo", "--noheader", "--format=%P %G"]
-        output = subprocess.run(asked, check=True, capture_output=True, text=True, timeout=60).stdout
-    except (OSError, subprocess.SubprocessError):
-        return True  # sbatch says what is wrong
-    rows = [line.split(maxsplit=1) for line in output.splitlines() if line.strip()]
-    # the default partition is marked with a star
-    own = [devices for name, devices in rows if (name.rstrip("*") == partition if partition else name.endswith("*"))]
-    return any("gpu" in devices for devices in own or [devices for _, devices in rows]) or not rows
+    return has_gpus(option_of(launcher.options, f"{_LAUNCHER}partition"))
 
 
 def _distributed(launcher: LauncherConfig, folder: Path, gpus: bool) -> list[str]:

@@ -1,16 +1,14 @@
-"""What the driver does for each kind of step."""
+"""What is done for each kind of step, by the driver or by a job that it sends; each returns what there is to tell."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tqdm import tqdm
-
 from xlpl_plugin.emissions.compute import EmitConfig, emit
+from xlpl_plugin.executors.labelling_config import LabellingConfig
 from xlpl_plugin.executors.launchers import LauncherConfig
 from xlpl_plugin.labelling.label_split import LabelConfig, label
 from xlpl_plugin.labelling.provenance import LabelSummary
@@ -57,23 +55,26 @@ class Resources:
     max_seconds: float
     # file descriptors that a trainer keeps open: the lock of the run
     keep_open: tuple[int, ...] = ()
+    labelling: LabellingConfig = field(default_factory=LabellingConfig)
+    # where jobs that are no trainings have their records and logs
+    jobs: Path = Path("jobs")
 
     def give(self, config: Config) -> Config:
         """Return a step's configuration with what it may use of this machine."""
-        known = {field.name for field in fields(config)}
+        known = {item.name for item in fields(config)}
         shared: dict[str, Any] = {"workers": self.workers, "device": self.device, "max_seconds": self.max_seconds}
         return replace(config, **{key: value for key, value in shared.items() if key in known})
 
 
-Action = Callable[[Any, Resources], None]
+Action = Callable[[Any, Resources], str | None]
 
 
 def _collect(step: Collect, resources: Resources) -> None:
     collect_labels(step)
 
 
-def _collect_corrected(step: CollectCorrected, resources: Resources) -> None:
-    _say(f"{step.name}: {told_of_record(collect_corrected(step))}")
+def _collect_corrected(step: CollectCorrected, resources: Resources) -> str:
+    return f"{step.name}: {told_of_record(collect_corrected(step))}"
 
 
 def _train(step: Train, resources: Resources) -> None:
@@ -92,12 +93,12 @@ def _extract(step: Extract, resources: Resources) -> None:
         extract_model(folder / f"checkpoint_{name}.pt", step.out, ema=step.how == "ema", force=True)
 
 
-def _select(step: Select, resources: Resources) -> None:
+def _select(step: Select, resources: Resources) -> str:
     checkpoints = [str(path) for path in candidates(Path(step.checkpoints), step.count)]
     config = replace(resources.give(step.config), checkpoints=checkpoints)
     best = select(config, force=True).best
     file = Path(config.out) / SELECT_FILE
-    _say(f"{step.name}: {Path(best.checkpoint).name} labels best, judged without labels ({file})")
+    return f"{step.name}: {Path(best.checkpoint).name} labels best, judged without labels ({file})"
 
 
 def _sample(step: DrawSample, resources: Resources) -> None:
@@ -108,42 +109,37 @@ def _emit(step: Emit, resources: Resources) -> None:
     emit(resources.give(step.config))  # not forced: what a killed run left half done is gone on with
 
 
-def _tune(step: Tune, resources: Resources) -> None:
+def _tune(step: Tune, resources: Resources) -> str:
     tuning = tune(resources.give(step.config), force=True)
     best = tuning.best
-    _say(
-        f"{step.name}: LM weight {best.lm_weight}, word score {best.word_score}, blank penalty {best.blank_penalty}"
-        + ("" if tuning.trusted else " (no trial passed the guards: this is the least bad one)")
-    )
+    least_bad = "" if tuning.trusted else " (no trial passed the guards: this is the least bad one)"
+    weights = f"LM weight {best.lm_weight}, word score {best.word_score}, blank penalty {best.blank_penalty}"
+    return f"{step.name}: {weights}{least_bad}"
 
 
-def _label(step: Label, resources: Resources) -> None:
-    _summarize(step, label(resources.give(step.config)))
+def _label(step: Label, resources: Resources) -> str:
+    return _summary(step, label(resources.give(step.config)))
 
 
-def _vote(step: Vote, resources: Resources) -> None:
-    _summarize(step, vote(step.config))
+def _vote(step: Vote, resources: Resources) -> str:
+    return _summary(step, vote(step.config))
 
 
-def _summarize(step: Step, summary: LabelSummary) -> None:
-    _say(f"{step.name}: kept {summary.kept} of {summary.utterances} labels, {summary.words} words")
+def _summary(step: Step, summary: LabelSummary) -> str:
+    return f"{step.name}: kept {summary.kept} of {summary.utterances} labels, {summary.words} words"
 
 
-def _measure(step: Measure, resources: Resources) -> None:
-    """Write signals.json and print the signals of all rounds so far, with alarms."""
+def _measure(step: Measure, resources: Resources) -> str:
+    """Write signals.json; what there is to tell are the signals of all rounds so far, with alarms."""
     before = [Measurement.read(file) for file in step.history]
     signals, decoder = measure(step.config), step.config.decoder
     raised = alarms([*(earlier.signals for earlier in before), signals], followed=step.stage != CONTINUOUS)
     weights = DecoderWeights.of(read_tuning(step.weights_from).apply(decoder) if step.weights_from else decoder)
     now = Measurement(step.stage.folder, weights, signals, tuple(raised))
     now.write(step.out)
-    _say(f"what the labels of the train split tell (no references):\n{rounds_table([*before, now])}")
-    for alarm in raised:
-        _say(f"ALARM, {step.stage}: {alarm.name}. {alarm.message}\n  to do: {alarm.advice}")
-
-
-def _say(text: str) -> None:
-    tqdm.write(text, file=sys.stderr)
+    table = f"what the labels of the train split tell (no references):\n{rounds_table([*before, now])}"
+    told = [f"ALARM, {step.stage}: {alarm.name}. {alarm.message}\n  to do: {alarm.advice}" for alarm in raised]
+    return "\n".join([table, *told])
 
 
 ACTIONS: Mapping[type[Step], Action] = {

@@ -9,6 +9,7 @@ from omegaconf import MISSING
 
 from xlpl_plugin.continuous.options import ContinuousOptions
 from xlpl_plugin.decoding.options import DecoderConfig
+from xlpl_plugin.executors.labelling_config import LabellingConfig
 from xlpl_plugin.executors.launchers import LauncherConfig
 from xlpl_plugin.labelling.filters import FilterConfig
 from xlpl_plugin.monitoring.best_round import StopConfig
@@ -217,6 +218,9 @@ class IterateConfig:
     )
     launcher: LauncherConfig = option(
         LauncherConfig(), "what trainings run on: this machine, several processes, a cluster"
+    )
+    labelling: LabellingConfig = option(
+        LabellingConfig(), "where emissions and labels are computed: this machine, or jobs of a cluster"
     )
     workers: int = option(1, "decoding processes", least=1)
     max_seconds: float = option(120.0, "seconds of audio the acoustic model takes at a time when it labels", above=0)

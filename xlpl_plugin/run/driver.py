@@ -37,6 +37,7 @@ from xlpl_plugin.run.result import (
 from xlpl_plugin.run.state import RunState
 from xlpl_plugin.run.training.command import find_trainer
 from xlpl_plugin.run.training.prune import prune
+from xlpl_plugin.run.work.send import forget, perform
 from xlpl_plugin.stage import CONTINUOUS, Stage
 
 
@@ -70,7 +71,7 @@ def iterate(
     fingerprints(plan, digest)  # a file that is missing is an error before anything is written
     with locked(layout) as lock:
         _sweep(layout)
-        resources = Resources(trainer, config.launcher, config.workers, config.device, config.max_seconds, (lock,))
+        resources = _resources(config, trainer, layout, lock)
         state = RunState(layout.state)
         run = _Run(config, layout, state, resources, actions, force, digest)
         run.set_plan(plan)
@@ -146,10 +147,12 @@ class _Run:
         if done:
             return
         if self.state.is_other(step.name, mark) or self.state[step.name] is None:
+            forget(step, self.resources)
             _remove(Path(step.out))
         self.state.begin(step.name, mark)
         start = time.monotonic()
-        self.actions[type(step)](step, self.resources)
+        if told := perform(step, self.resources, self.actions[type(step)]):
+            _say(told)
         self.state.finish(step.name, mark, time.monotonic() - start)
 
     def _prune(self, outcome: Result, stage: Stage) -> None:
@@ -164,6 +167,11 @@ class _Run:
             _say(f"old checkpoints deleted: {freed / 1e6:.0f} MB")
 
 
+def _resources(config: IterateConfig, trainer: tuple[str, ...], layout: RunLayout, lock: int) -> Resources:
+    shared = (trainer, config.launcher, config.workers, config.device, config.max_seconds)
+    return Resources(*shared, (lock,), config.labelling, layout.jobs)
+
+
 def _remove(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path)
@@ -172,7 +180,9 @@ def _remove(path: Path) -> None:
 
 
 def _sweep(layout: RunLayout) -> None:
-    """Remove what a killed process left half written; the lock says that none lives."""
+    """Remove what a killed process left half written; the lock says that none lives, but for jobs in a queue."""
+    if layout.jobs.is_dir() and any(layout.jobs.iterdir()):
+        return
     for half_written in layout.run.rglob(f".*{PART}"):
         half_written.unlink()
 

@@ -24,7 +24,16 @@ Section = TypeVar("Section")
 
 # where and how fast a run is computed, how far it goes and what it leaves on the disk, but not what its steps give:
 # these may change between two calls. So may `continuous` while a run is begun without that phase
-_FREE_KEYS = ("workers", "device", "max_seconds", "train_command", "launcher", "stop", "delete_checkpoints")
+_FREE_KEYS = (
+    "workers",
+    "device",
+    "max_seconds",
+    "train_command",
+    "launcher",
+    "labelling",
+    "stop",
+    "delete_checkpoints",
+)
 # what a run goes on with after its end; what of it would change a step that is done, the step's fingerprint tells
 _ROUNDS, _CORRECTIONS = "rounds", "corrections"
 _OTHER_FILE = "a file that it names has another content now"

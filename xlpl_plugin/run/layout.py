@@ -11,6 +11,7 @@
         round-K/emissions/SPLIT, round-K/tuning, round-K/labels/SPLIT, round-K/signals.json
         round-K/sample/          the recordings that round K labels, where that is only a share
         round-0/voter-K/         what each voter heard, where several source models vote
+        jobs/                    records and logs of jobs that are under way or have failed (labelling.executor)
         continuous/              the continuous phase after the rounds, in the form of a round's folder
 
 Round 0 has no training: it is the source acoustic model's labelling.
@@ -38,6 +39,8 @@ class RunLayout:
         self.plan = self.run / "plan.json"
         self.state = self.run / "state.json"
         self.lock = self.run / "run.lock"
+        self.holder = self.run / "run.holder"
+        self.jobs = self.run / "jobs"
         self.result = self.run / "result.json"
 
     def source(self, number: int) -> Path:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from tqdm import tqdm
 
@@ -18,10 +18,12 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.executors.child_process import end_child, start_child
 from xlpl_plugin.executors.jobs import end_jobs, running_jobs
 from xlpl_plugin.executors.launchers import SLURM, LauncherConfig, job_name
+from xlpl_plugin.executors.slurm import JobState
 from xlpl_plugin.files import make_folder, must_exist, write_text
 from xlpl_plugin.run.plan.steps import Train
 from xlpl_plugin.run.training.command import max_update, training_command, training_settings
 from xlpl_plugin.run.training.follow import Followed, GrowingFile, follow
+from xlpl_plugin.run.training.job_watch import JobWatch
 from xlpl_plugin.run.training.resume import collapse_of, is_finished, mend_checkpoint
 
 # seconds between two looks at a child, at the processes of this machine, at Slurm's queue
@@ -58,12 +60,10 @@ def run_training(
     write_text(folder / "command.txt", f"{' '.join(f'{k}={shlex.quote(v)}' for k, v in settings.items())} {printed}\n")
     tqdm.write(f"{step.name}: {printed}", file=sys.stderr)
     _await_former_job(step, launcher)
-    mend_checkpoint(step.checkpoints)
-    if is_finished(_record(folder), step.checkpoints, max_update(step)):
-        tqdm.write(f"{step.name}: had come to its end before", file=sys.stderr)
-        _copy_record(folder)
-    else:
-        _run(step, command, settings, launcher, keep_open)
+    trainer_call = _Call(command, settings, launcher, keep_open)
+    for sent in range(1, launcher.tries + 1):
+        if _go_on(step, trainer_call, last=sent == launcher.tries):
+            break
     if reason := collapse_of(step.checkpoints):
         tqdm.write(f"{step.name}: collapsed, and put back to its last good checkpoint: {reason}", file=sys.stderr)
         return
@@ -95,18 +95,53 @@ def _record(folder: Path) -> Path:
     return folder / "hydra" / "hydra_train.log"
 
 
-def _run(
-    step: Train, command: Sequence[str], settings: Mapping[str, str], launcher: LauncherConfig, keep_open: Sequence[int]
-) -> None:
+class _Call(NamedTuple):
+    """How a trainer is started."""
+
+    command: Sequence[str]
+    settings: Mapping[str, str]
+    launcher: LauncherConfig
+    keep_open: Sequence[int]
+
+
+def _go_on(step: Train, call: _Call, *, last: bool) -> bool:
+    """Train from where the last trainer ended; return whether the training came to its end, or its job was lost.
+
+    Args:
+        last: a lost job is an error.
+    """
     folder = Path(step.out)
+    mend_checkpoint(step.checkpoints)
+    if is_finished(_record(folder), step.checkpoints, max_update(step)):
+        tqdm.write(f"{step.name}: had come to its end before", file=sys.stderr)
+        _copy_record(folder)
+        return True
+    watch = JobWatch(call.launcher, folder)
+    code, followed = _run(step, call, watch)
+    if followed.diverged:
+        end_jobs(call.launcher, folder)
+        raise _divergence(step, followed)
+    if code == 0:
+        return True
+    watch.ask()
+    if not watch.lost or last:
+        raise _failure(step, code, followed, watch.state)
+    told = watch.state.told if watch.state else ""
+    tqdm.write(f"{step.name}: its job {told}; sent again, to go on from the last checkpoint", file=sys.stderr)
+    return False
+
+
+def _run(step: Train, call: _Call, watch: JobWatch) -> tuple[int, Followed]:
+    """Start the trainer and wait for its end; return its exit status and the end of its log."""
+    folder, launcher = Path(step.out), call.launcher
     with (_job_logs if launcher.queued else _child_log)(folder) as (logs, copy):
-        child = start_child(command, settings, logs[0].path, keep_open)
+        child = start_child(call.command, call.settings, logs[0].path, call.keep_open)
 
         def ended() -> bool:
             try:
                 child.wait(_BLINK)
             except subprocess.TimeoutExpired:
-                return False
+                return watch.over()
             return True
 
         try:
@@ -121,11 +156,7 @@ def _run(
             end_child(child)
             if not launcher.queued:
                 end_jobs(launcher, folder)  # torchrun's workers outlive a torchrun that is killed
-    if followed.diverged:
-        end_jobs(launcher, folder)
-        raise _divergence(step, followed)
-    if child.returncode != 0:
-        raise _failure(step, child.returncode, followed)
+    return child.returncode, followed
 
 
 _Logs = tuple[list[GrowingFile], TextIO | None]
@@ -169,8 +200,10 @@ def _divergence(step: Train, followed: Followed) -> XlplError:
     )
 
 
-def _failure(step: Train, code: int, followed: Followed) -> XlplError:
-    if code < 0:
+def _failure(step: Train, code: int, followed: Followed, job: JobState | None = None) -> XlplError:
+    if job is not None:
+        problem, remedy = f"{step.name}: the training's job {job.told}", None
+    elif code < 0:
         name = signal.Signals(-code).name
         remedy = "the machine may be out of memory: lower dataset.max_tokens" if name == "SIGKILL" else None
         problem = f"{step.name}: the training was ended by {name}"

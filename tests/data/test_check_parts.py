@@ -52,7 +52,7 @@ def test_a_speaker_in_two_parts_is_found(by_speaker: Path) -> None:
     speakers = Speakers.read(by_speaker).of
     tested = (by_speaker / "test.tsv").read_text().splitlines()[1].partition(".flac")[0]
     trained = (by_speaker / "train.tsv").read_text().splitlines()[1].partition(".flac")[0]
-    Speakers(speakers | {tested: speakers[trained]}).write(by_speaker)
+    Speakers({**speakers, tested: speakers[trained]}).write(by_speaker)
     code, report = check(by_speaker)
     assert code == 1
     assert [finding["kind"] for finding in report["findings"]] == ["speaker in two parts"]

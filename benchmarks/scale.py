@@ -28,6 +28,7 @@ from scale_corpus import MOST, Corpus
 
 from xlpl_plugin.files import make_folder, write_json
 from xlpl_plugin.json_record import JsonRecord
+from xlpl_plugin.labelling.label_split import LabelConfig
 from xlpl_plugin.shards.store import Part
 from xlpl_plugin.text_table import render
 
@@ -119,7 +120,9 @@ def dataset(corpus: Corpus, utterances: int) -> None:
 
 def label(corpus: Corpus, utterances: int) -> None:
     shutil.rmtree(corpus.decoded, ignore_errors=True)
-    _xlpl("label", *_options(corpus, out=corpus.decoded, workers=1), "--shard", _DECODED)
+    # in a toy corpus, too, there are shards that are not decoded
+    shard = max(1, min(LabelConfig.shard_size, utterances // (2 * _DECODED.of)))
+    _xlpl("label", *_options(corpus, out=corpus.decoded, workers=1, shard_size=shard), "--shard", _DECODED)
 
 
 def copy(corpus: Corpus, utterances: int) -> None:

@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from xlpl_plugin.text.spelling.lexicon import Lexicon, read_lexicon, write_lexicon
+from xlpl_plugin.text.spelling.respelling import fit_lexicon
 from xlpl_plugin.text.spelling.speller import Speller, make_speller
 from xlpl_plugin.text.wordlist import frequent_words
 
@@ -16,7 +17,7 @@ _ENDINGS = ("mente", "zione", "evano", "ando", "issimo", "abile", "ista", "oni",
 
 def pad(source: str, language: str, size: int, out: Path, units: Sequence[str]) -> None:
     """Write a lexicon of ``size`` words: those of ``source``, frequent words of the language, made-up forms of them."""
-    given = read_lexicon(source, units)
+    given = fit_lexicon(read_lexicon(source), units).lexicon
     spellings = dict(islice(given.spellings.items(), size))
     speller = make_speller("unidecode")
     candidates = frequent_words(language, 10 * size)

@@ -67,7 +67,7 @@ def test_continuous_file_lists_what_its_task_adds_with_the_same_defaults() -> No
 
 
 def test_files_for_encoders_hold_all_keys_with_what_suits_them() -> None:
-    with initialize_config_dir(config_dir=str(CONFIG), version_base=None):
+    with initialize_config_dir(config_dir=str(CONFIG), version_base="1.1"):
         plain, ssl = compose("train", ["model=wav2vec_ctc"]), compose("ssl")
         phase, both = compose("continuous", ["model=wav2vec_ctc"]), compose("ssl_continuous")
     ours = read("phase/ssl.yaml")

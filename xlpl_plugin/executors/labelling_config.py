@@ -40,7 +40,9 @@ class LabellingConfig:
     parts: int = option(
         8, "jobs that each split's emissions and labels are cut into; at most one a shard", least=1, most=MOST_PARTS
     )
-    steps: list[str] = option([], "steps that are sent as single jobs as well", choices=SINGLE_STEPS)
+    steps: list[str] = option(
+        [], "steps that are sent as single jobs as well: tune, select, sample, vote, measure", choices=SINGLE_STEPS
+    )
     tries: int = option(
         3, "how often a job is sent that is lost, ended by Slurm or killed, with the first time", least=1
     )

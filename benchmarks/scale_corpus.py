@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from synthetic import make_patterns, store_emissions, write_lexicon
+from unigrams import write_unigrams
 
 from xlpl_plugin.audio.writing import write_audio
 from xlpl_plugin.data.columns import TextColumn
@@ -95,22 +96,11 @@ class Corpus:
             (self.audio / f"{number:02d}").symlink_to(".", target_is_directory=True)
 
     def _write_lm(self) -> None:
-        """Write unigrams of the words, by how often they are said, and a bigram, without which no model loads."""
+        """Write unigrams of the words, by how often they are said."""
         counts = Counter(word for pattern in self.patterns for word in pattern.words)
         words = [line.partition("\t")[0] for line in self.lexicon.read_text(encoding="utf-8").splitlines()]
         total = counts.total() + len(words)
-        grams = [f"{math.log10((counts[word] + 1) / total):.4f}\t{word}\t0" for word in words]
-        head = [
-            "\\data\\",
-            f"ngram 1={len(words) + 3}",
-            "ngram 2=1",
-            "",
-            "\\1-grams:",
-            "-5\t<unk>",
-            "-99\t<s>\t0",
-            "-1\t</s>",
-        ]
-        write_lines(self.lm, [*head, *grams, "", "\\2-grams:", f"-2\t<s> {words[0]}", "", "\\end\\"])
+        write_unigrams(self.lm, {word: math.log10((counts[word] + 1) / total) for word in words})
 
     def items(self, utterances: int) -> Iterator[tuple[Item, Labels, Kept]]:
         """Yield what `xlpl prepare` knows of each utterance when the audio is in place."""

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 import torch
+from unigrams import write_unigrams
 from updates import Batch, Updater
 
 from xlpl_plugin.audio import SAMPLE_RATE
@@ -104,20 +105,5 @@ def write_corpus(folder: Path, words: list[str], utterances: int, distinct: int)
         rows.append(Utterance(path.name, samples, words=" ".join(said), units=letters_line(said)))
     write_manifest(folder / "data", "train", Manifest(audio, tuple(rows)))
     write_lines(folder / "lexicon.txt", (f"{word}\t{' '.join(word)} {WORD_BOUNDARY}" for word in words))
-    _write_lm(folder / "lm.arpa", words)
+    write_unigrams(folder / "lm.arpa", {word: -(3 + number % 1000 / 1000) for number, word in enumerate(words)})
     return folder
-
-
-def _write_lm(file: Path, words: list[str]) -> None:
-    grams = [f"-{3 + number % 1000 / 1000:.3f}\t{word}\t0" for number, word in enumerate(words)]
-    head = [
-        "\\data\\",
-        f"ngram 1={len(words) + 3}",
-        "ngram 2=1",
-        "",
-        "\\1-grams:",
-        "-5\t<unk>",
-        "-99\t<s>\t0",
-        "-1\t</s>",
-    ]
-    write_lines(file, [*head, *grams, "", "\\2-grams:", f"-2\t<s> {words[0]}", "", "\\end\\"])

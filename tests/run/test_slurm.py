@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import signal
 import subprocess
@@ -15,10 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice, product
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
+from support.tiny_run import recipe
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.executors import slurm
@@ -53,16 +52,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(os.environ.get("XLPL_SLURM") != "1", reason="make test-slurm starts a Slurm for it"),
 ]
-
-
-def recipe() -> ModuleType:
-    """Return benchmarks/same_results.py, which writes tones as speech and runs the verbs."""
-    spec = importlib.util.spec_from_file_location("same_results", ROOT / "benchmarks" / "same_results.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from xlpl_plugin.run.actions import ACTIONS, Action, Resources
 from xlpl_plugin.run.checks import check
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.frozen_config import frozen_yaml, refuse_changes, refuse_strangers
+from xlpl_plugin.run.jobs.send import forget, perform
 from xlpl_plugin.run.layout import RunLayout
 from xlpl_plugin.run.lock import locked
 from xlpl_plugin.run.plan.parts import Start
@@ -37,7 +38,6 @@ from xlpl_plugin.run.result import (
 from xlpl_plugin.run.state import RunState
 from xlpl_plugin.run.training.command import find_trainer
 from xlpl_plugin.run.training.prune import prune
-from xlpl_plugin.run.work.send import forget, perform
 from xlpl_plugin.stage import CONTINUOUS, Stage
 
 

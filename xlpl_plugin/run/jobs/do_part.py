@@ -1,4 +1,4 @@
-"""What a job starts: ``python -m xlpl_plugin.run.work.do_part STEP.json PART OUTCOME.json``."""
+"""What a job starts: ``python -m xlpl_plugin.run.jobs.do_part STEP.json PART OUTCOME.json``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _do(file: Path, part: int) -> str:
-    from xlpl_plugin.run.work.step_file import StepFile
+    from xlpl_plugin.run.jobs.step_file import StepFile
 
     step = StepFile.read(file)
     os.environ.setdefault("OMP_NUM_THREADS", str(step.workers))  # of the node's CPUs the job has these alone

@@ -17,8 +17,8 @@ from xlpl_plugin.executors.labelling_config import LabellingConfig
 from xlpl_plugin.executors.work import Work, carry_out, clear
 from xlpl_plugin.files import make_folder, read_json
 from xlpl_plugin.run.actions import Action, Resources
+from xlpl_plugin.run.jobs.step_file import StepFile, is_sent, needs_of
 from xlpl_plugin.run.plan.steps import Emit, Label, Step
-from xlpl_plugin.run.work.step_file import StepFile, is_sent, needs_of
 from xlpl_plugin.shards.store import PROVENANCE_FILE
 
 _FILE = "step.json"
@@ -69,7 +69,7 @@ class _Command:
         self._file = file.absolute()
 
     def __call__(self, part: int, outcome: Path) -> Sequence[str]:
-        module = "xlpl_plugin.run.work.do_part"
+        module = "xlpl_plugin.run.jobs.do_part"
         return [sys.executable, "-m", module, str(self._file), str(part), str(outcome.absolute())]
 
 

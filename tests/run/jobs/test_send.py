@@ -18,9 +18,9 @@ from xlpl_plugin.executors.launchers import LauncherConfig
 from xlpl_plugin.executors.work import Sent
 from xlpl_plugin.labelling.label_split import LabelConfig
 from xlpl_plugin.run.actions import ACTIONS, Resources
+from xlpl_plugin.run.jobs.send import forget, perform
+from xlpl_plugin.run.jobs.step_file import StepFile
 from xlpl_plugin.run.plan.steps import DrawSample, Emit, Label, Step
-from xlpl_plugin.run.work.send import forget, perform
-from xlpl_plugin.run.work.step_file import StepFile
 from xlpl_plugin.stage import Stage
 
 __all__ = ["build", "save"]

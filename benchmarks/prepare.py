@@ -72,7 +72,7 @@ class Speed:
 def make_clips(folder: Path, count: int, seconds: float) -> list[Path]:
     """Write clips of speech; after the first ``_DIFFERENT`` files come the same under other names."""
     # torch is imported here, not where memory is measured
-    from xlpl_plugin.audio.espeak import Voice, engine
+    from xlpl_plugin.audio.espeak import Voice, speak
 
     folder.mkdir()
     rng = np.random.default_rng(1)
@@ -80,7 +80,7 @@ def make_clips(folder: Path, count: int, seconds: float) -> list[Path]:
     for number, file in enumerate(files):
         if number < _DIFFERENT:
             text = " ".join(rng.choice(_WORDS, 60))
-            spoken = engine().speak(text, Voice("en-us", f"m{1 + number % 7}"))[: round(seconds * SAMPLE_RATE)]
+            spoken = speak(text, Voice("en-us", f"m{1 + number % 7}"))[: round(seconds * SAMPLE_RATE)]
             soundfile.write(file, soxr.resample(spoken, SAMPLE_RATE, RATE), RATE)
         else:
             os.link(files[number % _DIFFERENT], file)

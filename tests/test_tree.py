@@ -16,7 +16,7 @@ LAYERS = (
     ("errors",),
     ("encoding", "extras"),
     ("files", "stage", "text_table"),
-    ("schema", "json_record", "concurrency", "debian", "shipped"),
+    ("schema", "json_record", "concurrency", "debian", "shipped", "espeak"),
     ("config", "audio", "text"),
     ("data",),
     ("models", "decoding"),

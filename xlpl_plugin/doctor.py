@@ -266,9 +266,9 @@ def _encode(tone: np.ndarray, file: Path) -> None:
 
 
 def _espeak() -> str:
-    from xlpl_plugin.audio.espeak import Voice, engine
+    from xlpl_plugin.audio.espeak import Voice, speak
 
-    samples = engine().speak("hello", Voice("en"))
+    samples = speak("hello", Voice("en"))
     if len(samples) < 1600:
         raise BrokenComponent(f"spoke only {len(samples)} samples")
     return f"spoke {len(samples) / SAMPLE_RATE:.1f} s"

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xlpl_plugin.audio import SAMPLE_RATE
-from xlpl_plugin.audio.espeak import Voice, engine
+from xlpl_plugin.audio.espeak import Voice, speak
 
 SENTENCES = (
     "the weather in the mountains is very good today",
@@ -45,7 +45,7 @@ def music(seconds: float, notes: Sequence[float] = (220.0, 277.2, 329.6)) -> npt
 
 def say(text: str, language: str = "en-us", variant: str = "m3") -> npt.NDArray[np.float32]:
     """Speak, without the silence before and after."""
-    samples = engine().speak(text, Voice(language, variant, words_per_minute=150))
+    samples = speak(text, Voice(language, variant, words_per_minute=150))
     loud = np.flatnonzero(np.abs(samples) > 0.01 * np.abs(samples).max())
     return samples[loud[0] : loud[-1] + 1]
 

@@ -6,12 +6,20 @@ from pathlib import Path
 
 import click
 
+from xlpl_plugin.text.spelling.speller import SPELLERS
+
 
 @click.command("lexicon")
 @click.argument("texts", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Lexicon file to write.")
 @click.option("--language", help="Normalise the text as this language; without it, it must be normalised.")
-@click.option("--speller", default="unidecode", show_default=True, help="identity, unidecode or uroman.")
+@click.option(
+    "--speller",
+    type=click.Choice(SPELLERS),
+    default=SPELLERS[0],
+    show_default=True,
+    help="How words become units; phonemes needs --language.",
+)
 @click.option("--pieces", type=click.Path(path_type=Path), help="pieces.model of xlpl prepare units, for pieces.")
 @click.option("--min-count", type=click.IntRange(1), default=1, show_default=True, help="Leave out rarer words.")
 @click.option("--max-words", type=click.IntRange(1), help="Keep this many words, the commonest.")
@@ -30,7 +38,8 @@ def command(
 
     \b
     Example:
-      xlpl lexicon data/it_text/text.txt --speller unidecode --out data/it_text/lexicon.txt
+      xlpl lexicon data/it_text/text.txt --out data/it_text/lexicon.txt
+      xlpl lexicon data/it_text/text.txt --speller phonemes --language it --out data/it_text/phonemes.txt
     """
     from xlpl_plugin.files import new_output
     from xlpl_plugin.text.normalizer import normalized_lines

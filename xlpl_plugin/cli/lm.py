@@ -10,6 +10,7 @@ import click
 from xlpl_plugin.cli.declared import flags
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.text.lm import LmOptions
+from xlpl_plugin.text.spelling.speller import SPELLERS
 
 
 @click.command("lm")
@@ -23,7 +24,10 @@ from xlpl_plugin.text.lm import LmOptions
 )
 @click.option("--heldout", type=click.Path(path_type=Path), help="Normalised text to measure OOV rate and perplexity.")
 @click.option("--characters", is_flag=True, help="Model the units of the words' spellings instead of the words.")
-@click.option("--speller", default="unidecode", show_default=True, help="With --characters.")
+@click.option(
+    "--speller", type=click.Choice(SPELLERS), default=SPELLERS[0], show_default=True, help="With --characters."
+)
+@click.option("--language", help="With --characters: language of the words, for phonemes and uroman.")
 @click.option("--pieces", type=click.Path(path_type=Path), help="With --characters: pieces.model, for pieces.")
 @click.option("--force", is_flag=True, help="Overwrite an earlier model.")
 def command(
@@ -33,6 +37,7 @@ def command(
     heldout: Path | None,
     characters: bool,
     speller: str,
+    language: str | None,
     pieces: Path | None,
     force: bool,
     **options: Any,
@@ -52,7 +57,7 @@ def command(
     if prune is not None and not all(map(str.isdecimal, prune.split())):
         raise XlplError(f"pruning {prune!r}", expected="counts with spaces between them, such as '0 0 1'")
     counts = USUAL_PRUNE[: options["order"]] if prune is None else tuple(int(value) for value in prune.split())
-    units = make_speller(speller, pieces) if characters else None
+    units = make_speller(speller, pieces, language) if characters else None
     report = build_lm(texts, out, LmOptions(prune=counts, **options), heldout=heldout, speller=units, force=force)
     click.echo(f"{report.sentences} sentences, {report.words} words, {report.types} types, "
                f"{report.vocabulary} in the model")  # fmt: skip

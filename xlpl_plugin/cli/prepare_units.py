@@ -6,12 +6,16 @@ from pathlib import Path
 
 import click
 
+from xlpl_plugin.text.spelling.speller import SPELLERS
+
 
 @click.command("units")
 @click.argument("texts", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for pieces.model and dict.ltr.txt.")
 @click.option("--size", type=click.IntRange(30), default=200, show_default=True, help="Number of pieces.")
-@click.option("--speller", default="unidecode", show_default=True, help="identity, unidecode or uroman.")
+@click.option(
+    "--speller", type=click.Choice(SPELLERS), default=SPELLERS[0], show_default=True, help="How words become letters."
+)
 @click.option("--language", help="Normalise the text as this language; without it, it must be normalised.")
 @click.option("--force", is_flag=True, help="Overwrite earlier results.")
 def command(texts: tuple[Path, ...], out: Path, size: int, speller: str, language: str | None, force: bool) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from xlpl_plugin.audio.espeak import Voice, engine
+from xlpl_plugin.audio.espeak import Voice, speak
 from xlpl_plugin.audio.noise import add_noise
 from xlpl_plugin.cli.prepare_espeak import command
 from xlpl_plugin.data.check import check_folder
@@ -21,7 +21,7 @@ from xlpl_plugin.errors import XlplError
 
 def test_an_unknown_voice_is_named() -> None:
     with pytest.raises(XlplError, match="no voice 'xx-nowhere"):
-        engine().speak("a", Voice("xx-nowhere"))
+        speak("a", Voice("xx-nowhere"))
 
 
 def test_a_language_without_words_is_named() -> None:
@@ -31,7 +31,7 @@ def test_a_language_without_words_is_named() -> None:
 
 
 def test_slower_speech_is_longer() -> None:
-    slow, fast = (engine().speak("buenos días", Voice("es", words_per_minute=rate)) for rate in (100, 200))
+    slow, fast = (speak("buenos días", Voice("es", words_per_minute=rate)) for rate in (100, 200))
     assert slow.dtype == np.float32
     assert np.abs(slow).max() <= 1.0
     assert slow.size > 1.3 * fast.size > 3200
@@ -66,7 +66,7 @@ class Listener:
 
     def speak(self, text: str, voice: Voice) -> np.ndarray:
         self.variants[text] = voice.variant
-        return engine().speak(text, voice)
+        return speak(text, voice)
 
 
 def test_test_voices_speak_the_test_part_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

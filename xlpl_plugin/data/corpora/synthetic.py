@@ -14,11 +14,12 @@ import numpy as np
 from tqdm import tqdm
 
 from xlpl_plugin.audio import SAMPLE_RATE
-from xlpl_plugin.audio.espeak import Voice, engine
+from xlpl_plugin.audio.espeak import Voice, speak
 from xlpl_plugin.audio.noise import add_noise
 from xlpl_plugin.audio.reading import write_audio
 from xlpl_plugin.data.items import Item
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.espeak import espeak_code
 from xlpl_plugin.files import read_lines
 from xlpl_plugin.text.wordlist import frequent_words, word_weight
 
@@ -26,8 +27,6 @@ VARIANTS = (*(f"m{i}" for i in range(1, 9)), *(f"f{i}" for i in range(1, 6)))
 # a power below 1 flattens Zipf's law, so that rare words and their letters are heard as well
 _FLATTEN = 0.4
 _LONGEST_WORD = 16
-# espeak-ng's codes where they differ from those of the word lists
-_ESPEAK_CODES = {"en": "en-us", "pt": "pt-br", "zh": "cmn"}
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ def synthesize(
                 )
             part = part_of(text)
             variants = cast.test_voices if part == "test" and cast.test_voices else cast.voices
-            samples = np.trim_zeros(engine().speak(text, _draw_voice(language, variants, generator)))
+            samples = np.trim_zeros(speak(text, _draw_voice(language, variants, generator)))
             if not samples.size:
                 continue
             if cast.noise:
@@ -118,7 +117,7 @@ def synthesize(
 
 def _draw_voice(language: str, variants: tuple[str, ...], generator: random.Random) -> Voice:
     return Voice(
-        _ESPEAK_CODES.get(language, language),
+        espeak_code(language),
         generator.choice(variants),
         words_per_minute=generator.randint(120, 190),
         pitch=generator.randint(20, 80),

@@ -14,7 +14,7 @@ from xlpl_plugin.files import write_lines
 from xlpl_plugin.text.spelling.lexicon import Lexicon, read_lexicon, write_lexicon
 from xlpl_plugin.text.spelling.speller import SPELLERS, Romanizer, Spelling, make_romanizer
 from xlpl_plugin.text.spelling.unit_speller import UnitSpeller, speller_of, text_of
-from xlpl_plugin.text.symbols import SPECIAL_SYMBOLS
+from xlpl_plugin.text.symbols import LETTERS, SPECIAL_SYMBOLS
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,8 @@ class LexiconSpeller:
     def __init__(self, lexicon: Lexicon, units: Collection[str], language: str | None = None) -> None:
         self._lexicon, self._language = lexicon, language
         self._units = frozenset(units).difference(SPECIAL_SYMBOLS)
-        self._new = self._units.difference(*(spelling for _, spelling in lexicon.entries()))
+        # a to z are known to every romanised lexicon, and in phonemes stand for other sounds than the word's letters
+        self._new = self._units.difference(LETTERS, *(spelling for _, spelling in lexicon.entries()))
         self._speller: UnitSpeller | None = None
 
     def spell(self, word: str) -> tuple[Spelling, ...]:

@@ -19,7 +19,7 @@ Spelling = tuple[str, ...]
 Romanizer = Callable[[str], list[str]]
 
 # how words become units; the first is the paper's
-SPELLERS = ("unidecode", "uroman", "identity")
+SPELLERS = ("unidecode", "uroman", "phonemes", "identity")
 _NOT_LATIN = re.compile(r"[^a-z']")
 # uroman has rules of their own for these languages; all others need no code
 _UROMAN_CODES = {
@@ -68,10 +68,10 @@ class PieceSpeller:
 
 
 def make_speller(name: str, pieces: str | Path | None = None, language: str | None = None) -> Speller:
-    """Return the speller ``identity``, ``unidecode`` (the paper's) or ``uroman``, in letters or in ``pieces``.
+    """Return one of ``SPELLERS``, in letters or in ``pieces``.
 
     Raises:
-        XlplError: an unknown name, or a file that is no sentencepiece model.
+        XlplError: as ``make_romanizer``, or a file that is no sentencepiece model.
     """
     romanize = make_romanizer(name, language)
     return LetterSpeller(romanize) if pieces is None else PieceSpeller(romanize, Path(pieces))
@@ -81,7 +81,7 @@ def make_romanizer(name: str, language: str | None = None) -> Romanizer:
     """Return the function behind a speller: word -> spellings as strings, the empty ones left out.
 
     Raises:
-        XlplError: an unknown name.
+        XlplError: an unknown name, or phonemes of a language that espeak-ng does not know.
     """
     if name == "identity":
         return lambda word: [word] if word else []
@@ -90,6 +90,10 @@ def make_romanizer(name: str, language: str | None = None) -> Romanizer:
     if name == "uroman":
         code = _UROMAN_CODES.get(language or "", language if len(language or "") == 3 else None)
         return lambda word: _latin(_uroman().romanize_string(word, lcode=code))
+    if name == "phonemes":
+        from xlpl_plugin.text.spelling.phonemes import make_phonemizer
+
+        return make_phonemizer(language)
     raise XlplError(f"unknown speller {name!r}", expected=f"one of {', '.join(SPELLERS)}")
 
 

@@ -73,8 +73,9 @@ def speller_of(lexicon: Lexicon, language: str | None = None) -> str:
         return sum(text in romanize(word) for word, text in entries)
 
     best, most = SPELLERS[0], -1
+    known = [name for name in SPELLERS if language or name != "phonemes"]
     # uroman is asked last: its tables take seconds to load
-    for name in sorted(SPELLERS, key="uroman".__eq__):
+    for name in sorted(known, key="uroman".__eq__):
         if (count := alike(name)) > most:
             best, most = name, count
         if most == len(entries):

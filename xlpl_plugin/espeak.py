@@ -19,12 +19,13 @@ _CHARS_UTF8 = 1
 _IPA = 2
 _SAMPLES = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 # espeak-ng's codes where they differ from ours; its `es` is Spain's, with a sound that most speakers do not have
-_CODES = {"en": "en-us", "es": "es-419", "pt": "pt-br", "zh": "cmn"}
+_CODES = {"en": "en-us", "es": "es-419", "nn": "nb", "pt": "pt-br", "zh": "cmn"}
 
 
 def espeak_code(language: str) -> str:
-    """Return espeak-ng's code of a language."""
-    return _CODES.get(language, language)
+    """Return espeak-ng's code of a language; script and territory (``pt_BR``) are left aside."""
+    plain = language.partition("_")[0]
+    return _CODES.get(plain, plain)
 
 
 class Espeak:

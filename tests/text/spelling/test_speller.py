@@ -42,7 +42,7 @@ def test_uroman() -> None:
 
 
 def test_unknown_speller() -> None:
-    with pytest.raises(XlplError, match="one of unidecode, uroman, identity"):
+    with pytest.raises(XlplError, match="one of unidecode, uroman, phonemes, identity"):
         make_speller("unidecod")
 
 

@@ -134,3 +134,30 @@ def test_a_training_whose_job_slurm_lost_may_be_sent_again(bin_folder: Path, tmp
         watch.ask()
         assert watch.lost == lost
     assert not job_watch.JobWatch(LauncherConfig(), tmp_path).over()
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "slurmstepd-n1: error: StepId=13.0 exceeded memory limit (325042176 > 314572800), being killed",
+            "out of memory",
+        ),
+        ("slurmstepd: error: Detected 1 oom-kill event(s) in StepId=13.0.", "out of memory"),
+        ("RuntimeError: the sentence exceeded the memory limit", "failed"),
+    ],
+)
+def test_a_training_that_slurm_killed_for_memory_is_known_by_its_log(
+    bin_folder: Path, tmp_path: Path, said: str, told: str
+) -> None:
+    answer(bin_folder, "squeue")
+    training = tmp_path / "run" / "round-1" / "training"
+    watch = job_watch.JobWatch(LauncherConfig("slurm"), training)
+    answer(bin_folder, "squeue", "13|N/A|FAILED|NonZeroExitCode")
+    log = training / "hydra" / ".submitit" / "13" / "13_0_log.err"
+    log.parent.mkdir(parents=True)
+    log.write_text(f"a warning\n{said}\nsrun: error: n1: task 0: Killed\n")
+    watch.ask()
+    assert watch.state
+    assert told in watch.state.told
+    assert watch.lost == (told == "out of memory")

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.executors.engines import JobEngine
 from xlpl_plugin.executors.slurm import JobState
-from xlpl_plugin.files import make_folder
+from xlpl_plugin.files import make_folder, read_end
 from xlpl_plugin.json_record import JsonRecord
 
 _SENT = "sent.json"
@@ -282,11 +282,7 @@ def _batches(folder: Path) -> Iterator[_Batch]:
 
 def _last_line(log: Path | None) -> str:
     """Return the last line of a log that says something."""
-    if log is None:
-        return ""
-    with log.open("rb") as stream:
-        stream.seek(max(0, log.stat().st_size - 4096))
-        lines = stream.read().decode("utf-8", errors="replace").replace("\r", "\n").splitlines()
+    lines = read_end(log).replace("\r", "\n").splitlines() if log else []
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 

@@ -101,6 +101,23 @@ def test_files_that_are_seen_late_are_waited_for_with_a_word(
     assert capsys.readouterr().err.count("its files are waited for, 120 s at most") == 1
 
 
+def test_a_job_that_has_told_its_outcome_may_end_before_its_folder_is_taken_away(
+    bin_folder: Path, tmp_path: Path
+) -> None:
+    work, asked = sent(tmp_path), tmp_path / "asked"
+    outcome = work.folder / "send-1" / "part-1.json"
+    JobOutcome(told="early").write(outcome)
+    program(
+        bin_folder,
+        "squeue",
+        f"import os\nopen({str(asked)!r}, 'a').write(str(int(os.path.exists({str(outcome)!r}))))\n"
+        f"print('12|N/A|' + ('COMPLETED' if len(open({str(asked)!r}).read()) > 4 else 'RUNNING') + '|None')",
+    )
+    assert carry_out(work, engine()) == [JobOutcome(told="early")]
+    assert asked.read_text() == "11111"
+    assert not work.folder.exists()
+
+
 def test_a_controller_that_does_not_answer_is_waited_for(
     bin_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -153,6 +153,7 @@ def test_a_run_on_slurm_that_is_disturbed_gives_the_bytes_of_one_machine(project
     assert second.wait() == 0, second.said[-4000:]
     assert "its job was cancelled; sent again, to go on from the last checkpoint" in first.said
     assert "jobs of a former call are at" in second.said
+    assert not jobs("jobs-round-0", "FAILED")
     assert results(run) == results(project / "here")
     assert equal_weights(run / "source" / "model.pt", project / "here" / "source" / "model.pt")
 

@@ -119,6 +119,7 @@ def carry_out(work: Work, engine: JobEngine) -> list[JobOutcome]:
                     break
                 waiting.send_missing()
                 time.sleep(engine.pause)
+            waiting.let_end()
     except KeyboardInterrupt:
         _say(f"{work.name}: its jobs go on; the same command finds them")
         raise
@@ -258,6 +259,14 @@ class _Waiting:
         Sent(missing).write(folder / _SENT)
         self._batches.append(batch)
         self._engine.send(folder, [self._work.command(part, batch.outcome_file(part)) for part in missing])
+
+    def let_end(self) -> None:
+        """Wait a while for jobs that have told their outcomes: one whose folder has gone ends as a failed job."""
+        deadline = time.monotonic() + self._engine.patience
+        while any(state.alive for batch in self._batches for state in self._states(batch).values()):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(self._engine.pause)
 
     def _part(self, part: int) -> str:
         return self._work.name if self._work.parts == 1 else f"{self._work.name}, part {part}/{self._work.parts}"

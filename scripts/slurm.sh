@@ -17,6 +17,12 @@ fail() {
   exit 1
 }
 
+# give_up MESSAGE: end what has started already
+give_up() {
+  stop
+  fail "$@"
+}
+
 # configuration HOST: more CPUs than a small machine has, so that the jobs of an array and their driver run side by side
 configuration() {
   cat <<CONF
@@ -67,8 +73,8 @@ start() {
   chmod 400 /etc/munge/munge.key
   configuration "$(hostname -s)" >"$CONFIGURATION"
   pgrep -x munged >/dev/null || su munge -s /bin/sh -c "munged --force" || fail "munged does not start"
-  pgrep -x slurmctld >/dev/null || slurmctld -c || fail "slurmctld does not start: /var/log/slurmctld.log"
-  pgrep -x slurmd >/dev/null || slurmd || fail "slurmd does not start: /var/log/slurmd.log"
+  pgrep -x slurmctld >/dev/null || slurmctld -c || give_up "slurmctld does not start: /var/log/slurmctld.log"
+  pgrep -x slurmd >/dev/null || slurmd || give_up "slurmd does not start: /var/log/slurmd.log"
   for _ in $(seq 60); do
     if [ "$(sinfo --noheader --partition=main --format=%t 2>/dev/null)" = idle ]; then
       echo "Slurm runs: one node of 4 CPUs, partitions main and short" >&2
@@ -77,7 +83,7 @@ start() {
     sleep 0.5
   done
   sinfo >&2 || true
-  fail "the node is not idle after 30 s: /var/log/slurmctld.log, /var/log/slurmd.log"
+  give_up "the node is not idle after 30 s: /var/log/slurmctld.log, /var/log/slurmd.log"
 }
 
 stop() {

@@ -236,6 +236,13 @@ def iter_lines(path: str | Path) -> Iterator[str]:
         yield from lines_of(stream, path)
 
 
+def read_end(path: Path, size: int = 4096) -> str:
+    """Return the last bytes of a log that others write, as text."""
+    with path.open("rb") as stream:
+        stream.seek(max(0, path.stat().st_size - size))
+        return stream.read().decode("utf-8", errors="replace")
+
+
 def must_exist(path: str | Path, what: str) -> Path:
     path = Path(path)
     with system_errors(path, what):

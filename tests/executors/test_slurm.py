@@ -101,6 +101,23 @@ def test_files_that_are_seen_late_are_waited_for_with_a_word(
     assert capsys.readouterr().err.count("its files are waited for, 120 s at most") == 1
 
 
+def test_a_job_that_has_told_its_outcome_may_end_before_its_folder_is_taken_away(
+    bin_folder: Path, tmp_path: Path
+) -> None:
+    work, asked = sent(tmp_path), tmp_path / "asked"
+    outcome = work.folder / "send-1" / "part-1.json"
+    JobOutcome(told="early").write(outcome)
+    program(
+        bin_folder,
+        "squeue",
+        f"import os\nopen({str(asked)!r}, 'a').write(str(int(os.path.exists({str(outcome)!r}))))\n"
+        f"print('12|N/A|' + ('COMPLETED' if len(open({str(asked)!r}).read()) > 4 else 'RUNNING') + '|None')",
+    )
+    assert carry_out(work, engine()) == [JobOutcome(told="early")]
+    assert asked.read_text() == "11111"
+    assert not work.folder.exists()
+
+
 def test_a_controller_that_does_not_answer_is_waited_for(
     bin_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -134,3 +151,30 @@ def test_a_training_whose_job_slurm_lost_may_be_sent_again(bin_folder: Path, tmp
         watch.ask()
         assert watch.lost == lost
     assert not job_watch.JobWatch(LauncherConfig(), tmp_path).over()
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "slurmstepd-n1: error: StepId=13.0 exceeded memory limit (325042176 > 314572800), being killed",
+            "out of memory",
+        ),
+        ("slurmstepd: error: Detected 1 oom-kill event(s) in StepId=13.0.", "out of memory"),
+        ("RuntimeError: the sentence exceeded the memory limit", "failed"),
+    ],
+)
+def test_a_training_that_slurm_killed_for_memory_is_known_by_its_log(
+    bin_folder: Path, tmp_path: Path, said: str, told: str
+) -> None:
+    answer(bin_folder, "squeue")
+    training = tmp_path / "run" / "round-1" / "training"
+    watch = job_watch.JobWatch(LauncherConfig("slurm"), training)
+    answer(bin_folder, "squeue", "13|N/A|FAILED|NonZeroExitCode")
+    log = training / "hydra" / ".submitit" / "13" / "13_0_log.err"
+    log.parent.mkdir(parents=True)
+    log.write_text(f"a warning\n{said}\nsrun: error: n1: task 0: Killed\n")
+    watch.ask()
+    assert watch.state
+    assert told in watch.state.told
+    assert watch.lost == (told == "out of memory")

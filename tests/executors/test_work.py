@@ -27,7 +27,10 @@ folder, part, outcome = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
 starts = folder / f"starts-{part}"
 with starts.open("a") as stream: stream.write("x")
 tries = len(starts.read_text())
-def end(**told): outcome.write_text(json.dumps(told))
+def end(**told):
+    written = outcome.with_suffix(".new")
+    written.write_text(json.dumps(told))
+    written.replace(outcome)
 """
 DRIVER = """
 import sys

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xlpl_plugin.errors import XlplError
 
 # seconds that an answer may take
 _PATIENCE = 60
+OUT_OF_MEMORY = "OUT_OF_MEMORY"
 _ENDED = {
     "BOOT_FAIL": "its node did not start",
     "CANCELLED": "was cancelled",
@@ -18,11 +20,13 @@ _ENDED = {
     "FAILED": "failed",
     "LAUNCH_FAILED": "could not be started on its node",
     "NODE_FAIL": "its node failed",
-    "OUT_OF_MEMORY": "was out of memory",
+    OUT_OF_MEMORY: "was out of memory",
     "PREEMPTED": "was preempted",
     "REVOKED": "was revoked",
     "TIMEOUT": "was out of time",
 }
+# how the log of a job says that Slurm, or the kernel for it, killed it; its state may be FAILED all the same
+_KILLED_FOR_MEMORY = re.compile(r"^slurmstepd.*(exceeded .*memory limit|oom.kill)", re.IGNORECASE | re.MULTILINE)
 # what a job waits for that will never come
 _HOPELESS = {
     "AssociationJobLimit": "ask for less, or use another account",
@@ -59,6 +63,10 @@ class JobState:
     def hopeless(self) -> str:
         """What to do about a job that waits for ever; '' for others."""
         return _HOPELESS.get(self.reason, "") if self.alive else ""
+
+    def with_log(self, log: str) -> JobState:
+        """Return the state with the word for a job that ran out of memory where the end of its log says so."""
+        return replace(self, word=OUT_OF_MEMORY) if self.word == "FAILED" and _KILLED_FOR_MEMORY.search(log) else self
 
 
 UNKNOWN = JobState(False)

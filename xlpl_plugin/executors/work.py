@@ -16,7 +16,7 @@ from tqdm import tqdm
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.executors.engines import JobEngine
 from xlpl_plugin.executors.slurm import JobState
-from xlpl_plugin.files import make_folder
+from xlpl_plugin.files import make_folder, read_end
 from xlpl_plugin.json_record import JsonRecord
 
 _SENT = "sent.json"
@@ -119,6 +119,7 @@ def carry_out(work: Work, engine: JobEngine) -> list[JobOutcome]:
                     break
                 waiting.send_missing()
                 time.sleep(engine.pause)
+            waiting.let_end()
     except KeyboardInterrupt:
         _say(f"{work.name}: its jobs go on; the same command finds them")
         raise
@@ -259,6 +260,14 @@ class _Waiting:
         self._batches.append(batch)
         self._engine.send(folder, [self._work.command(part, batch.outcome_file(part)) for part in missing])
 
+    def let_end(self) -> None:
+        """Wait a while for jobs that have told their outcomes: one whose folder has gone ends as a failed job."""
+        deadline = time.monotonic() + self._engine.patience
+        while any(state.alive for batch in self._batches for state in self._states(batch).values()):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(self._engine.pause)
+
     def _part(self, part: int) -> str:
         return self._work.name if self._work.parts == 1 else f"{self._work.name}, part {part}/{self._work.parts}"
 
@@ -282,11 +291,7 @@ def _batches(folder: Path) -> Iterator[_Batch]:
 
 def _last_line(log: Path | None) -> str:
     """Return the last line of a log that says something."""
-    if log is None:
-        return ""
-    with log.open("rb") as stream:
-        stream.seek(max(0, log.stat().st_size - 4096))
-        lines = stream.read().decode("utf-8", errors="replace").replace("\r", "\n").splitlines()
+    lines = read_end(log).replace("\r", "\n").splitlines() if log else []
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 

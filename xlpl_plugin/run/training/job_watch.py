@@ -7,12 +7,13 @@ from pathlib import Path
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.executors.launchers import SLURM, LauncherConfig, job_name
-from xlpl_plugin.executors.slurm import UNKNOWN, JobState, cancel, states
+from xlpl_plugin.executors.slurm import OUT_OF_MEMORY, UNKNOWN, JobState, cancel, states
+from xlpl_plugin.files import read_end
 
 # seconds between two questions, and for which the starter of a job that has ended may take to notice
 _PAUSE, _NOTICE = 10.0, 30.0
 # how a job ends that is no fault of the training
-_LOST = {"", "BOOT_FAIL", "CANCELLED", "LAUNCH_FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT"}
+_LOST = {"", "BOOT_FAIL", "CANCELLED", "LAUNCH_FAILED", "NODE_FAIL", OUT_OF_MEMORY, "PREEMPTED", "TIMEOUT"}
 
 
 class JobWatch:
@@ -24,6 +25,7 @@ class JobWatch:
 
     def __init__(self, launcher: LauncherConfig, folder: Path) -> None:
         self._name = job_name(folder) if launcher.kind == SLURM else ""
+        self._logs = folder / "hydra" / ".submitit"
         self.state: JobState | None = None
         self._asked = time.monotonic()
         self._ended: float | None = None
@@ -56,7 +58,7 @@ class JobWatch:
         self._asked = time.monotonic()
         found = self._look()
         if found and found.job > self._before:
-            self.state = found
+            self.state = found.with_log(self._log(found.job))
         elif found is None and self.state is not None:
             self.state = UNKNOWN
 
@@ -64,6 +66,10 @@ class JobWatch:
     def lost(self) -> bool:
         """Whether the job ended by no fault of the training, so that it may be sent again."""
         return self.state is not None and not self.state.alive and self.state.word in _LOST
+
+    def _log(self, job: int) -> str:
+        """Return the end of what Slurm, srun and the training said on stderr."""
+        return "\n".join(map(read_end, self._logs.glob(f"{job}/*_log.err")))
 
     def _look(self) -> JobState | None:
         try:

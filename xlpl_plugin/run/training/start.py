@@ -18,7 +18,7 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.executors.child_process import end_child, start_child
 from xlpl_plugin.executors.jobs import end_jobs, running_jobs
 from xlpl_plugin.executors.launchers import SLURM, LauncherConfig, job_name
-from xlpl_plugin.executors.slurm import JobState
+from xlpl_plugin.executors.slurm import OUT_OF_MEMORY, JobState
 from xlpl_plugin.files import make_folder, must_exist, write_text
 from xlpl_plugin.run.plan.steps import Train
 from xlpl_plugin.run.training.command import max_update, training_command, training_settings
@@ -28,6 +28,10 @@ from xlpl_plugin.run.training.resume import collapse_of, is_finished, mend_check
 
 # seconds between two looks at a child, at the processes of this machine, at Slurm's queue
 _BLINK, _GLANCE, _ASK_AGAIN = 0.1, 0.5, {SLURM: 10.0}
+_MORE_MEMORY = (
+    "raise hydra.launcher.mem_gb among launcher.options, or lower dataset.max_tokens; then give the same command "
+    "again; the training goes on from the last checkpoint"
+)
 
 
 def run_training(
@@ -202,7 +206,8 @@ def _divergence(step: Train, followed: Followed) -> XlplError:
 
 def _failure(step: Train, code: int, followed: Followed, job: JobState | None = None) -> XlplError:
     if job is not None:
-        problem, remedy = f"{step.name}: the training's job {job.told}", None
+        problem = f"{step.name}: the training's job {job.told}"
+        remedy = _MORE_MEMORY if job.word == OUT_OF_MEMORY else None
     elif code < 0:
         name = signal.Signals(-code).name
         remedy = "the machine may be out of memory: lower dataset.max_tokens" if name == "SIGKILL" else None

@@ -14,8 +14,8 @@ import pytest
 import torch
 from fairseq.data import Dictionary
 
+from xlpl_plugin.audio.augmentation.augmentation_options import AugmentationOptions
 from xlpl_plugin.audio.augmentation.augmenter import Augmenter
-from xlpl_plugin.audio.augmentation.options import AugmentationOptions
 from xlpl_plugin.data.dataset import AudioDataset, DataPart, keep_durations, read_part
 from xlpl_plugin.data.manifest import Utterance
 from xlpl_plugin.data.units import LETTERS

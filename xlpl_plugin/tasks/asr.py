@@ -15,8 +15,8 @@ from fairseq.tasks import FairseqTask, register_task
 from omegaconf import II, MISSING, OmegaConf
 
 from xlpl_plugin.audio import SAMPLE_RATE
+from xlpl_plugin.audio.augmentation.augmentation_options import AugmentationOptions
 from xlpl_plugin.audio.augmentation.augmenter import Augmenter
-from xlpl_plugin.audio.augmentation.options import AugmentationOptions
 from xlpl_plugin.data.dataset import AudioDataset, DataPart, keep_durations, read_part
 from xlpl_plugin.data.units import SPECIAL_SYMBOLS, read_units
 from xlpl_plugin.decoding.options import DecoderConfig

@@ -7,8 +7,8 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
+from xlpl_plugin.audio.augmentation.augmentation_options import AugmentationOptions
 from xlpl_plugin.audio.augmentation.augmenter import Augmenter
-from xlpl_plugin.audio.augmentation.options import AugmentationOptions
 from xlpl_plugin.errors import XlplError
 
 SHARES = [item.name for item in fields(AugmentationOptions) if item.default == 0.0]

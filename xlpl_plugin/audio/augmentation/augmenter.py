@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from xlpl_plugin.audio.augmentation.augmentation_options import AugmentationOptions
 from xlpl_plugin.audio.augmentation.background import OtherSpeech, babble, hum, steady_noise
 from xlpl_plugin.audio.augmentation.lines import clip, compress, microphone, telephone
-from xlpl_plugin.audio.augmentation.options import AugmentationOptions
 from xlpl_plugin.audio.augmentation.rooms import impulse_response, reverberate
 from xlpl_plugin.audio.noise import mix
 from xlpl_plugin.audio.reading import Waveform

@@ -47,6 +47,8 @@ REQUIRES = [
     # audio; av decodes what soundfile does not (G.722, AAC, ...)
     "soundfile>=0.13,<0.15",
     "soxr>=0.5,<2",
+    # rooms and filters of augmented training audio; scikit-learn brings it as well
+    "scipy>=1.14,<2",
     "av>=14,<19",
     # weights in bundles and in models of transformers: a form that holds nothing to execute
     "safetensors>=0.5,<1",

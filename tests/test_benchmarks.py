@@ -79,6 +79,17 @@ def test_every_benchmark_fits_the_package(script: str, monkeypatch: pytest.Monke
     runpy.run_path(str(ROOT / "benchmarks" / script), run_name="imported")
 
 
+def test_each_change_of_audio_is_measured_beside_an_update(run: Run) -> None:
+    found = run("augmentation.py", "--size", "mini", "--seconds", "2", "--utterance", "1", "--repeats", "1")
+    rows = {row["what"]: row for row in found["rows"]}
+    assert list(rows)[:2] == ["update", "reading"]
+    assert len(rows) == 3 + 8
+    assert all(row["ms"] > 0 for row in rows.values())
+    assert rows["update"]["share_of_update"] == 1
+    # the codecs are the dearest
+    assert rows["suggested"]["ms"] < rows["aug_compress=1"]["ms"]
+
+
 @pytest.mark.slow
 def test_preparing_is_measured_at_each_size(run: Run) -> None:
     found = run("prepare.py", "--clips", "20", "--clips", "60", "--seconds", "1")

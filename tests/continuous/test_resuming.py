@@ -94,6 +94,7 @@ CASES = {
         updates=7,
     ),
     "lm": Case(("task.warm_up=1", "task.label_workers=2", "task.unlabelled_updates=2"), resumed=3, updates=7),
+    "augmented": Case(("task.warm_up=1", "task.aug_room=0.7", "task.aug_babble=0.7"), resumed=3, updates=7),
     "wav2vec": Case(("task.warm_up=2", "task.dropout_scale=0.5", "task.layer_drop_scale=0.6"), resumed=1, updates=6),
 }
 

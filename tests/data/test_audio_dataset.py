@@ -14,6 +14,8 @@ import pytest
 import torch
 from fairseq.data import Dictionary
 
+from xlpl_plugin.audio.augmentation.augmentation_options import AugmentationOptions
+from xlpl_plugin.audio.augmentation.augmenter import Augmenter
 from xlpl_plugin.data.dataset import AudioDataset, DataPart, keep_durations, read_part
 from xlpl_plugin.data.manifest import Utterance
 from xlpl_plugin.data.units import LETTERS
@@ -115,6 +117,49 @@ def test_normalized_waveforms_have_unit_variance(folder: Path, dictionary: Dicti
     dataset = AudioDataset([read_part(folder, "train", dictionary)], pad=dictionary.pad(), normalize=True)
     source = dataset[0]["source"]
     torch.testing.assert_close((source.mean(), source.std()), (torch.tensor(0.0), torch.tensor(1.0)), atol=1e-3, rtol=0)
+
+
+def augmented(folder: Path, dictionary: Dictionary, seed: int = 1, **options: float) -> AudioDataset:
+    augmenter = Augmenter(AugmentationOptions(**options))  # type: ignore[arg-type]
+    return AudioDataset([read_part(folder, "train", dictionary)], pad=dictionary.pad(), seed=seed, augmenter=augmenter)
+
+
+def test_augmented_audio_depends_on_seed_epoch_and_row(folder: Path, dictionary: Dictionary) -> None:
+    def heard(seed: int, epoch: int) -> torch.Tensor:
+        dataset = augmented(folder, dictionary, seed, aug_room=1.0)
+        dataset.set_epoch(epoch)
+        assert [len(dataset[row]["source"]) for row in range(4)] == dataset.sizes.tolist()
+        return dataset[1]["source"]
+
+    plain = AudioDataset([read_part(folder, "train", dictionary)], pad=dictionary.pad())[1]["source"]
+    assert torch.equal(heard(1, 3), heard(1, 3))
+    for other in (plain, heard(1, 4), heard(2, 3)):
+        assert not torch.equal(heard(1, 3), other)
+
+
+def test_processes_that_read_audio_augment_by_the_epoch(folder: Path, dictionary: Dictionary) -> None:
+    """fairseq keeps them from one epoch to the next."""
+    dataset = augmented(folder, dictionary, aug_room=1.0)
+    loader = torch.utils.data.DataLoader(
+        dataset, collate_fn=dataset.collater, batch_size=4, num_workers=1, persistent_workers=True
+    )
+    for epoch in (1, 2):
+        dataset.set_epoch(epoch)
+        [batch] = loader
+        here = dataset.collater([dataset[row] for row in range(4)])
+        assert torch.equal(batch["net_input"]["source"], here["net_input"]["source"])
+
+
+def test_babble_is_of_the_other_rows(tmp_path: Path, make_folder: Callable[..., Path], dictionary: Dictionary) -> None:
+    """The 350 Hz of a behind the 650 of c."""
+    folder = make_folder(tmp_path / "tones", {"train": ["cc", "aaa", "aa"]})
+    dataset = augmented(folder, dictionary, aug_babble=1.0)
+    plain = AudioDataset([read_part(folder, "train", dictionary)], pad=dictionary.pad())
+    for epoch in range(1, 6):
+        dataset.set_epoch(epoch)
+        power = torch.fft.rfft(dataset[0]["source"] - plain[0]["source"]).abs() ** 2
+        hertz = torch.arange(len(power)) * 16_000 / len(plain[0]["source"])
+        assert abs(hertz[power.argmax()] - 350) < 10
 
 
 def test_durations_filter_whole_utterances_and_are_counted(caplog: pytest.LogCaptureFixture) -> None:

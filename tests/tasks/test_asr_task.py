@@ -169,6 +169,49 @@ def test_epoch_resumed_in_the_middle_yields_the_rest(folder: Path, tmp_path: Pat
     assert [batch["names"] for batch in resumed.next_epoch_itr()] == rest
 
 
+def test_epoch_resumed_in_the_middle_is_augmented_alike(folder: Path) -> None:
+    """Processes that have read epochs before give what those of a training that goes on give."""
+
+    def iterator(epoch: int) -> Any:
+        task = make_task(folder, aug_room=0.7, aug_babble=0.5, aug_phone=0.5)
+        task.load_dataset("train")
+        dataset = task.dataset("train")
+        return task.get_batch_iterator(dataset=dataset, max_sentences=1, epoch=epoch, num_workers=1)
+
+    whole, epochs = iterator(1), []
+    for _ in range(2):
+        epochs.append({batch["names"][0]: batch["net_input"]["source"] for batch in whole.next_epoch_itr()})
+    batches = whole.next_epoch_itr()
+    next(batches)
+    state = whole.state_dict()
+    rest = {batch["names"][0]: batch["net_input"]["source"] for batch in batches}
+    resumed = iterator(state["epoch"])
+    resumed.load_state_dict(state)
+    again = {batch["names"][0]: batch["net_input"]["source"] for batch in resumed.next_epoch_itr()}
+    assert list(again) == list(rest)
+    assert len(rest) == 3
+    assert all(torch.equal(again[name], rest[name]) for name in rest)
+    assert not all(torch.equal(epochs[0][name], rest[name]) for name in rest)
+    assert not all(torch.equal(epochs[1][name], rest[name]) for name in rest)
+
+
+def test_training_alone_is_augmented(folder: Path) -> None:
+    task = make_task(folder, aug_noise=1.0)
+    plain = make_task(folder)
+    for one in (task, plain):
+        one.load_dataset("train")
+        one.load_dataset("valid")
+    assert not torch.equal(task.dataset("train")[0]["source"], plain.dataset("train")[0]["source"])
+    assert torch.equal(task.dataset("valid")[0]["source"], plain.dataset("valid")[0]["source"])
+    task.load_dataset("train", task_cfg=task.cfg)
+    assert torch.equal(task.dataset("train")[0]["source"], plain.dataset("train")[0]["source"])
+
+
+def test_augmentation_out_of_range_is_named(folder: Path) -> None:
+    with pytest.raises(XlplError, match=r"task\.aug_hum_snr=\[30\.0, 10\.0\]"):
+        make_task(folder, aug_hum_snr=[30.0, 10.0]).load_dataset("train")
+
+
 @pytest.mark.parametrize(
     ("command", "config"),
     [

@@ -6,7 +6,7 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from fairseq.data import Dictionary, FairseqDataset, data_utils
 from torch import Tensor
 
 from xlpl_plugin.audio import SAMPLE_RATE
-from xlpl_plugin.audio.reading import read_audio
+from xlpl_plugin.audio.augmentation.augmenter import Augmenter
+from xlpl_plugin.audio.reading import Waveform, read_audio
 from xlpl_plugin.data.columns import NumberRows
 from xlpl_plugin.data.manifest import Utterance, UtteranceColumns, read_manifest
 from xlpl_plugin.errors import XlplError
@@ -100,15 +101,30 @@ class AudioDataset(FairseqDataset):
     from 0. What an epoch draws depends on the seed and the epoch alone, so a resumed run sees the same rows.
     """
 
-    def __init__(self, parts: Sequence[DataPart], *, pad: int, seed: int = 1, normalize: bool = False) -> None:
-        """``normalize`` scales each waveform to zero mean and unit variance, as some wav2vec 2.0 models need."""
+    def __init__(
+        self,
+        parts: Sequence[DataPart],
+        *,
+        pad: int,
+        seed: int = 1,
+        normalize: bool = False,
+        augmenter: Augmenter | None = None,
+    ) -> None:
+        """Join the parts.
+
+        Args:
+            normalize: scale each waveform to zero mean and unit variance, as some wav2vec 2.0 models need.
+            augmenter: changes each waveform, by seed, epoch and row; None: they stay as they are.
+        """
         labelled = {part.targets is not None for part in parts}
         if len(labelled) > 1:
             raise XlplError(
                 "labelled and unlabelled folders are mixed", file=parts[0].root, expected="labels in all or none"
             )
         self.labelled = labelled == {True}
-        self.pad, self.seed, self.normalize, self.epoch = pad, seed, normalize, 1
+        self.pad, self.seed, self.normalize, self.augmenter = pad, seed, normalize, augmenter
+        # the processes that fairseq has read audio live on from epoch to epoch, and must see the number change
+        self._epoch = torch.ones((), dtype=torch.int64).share_memory_()
         self.shares = [part.share for part in parts]
         self.roots = [part.root for part in parts]
         self.part = np.repeat(np.arange(len(parts)), [len(part.utterances) for part in parts])
@@ -138,21 +154,34 @@ class AudioDataset(FairseqDataset):
         """
         index = int(index)
         utterance = self.utterances[index]
-        file = self.roots[self.part[index]] / utterance.path
-        source = torch.from_numpy(read_audio(file))
-        if len(source) != utterance.num_samples:
-            raise XlplError(
-                f"{len(source)} samples at {SAMPLE_RATE} Hz, but the manifest says {utterance.num_samples}",
-                file=file,
-                expected="audio as it was when the folder was prepared",
-                remedy="prepare the folder again",
-            )
+        samples = self._read(index)
+        if self.augmenter is not None:
+            other = partial(self._read_other, index) if len(self) > 1 else None
+            samples = self.augmenter(samples, (self.seed, self.epoch, index), other)
+        source = torch.from_numpy(samples)
         if self.normalize:
             source = torch.nn.functional.layer_norm(source, source.shape)
         item: dict[str, Any] = {"id": index, "name": utterance.id, "source": source, "weight": utterance.weight}
         if self.labelled:
             item["target"] = torch.from_numpy(self.targets[index]).long()
         return item
+
+    def _read(self, index: int) -> Waveform:
+        utterance = self.utterances[index]
+        file = self.roots[self.part[index]] / utterance.path
+        samples = read_audio(file)
+        if len(samples) != utterance.num_samples:
+            raise XlplError(
+                f"{len(samples)} samples at {SAMPLE_RATE} Hz, but the manifest says {utterance.num_samples}",
+                file=file,
+                expected="audio as it was when the folder was prepared",
+                remedy="prepare the folder again",
+            )
+        return samples
+
+    def _read_other(self, index: int, rng: np.random.Generator) -> Waveform:
+        """Read any row but ``index``."""
+        return self._read((index + int(rng.integers(1, len(self)))) % len(self))
 
     def collater(self, samples: list[dict[str, Any]]) -> dict[str, Any]:
         """Pad items to a batch; ``target`` is None for an unlabelled split.
@@ -176,8 +205,13 @@ class AudioDataset(FairseqDataset):
         }
         return add_targets(batch, [sample["target"] for sample in samples], self.pad) if self.labelled else batch
 
+    @property
+    def epoch(self) -> int:
+        """The epoch whose rows ``ordered_indices`` draws, from 1; the same in the processes that read audio."""
+        return int(self._epoch)
+
     def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
+        self._epoch.fill_(epoch)
 
     def ordered_indices(self) -> Indices:
         """Return the rows of this epoch, longest first, equal lengths in random order."""

@@ -12,9 +12,11 @@ import torch
 from fairseq.data import Dictionary
 from fairseq.dataclass import FairseqDataclass
 from fairseq.tasks import FairseqTask, register_task
-from omegaconf import II, MISSING
+from omegaconf import II, MISSING, OmegaConf
 
 from xlpl_plugin.audio import SAMPLE_RATE
+from xlpl_plugin.audio.augmentation.augmentation_options import AugmentationOptions
+from xlpl_plugin.audio.augmentation.augmenter import Augmenter
 from xlpl_plugin.data.dataset import AudioDataset, DataPart, keep_durations, read_part
 from xlpl_plugin.data.units import SPECIAL_SYMBOLS, read_units
 from xlpl_plugin.decoding.options import DecoderConfig
@@ -32,7 +34,7 @@ logger = logging.getLogger(__name__)
 # fairseq makes flags of the fields: it needs types, not strings (no ``from __future__ import annotations``
 # here), and of lists and of what may be None it knows typing's List and Optional alone
 @dataclass
-class AsrConfig(FairseqDataclass):
+class AsrConfig(FairseqDataclass, AugmentationOptions):
     """Options of ``xlpl_asr``. Those of the training split are not applied at validation or generation."""
 
     data: str = field(default=MISSING, metadata={"help": "prepared folder: {split}.tsv, .ltr, .weight, dict.ltr.txt"})
@@ -109,13 +111,18 @@ class AsrTask(FairseqTask):
         """
         if self._dictionary_file.exists():
             self._require_same_units(read_units(self._dictionary_file), self._dictionary_file)
-        if task_cfg is None and split == self.cfg.train_subset:
+        training = task_cfg is None and split == self.cfg.train_subset
+        if training:
             parts = self.training_parts(split)
         else:
             parts = [read_part(self.cfg.data, split, self.target_dictionary, self.cfg.labels)]
         options = task_cfg or self.cfg
         dataset = AudioDataset(
-            parts, pad=self.target_dictionary.pad(), seed=self.cfg.seed, normalize=options.get("normalize", False)
+            parts,
+            pad=self.target_dictionary.pad(),
+            seed=self.cfg.seed,
+            normalize=options.get("normalize", False),
+            augmenter=self._augmenter() if training else None,
         )
         logger.info("%s: %d utterances, %.1f minutes", split, len(dataset), dataset.sizes.sum() / SAMPLE_RATE / 60)
         self.datasets[split] = dataset
@@ -237,6 +244,13 @@ class AsrTask(FairseqTask):
     def labelled_data(self) -> AudioDataset | None:
         """Return what the training learns from, once it is loaded; None where it has no labelled rows."""
         return self.datasets.get(self.cfg.train_subset)
+
+    def _augmenter(self) -> Augmenter | None:
+        own = OmegaConf.masked_copy(self.cfg, [item.name for item in fields(AugmentationOptions)])
+        values: Any = OmegaConf.to_container(own)
+        options = AugmentationOptions(**values)
+        augmenter = Augmenter(options)
+        return augmenter if options.augments else None
 
     @property
     def _dictionary_file(self) -> Path:

@@ -16,7 +16,7 @@ from xlpl_plugin.run.plan.dependencies import decoder_files, labelled_files, sco
 from xlpl_plugin.run.plan.draft import FIRST, Draft
 from xlpl_plugin.run.plan.parts import Audio, Model
 from xlpl_plugin.run.plan.recipes import Recipe
-from xlpl_plugin.run.plan.steps import DrawSample, Emit, Label, Measure, Tune, Vote
+from xlpl_plugin.run.plan.steps import CrossLabels, DrawSample, Emit, Label, Measure, Tune, Vote
 from xlpl_plugin.stage import Stage
 from xlpl_plugin.tuning.tune import TuneConfig
 
@@ -24,22 +24,30 @@ from xlpl_plugin.tuning.tune import TuneConfig
 class Labellings(Draft):
     """Adds labellings."""
 
-    def add(self, recipe: Recipe, models: Sequence[Model]) -> None:
-        """Add the labelling of a stage, by vote where it has several models; the first one is the stage's."""
+    def add(self, recipe: Recipe, models: Sequence[Model], audio: Audio, parts: Sequence[Audio] = ()) -> None:
+        """Add the labelling of a stage; the first of several acoustic models is the stage's.
+
+        Several label by vote. With ``parts`` each labels a part of the train split alone, and these are put together.
+
+        Args:
+            audio: what is labelled of the train split.
+        """
         home = self.layout.stage(recipe.stage)
-        audio = {split: Audio(self.config.target.data, split) for split in self.splits}
-        if recipe.share < 1:
-            audio[self.train_split] = self._sample(recipe, audio[self.train_split])
-        self._listen(recipe, home, models[0], audio)
+        splits = {split: Audio(self.config.target.data, split) for split in self.splits} | {audio.split: audio}
+        heard = [{**splits, audio.split: part} for part in parts or [audio] * len(models)]
+        self._listen(recipe, home, models[0], heard[0])
         if len(models) > 1:
-            self._vote(recipe, models, audio)
+            self._vote(recipe, models, splits, heard)
         else:
             for split in self.splits:
-                self._label(recipe, home, home, models[0], audio[split], self._filter(recipe, split))
+                self._label(recipe, home, home, models[0], splits[split], self._filter(recipe, split))
         self._measure(recipe, models[0])
 
-    def _sample(self, recipe: Recipe, audio: Audio) -> Audio:
-        """Add the step that draws a share of the train split."""
+    def audio(self, recipe: Recipe) -> Audio:
+        """Return what a stage labels of the train split; of a share, add the step that draws it."""
+        audio = Audio(self.config.target.data, self.train_split)
+        if recipe.share == 1:
+            return audio
         sample = DrawSample(
             name=f"{recipe.stage.folder}/sample",
             stage=recipe.stage,
@@ -62,8 +70,8 @@ class Labellings(Draft):
                     name=self._name(home, "emit", split),
                     stage=recipe.stage,
                     out=out,
-                    needs=(*model.needs, *((part.step,) if part.step else ())),
-                    inputs=(*model.inputs, *(() if part.step else (part.manifest,))),
+                    needs=(*model.needs, *part.needs),
+                    inputs=(*model.inputs, *part.inputs),
                     config=wanted,
                 )
             )
@@ -93,41 +101,51 @@ class Labellings(Draft):
             )
         )
 
-    def _vote(self, recipe: Recipe, models: Sequence[Model], audio: Mapping[str, Audio]) -> None:
-        """Let each source AM label alone and unfiltered, then vote; the first one's emissions are the round's."""
+    def _vote(
+        self, recipe: Recipe, models: Sequence[Model], audio: Mapping[str, Audio], heard: Sequence[Mapping[str, Audio]]
+    ) -> None:
+        """Let each model label alone and unfiltered what it hears, then vote.
+
+        Labels of a split of which each hears another part are put together instead. The first model's emissions are
+        the round's.
+        """
         home = self.layout.stage(recipe.stage)
-        places = [home / f"voter-{number}" for number in range(1, len(models) + 1)]
-        for model, place in zip(models, places, strict=True):
+        places = [self.layout.voter(recipe.stage, number) for number in range(1, len(models) + 1)]
+        for model, place, splits in zip(models, places, heard, strict=True):
             listens = home if model is models[0] else place
             if listens is place:
-                self._listen(recipe, place, model, audio)
-            for part in audio.values():
+                self._listen(recipe, place, model, splits)
+            for part in splits.values():
                 self._label(recipe, place, listens, model, part, FilterConfig())
         for split, part in audio.items():
-            filters, out = self._filter(recipe, split), str(self.layout.labels(recipe.stage, split))
-            self.steps.append(
-                Vote(
-                    name=self._label_name(recipe.stage, split),
-                    stage=recipe.stage,
+            kind = Vote if all(splits[split] == part for splits in heard) else CrossLabels
+            self._choose(kind, recipe, places, part)
+
+    def _choose(self, kind: type[Vote], recipe: Recipe, places: Sequence[Path], audio: Audio) -> None:
+        filters, out = self._filter(recipe, audio.split), str(self.layout.labels(recipe.stage, audio.split))
+        needs, inputs = self._filter_files(recipe, audio.split, filters)
+        self.steps.append(
+            kind(
+                name=self._label_name(recipe.stage, audio.split),
+                stage=recipe.stage,
+                out=out,
+                needs=(*(self._name(place, "label", audio.split) for place in places), *needs),
+                inputs=inputs,
+                config=VoteConfig(
+                    voters=[str(place / "labels" / audio.split) for place in places],
+                    data=audio.folder,
+                    split=audio.split,
                     out=out,
-                    needs=tuple(self._name(place, "label", split) for place in places),
-                    inputs=tuple(map(str, filters.files().values())),
-                    config=VoteConfig(
-                        voters=[str(place / "labels" / split) for place in places],
-                        data=part.folder,
-                        split=split,
-                        out=out,
-                        filter=filters,
-                    ),
-                )
+                    filter=filters,
+                ),
             )
+        )
 
     def _label(
         self, recipe: Recipe, place: Path, listens: Path, model: Model, audio: Audio, filters: FilterConfig
     ) -> None:
         """Add the step that writes below ``place``, from the emissions and with the weights below ``listens``."""
-        before = recipe.before if self.config.filter.other == PREVIOUS else None
-        outside = filters if before is None else filters.alone()
+        needs, inputs = self._filter_files(recipe, audio.split, filters)
         tuned = listens if recipe.tuned == recipe.stage else recipe.tuned and self.layout.stage(recipe.tuned)
         out = str(place / "labels" / audio.split)
         self.steps.append(
@@ -138,9 +156,9 @@ class Labellings(Draft):
                 needs=(
                     self._name(listens, "emit", audio.split),
                     *((self._name(tuned, "tune"),) if tuned else ()),
-                    *(() if before is None else (self._label_name(before, audio.split),)),
+                    *needs,
                 ),
-                inputs=(*decoder_files(self.config.decoder), *map(str, outside.files().values())),
+                inputs=(*decoder_files(self.config.decoder), *inputs),
                 config=LabelConfig(
                     am=model.checkpoint,
                     emissions=str(listens / "emissions" / audio.split),
@@ -162,6 +180,14 @@ class Labellings(Draft):
                 return filters.alone()
             return replace(filters, other=str(self.layout.labels(recipe.before, split)))
         return replace(filters, other=str(Path(filters.other) / split)) if filters.other else filters
+
+    def _filter_files(
+        self, recipe: Recipe, split: str, filters: FilterConfig
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the steps and the outside files that ``filters`` read."""
+        if recipe.before is None or self.config.filter.other != PREVIOUS or not filters.other:
+            return (), tuple(map(str, filters.files().values()))
+        return (self._label_name(recipe.before, split),), tuple(map(str, filters.alone().files().values()))
 
     def _measure(self, recipe: Recipe, model: Model) -> None:
         config, stage, before = self.config, recipe.stage, recipe.before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from xlpl_plugin.data.segments import Segments
 from xlpl_plugin.decoding.options import DecoderConfig
 from xlpl_plugin.run.config import LM, SourceConfig
 from xlpl_plugin.run.plan.corrected import with_corrections
@@ -11,7 +12,7 @@ from xlpl_plugin.run.plan.dependencies import decoder_files, labelled_files, sco
 from xlpl_plugin.run.plan.draft import Draft
 from xlpl_plugin.run.plan.parts import Audio, Model
 from xlpl_plugin.run.plan.recipes import Recipe, complete_training
-from xlpl_plugin.run.plan.steps import Collect, Continue, Extract, Select, Train
+from xlpl_plugin.run.plan.steps import Collect, Continue, Divide, Extract, Select, Train
 from xlpl_plugin.stage import SOURCE, Stage
 from xlpl_plugin.tuning.choose_checkpoint import SelectConfig
 
@@ -35,26 +36,36 @@ class Trainings(Draft):
         self.steps.append(train)
         return self._model(train, None)
 
-    def student(self, recipe: Recipe, start: Model) -> Model:
-        collect = self._collect(recipe)
+    def student(
+        self, recipe: Recipe, start: Model, lessons: Collect | Divide, number: int = 1, audio: Audio | None = None
+    ) -> Model:
+        """Add the training of a student of a round.
+
+        Args:
+            lessons: the step that makes its data.
+            number: of the student, from 1; those after the first have folders of their own.
+            audio: recordings by which the best of its checkpoints is chosen, where one is; None: the train split.
+        """
+        home = self.layout.stage(recipe.stage) if number == 1 else self.layout.voter(recipe.stage, number)
+        training = recipe.training_of(number)
         train = Train(
-            name=f"{recipe.stage.folder}/train",
+            name=self._name(home, "train"),
             stage=recipe.stage,
-            out=str(self.layout.training(recipe.stage)),
-            needs=(collect.name, *start.needs),
-            inputs=(*start.inputs, *training_files(recipe.training)),
-            data=collect.out,
-            training=recipe.training,
+            out=str(home / "training"),
+            needs=(lessons.name, *start.needs),
+            inputs=(*start.inputs, *training_files(training)),
+            data=str(lessons.data_of(number)) if isinstance(lessons, Divide) else lessons.out,
+            training=training,
             init_from=start.checkpoint,
         )
         self.steps.append(train)
-        return self._model(train, self.recipes[recipe.stage.number - 1].tuned)
+        return self._model(train, self.recipes[recipe.stage.number - 1].tuned, audio)
 
     def going_on(self, recipe: Recipe, before: Recipe, start: Model) -> Model:
         """Add the continuous phase, which goes on from ``start``, the model of the round ``before``."""
         target = self.config.target
         searched = self.config.decoder if self.config.continuous.label_with == LM else DecoderConfig()
-        collect = self._collect(recipe)
+        collect = self.collect(recipe)
         train = Continue(
             name=f"{recipe.stage.folder}/train",
             stage=recipe.stage,
@@ -77,7 +88,7 @@ class Trainings(Draft):
         self.steps.append(train)
         return self._model(train, before.tuned)
 
-    def _collect(self, recipe: Recipe) -> Collect:
+    def collect(self, recipe: Recipe) -> Collect:
         """Add the step that makes a student's training data of the labels of the round before."""
         assert recipe.before is not None  # round 0 has no student
         collect = Collect(
@@ -95,12 +106,32 @@ class Trainings(Draft):
         self.steps.append(collect)
         return collect
 
-    def _model(self, train: Train, tuned: Stage | None) -> Model:
+    def divide(self, recipe: Recipe, collect: Collect, audio: Audio) -> Divide:
+        """Add the step that divides recordings and labels among the students of a round with folds."""
+        data = self.config.target.data
+        whole = Audio(data, self.train_split)
+        segments = Path(data) / Segments.file
+        divide = Divide(
+            name=f"{recipe.stage.folder}/divide",
+            stage=recipe.stage,
+            out=str(self.layout.folds(recipe.stage)),
+            needs=(collect.name, *audio.needs),
+            inputs=(whole.manifest, *([str(segments)] if segments.exists() else [])),
+            data=data,
+            split=self.train_split,
+            audio=audio.folder,
+            labels=collect.out,
+            folds=recipe.folds,
+        )
+        self.steps.append(divide)
+        return divide
+
+    def _model(self, train: Train, tuned: Stage | None, audio: Audio | None = None) -> Model:
         """Add the step that makes model.pt; selecting among checkpoints decodes with the weights of stage ``tuned``."""
         folder = Path(train.out).parent
         name, out = self._name(folder, "model"), str(folder / "model.pt")
         if train.training.checkpoint == "label_free":
-            self._select(train, name, out, tuned)
+            self._select(train, name, out, tuned, audio or Audio(self.config.target.data, self.train_split))
         else:
             count = train.training.average if train.training.checkpoint == "average" else 1
             self.steps.append(
@@ -116,16 +147,16 @@ class Trainings(Draft):
             )
         return Model(out, name, str(Path(train.out) / "train.log"))
 
-    def _select(self, train: Train, name: str, out: str, tuned: Stage | None) -> None:
-        config, audio = self.config, Audio(self.config.target.data, self.train_split)
+    def _select(self, train: Train, name: str, out: str, tuned: Stage | None, audio: Audio) -> None:
+        config = self.config
         tunings = {stage for stage in (tuned, self._length_stage(train.stage)) if stage is not None}
         self.steps.append(
             Select(
                 name=name,
                 stage=train.stage,
                 out=out,
-                needs=(train.name, *sorted(f"{stage.folder}/tune" for stage in tunings)),
-                inputs=(audio.manifest, *decoder_files(config.decoder), *scoring_files(config.tuning.search)),
+                needs=(train.name, *audio.needs, *sorted(f"{stage.folder}/tune" for stage in tunings)),
+                inputs=(*audio.inputs, *decoder_files(config.decoder), *scoring_files(config.tuning.search)),
                 checkpoints=str(train.checkpoints),
                 count=train.training.average,
                 config=SelectConfig(

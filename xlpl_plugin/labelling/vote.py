@@ -83,11 +83,11 @@ def write_chosen(
     if done := finished(store, config.split, config.filter):
         return done
     trust = [_mean_confidence(voter) for voter in voters]
+    chosen = elections(voters, manifest, trust)  # refuses before anything is written
     missing = set(store.missing())
     if missing or store.facts.units is None:
         store.sweep()
         store.note(units=voters[0].facts.units)
-        chosen = elections(voters, manifest, trust)
         for number in range(len(shards)):
             block = list(islice(chosen, shards.utterances(number)))
             if number in missing:
@@ -132,8 +132,7 @@ class Elected(NamedTuple):
 
 def _elections(voters: Sequence[LabelStore], manifest: Manifest, trust: Sequence[float]) -> Iterator[Elected]:
     spellers = _spellers(voters)
-    for records in _records_by_utterance(voters, manifest):
-        yield _elect(records, trust, spellers)
+    return (_elect(records, trust, spellers) for records in _records_by_utterance(voters, manifest))
 
 
 def _elect(records: Sequence[LabelRecord], trust: Sequence[float], spellers: Mapping[int, RecordSpeller]) -> Elected:

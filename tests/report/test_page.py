@@ -146,7 +146,7 @@ def test_verdict_alarm_and_table_say_what_the_run_says(page: Page, reported: Pat
     assert f"LM weight {' '.join(f'{each.lm_weight:.2f}' for each in weights)}" in page.text
     assert f"kept {' '.join(str(each.kept) for each in kept)}" in page.text
     assert f"labelled {' '.join(str(each.utterances) for each in kept)}" in page.text
-    assert re.search(r"Round 0 took its labels by vote: \d+ of voter-1, \d+ of voter-2\.", page.text)
+    assert re.search(r"Round 0 took its labels from several models: \d+ of voter-1, \d+ of voter-2\.", page.text)
 
 
 def _weights(folder: Path) -> DecoderWeights:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import islice
@@ -19,7 +19,7 @@ from xlpl_plugin.labelling.filters import FilterConfig
 from xlpl_plugin.labelling.provenance import LabelFacts, LabelStore, LabelSummary, Tally
 from xlpl_plugin.labelling.records import LabelRecord, agreement, record_line
 from xlpl_plugin.labelling.respell_records import RecordSpeller, make_record_speller
-from xlpl_plugin.labelling.write_manifests import StoredRecords, finish, finished, remove_results
+from xlpl_plugin.labelling.write_manifests import StoredRecords, finish, finished, records_of, remove_results
 from xlpl_plugin.schema import check_options, option
 from xlpl_plugin.shards.store import ShardStore, divide
 
@@ -54,25 +54,44 @@ def vote(config: VoteConfig, *, force: bool = False) -> LabelSummary:
     check_options(config)
     manifest = read_manifest(config.data, config.split, labels=False)
     voters = _open_voters(config, manifest)
+    return write_chosen(config, manifest, voters, "words", _elections, force=force)
+
+
+def write_chosen(
+    config: VoteConfig,
+    manifest: Manifest,
+    voters: Sequence[LabelStore],
+    compared: str,
+    elections: Callable[[Sequence[LabelStore], Manifest, Sequence[float]], Iterator[Elected]],
+    *,
+    force: bool = False,
+) -> LabelSummary:
+    """Write the label that was chosen for each utterance, and finish as ``label`` does.
+
+    Args:
+        compared: what of the labels is compared, for provenance.json.
+        elections: yields the chosen labels in the order of shards, from voters, manifest and the voters' trust.
+
+    Raises:
+        XlplError: as ``vote``.
+    """
     shards = divide(manifest.utterances, config.shard_size)
-    store = ShardStore.open(
-        config.out, _settings(config, manifest, voters), len(shards), LabelFacts(asdict(config)), force=force
-    )
+    settings = _settings(config, manifest, voters, compared)
+    store = ShardStore.open(config.out, settings, len(shards), LabelFacts(asdict(config)), force=force)
     if force:
         remove_results(store.folder, config.split)
     if done := finished(store, config.split, config.filter):
         return done
-    spellers = _spellers(voters)
-    trust = [_mean_confidence(voter, manifest) for voter in voters]
+    trust = [_mean_confidence(voter) for voter in voters]
+    chosen = elections(voters, manifest, trust)  # refuses before anything is written
     missing = set(store.missing())
     if missing or store.facts.units is None:
         store.sweep()
         store.note(units=voters[0].facts.units)
-        ballots = _records_by_utterance(voters, manifest)
         for number in range(len(shards)):
-            block = list(islice(ballots, shards.utterances(number)))
+            block = list(islice(chosen, shards.utterances(number)))
             if number in missing:
-                _write(store, number, [_elect(records, trust, spellers) for records in block])
+                _write(store, number, block)
     tallies = _count(store, config.voters, trust)
     return finish(store, manifest, config.split, config.filter, config=asdict(config), voters=tallies)
 
@@ -103,7 +122,7 @@ def choose_label(records: Sequence[LabelRecord], trust: Sequence[float], barred:
     return max(candidates, key=lambda number: (support(number), counts[number]))
 
 
-class _Elected(NamedTuple):
+class Elected(NamedTuple):
     """A chosen label, whose it is, and the voters that had one which could not be chosen."""
 
     record: LabelRecord
@@ -111,11 +130,16 @@ class _Elected(NamedTuple):
     barred: tuple[int, ...]
 
 
-def _elect(records: Sequence[LabelRecord], trust: Sequence[float], spellers: Mapping[int, RecordSpeller]) -> _Elected:
+def _elections(voters: Sequence[LabelStore], manifest: Manifest, trust: Sequence[float]) -> Iterator[Elected]:
+    spellers = _spellers(voters)
+    return (_elect(records, trust, spellers) for records in _records_by_utterance(voters, manifest))
+
+
+def _elect(records: Sequence[LabelRecord], trust: Sequence[float], spellers: Mapping[int, RecordSpeller]) -> Elected:
     barred = tuple(number for number, speller in spellers.items() if not speller.can_spell(records[number]))
     voter = choose_label(records, trust, barred)
     chosen = records[voter]
-    return _Elected(spellers[voter].respell(chosen, voter + 1) if voter in spellers else chosen, voter, barred)
+    return Elected(spellers[voter].respell(chosen, voter + 1) if voter in spellers else chosen, voter, barred)
 
 
 def _spellers(voters: Sequence[LabelStore]) -> dict[int, RecordSpeller]:
@@ -138,21 +162,26 @@ def _open_voters(config: VoteConfig, manifest: Manifest) -> list[LabelStore]:
                 expected=f"labels of the split {config.split!r} of {config.data}",
                 remedy="label that split with each acoustic model: xlpl label",
             )
-        if store.missing() or store.facts.units is None:
-            raise XlplError(
-                "labels that are not finished", file=store.folder, remedy="give the command that makes them once more"
-            )
+        refuse_unfinished(store)
     return stores
 
 
-def _settings(config: VoteConfig, manifest: Manifest, voters: Sequence[LabelStore]) -> dict[str, Any]:
+def refuse_unfinished(labels: LabelStore) -> None:
+    """Raise ``XlplError`` where shards are missing."""
+    if labels.missing() or labels.facts.units is None:
+        raise XlplError(
+            "labels that are not finished", file=labels.folder, remedy="give the command that makes them once more"
+        )
+
+
+def _settings(config: VoteConfig, manifest: Manifest, voters: Sequence[LabelStore], compared: str) -> dict[str, Any]:
     """Return all that decides who is chosen; where the voters' labels lie does not."""
     return {
         "xlpl": version("xlpl"),
         "split": config.split,
         "manifest": manifest_digest(manifest),
         "shard_size": config.shard_size,
-        "compared": "words",
+        "compared": compared,
         "voters": {str(number): _identity(store) for number, store in enumerate(voters, start=1)},
     }
 
@@ -169,10 +198,12 @@ def _records_by_utterance(voters: Sequence[LabelStore], manifest: Manifest) -> I
     return zip(*(iter(StoredRecords(voter, manifest)) for voter in voters), strict=True)
 
 
-def _mean_confidence(voter: LabelStore, manifest: Manifest) -> float:
+def _mean_confidence(voter: LabelStore) -> float:
     """Return the mean over all utterances; those without words have none."""
-    total = sum(record.confidence for record in StoredRecords(voter, manifest))
-    return round(total / max(1, len(manifest.utterances)), 6)
+    total = count = 0.0
+    for record in records_of(voter):
+        total, count = total + record.confidence, count + 1
+    return round(total / max(1, count), 6)
 
 
 def _count(store: LabelStore, voters: Sequence[str], trust: Sequence[float]) -> dict[str, Tally]:
@@ -190,7 +221,7 @@ def _count(store: LabelStore, voters: Sequence[str], trust: Sequence[float]) -> 
     return {path: Tally(won[voter], trust[voter], barred[voter]) for voter, path in enumerate(voters)}
 
 
-def _write(store: LabelStore, number: int, elected: Sequence[_Elected]) -> None:
+def _write(store: LabelStore, number: int, elected: Sequence[Elected]) -> None:
     lines = "".join(f"{record_line(label.record)}\n" for label in elected).encode()
     won = Counter(label.voter for label in elected)
     barred = Counter(voter for label in elected for voter in label.barred)

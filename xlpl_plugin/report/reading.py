@@ -13,19 +13,21 @@ from xlpl_plugin.run.result import Result
 from xlpl_plugin.stage import CONTINUOUS, SOURCE, Stage
 from xlpl_plugin.tuning.tune import TUNE_FILE, Tuning
 
-# folders that hold a training: stages, and source-2 and on, the voters' source acoustic models
-_TRAINED = re.compile(rf"{SOURCE.folder}(-\d+)?|round-\d+|{CONTINUOUS.folder}")
+# folders that hold a training: stages, source-2 and on (the voters' source acoustic models), students of one round
+_TRAINED = re.compile(rf"{SOURCE.folder}(-\d+)?|round-\d+(/voter-\d+)?|{CONTINUOUS.folder}")
 
 
 def read_trainings(layout: RunLayout) -> tuple[Training, ...]:
     """Return the trainings of source AMs, students and the continuous phase, in the order in which they run."""
-    folders = [folder for folder in layout.run.glob("*/training") if _TRAINED.fullmatch(folder.parent.name)]
+    homes = (file.parent for pattern in ("*/training", "*/voter-*/training") for file in layout.run.glob(pattern))
+    names = {str(home.relative_to(layout.run)): home / "training" for home in homes}
     found = []
-    for folder in sorted(folders, key=lambda folder: _place(folder.parent.name)):
+    for name in sorted(filter(_TRAINED.fullmatch, names), key=_place):
+        folder = names[name]
         command, log = folder / "command.txt", folder / "train.log"
         found.append(
             Training(
-                name=folder.parent.name,
+                name=name,
                 command=command.read_text(encoding="utf-8").strip() if command.exists() else "",
                 log=read_training_log(log) if log.exists() else None,
             )
@@ -34,8 +36,8 @@ def read_trainings(layout: RunLayout) -> tuple[Training, ...]:
 
 
 def read_tunings(layout: RunLayout) -> dict[str, Tuning]:
-    """Return the tunings of the rounds, of round 0's voters if there are several source AMs, and of the phase."""
-    folders = ("round-*", "round-0/voter-*", CONTINUOUS.folder)
+    """Return the tunings of the rounds, of those that vote in one, and of the phase."""
+    folders = ("round-*", "round-*/voter-*", CONTINUOUS.folder)
     files = [file for folder in folders for file in layout.run.glob(f"{folder}/tuning/{TUNE_FILE}")]
     names = {str(file.parent.parent.relative_to(layout.run)): file for file in files}
     return {name: Tuning.read(names[name]) for name in sorted(names, key=_place)}

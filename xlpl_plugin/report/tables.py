@@ -107,7 +107,7 @@ def _name(filter_name: str) -> str:
 
 
 def votes(report: Report) -> dict[str, str]:
-    """Return for each stage that took its labels by vote how often each voter's was taken, in words."""
+    """Return for each stage whose labels are of several models how many are of each, in words."""
     return {
         str(entry.stage): ", ".join(f"{tally.won} of {_voter(path)}" for path, tally in entry.labels.voters.items())
         for entry in report.stages

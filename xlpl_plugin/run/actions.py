@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from xlpl_plugin.emissions.compute import EmitConfig, emit
 from xlpl_plugin.executors.labelling_config import LabellingConfig
 from xlpl_plugin.executors.launchers import LauncherConfig
+from xlpl_plugin.labelling.cross_labels import join_cross_labels
 from xlpl_plugin.labelling.label_split import LabelConfig, label
 from xlpl_plugin.labelling.provenance import LabelSummary
 from xlpl_plugin.labelling.vote import vote
@@ -18,10 +19,13 @@ from xlpl_plugin.monitoring.measure import measure
 from xlpl_plugin.monitoring.rounds_table import rounds_table
 from xlpl_plugin.monitoring.signals import DecoderWeights, Measurement
 from xlpl_plugin.run.correction_words import told_of_record
+from xlpl_plugin.run.folds import divide_folds
 from xlpl_plugin.run.plan.steps import (
     Collect,
     CollectCorrected,
     Continue,
+    CrossLabels,
+    Divide,
     DrawSample,
     Emit,
     Extract,
@@ -105,6 +109,11 @@ def _sample(step: DrawSample, resources: Resources) -> None:
     draw_sample(step)
 
 
+def _divide(step: Divide, resources: Resources) -> str:
+    sizes = (f"{fold.labelled} recordings, taught by {fold.taught} labels of others" for fold in divide_folds(step))
+    return f"{step.name}: {'; '.join(f'student {number} labels {size}' for number, size in enumerate(sizes, start=1))}"
+
+
 def _emit(step: Emit, resources: Resources) -> None:
     emit(resources.give(step.config))  # not forced: what a killed run left half done is gone on with
 
@@ -123,6 +132,10 @@ def _label(step: Label, resources: Resources) -> str:
 
 def _vote(step: Vote, resources: Resources) -> str:
     return _summary(step, vote(step.config))
+
+
+def _cross(step: CrossLabels, resources: Resources) -> str:
+    return _summary(step, join_cross_labels(step.config))
 
 
 def _summary(step: Step, summary: LabelSummary) -> str:
@@ -150,9 +163,11 @@ ACTIONS: Mapping[type[Step], Action] = {
     Extract: _extract,
     Select: _select,
     DrawSample: _sample,
+    Divide: _divide,
     Emit: _emit,
     Tune: _tune,
     Label: _label,
     Vote: _vote,
+    CrossLabels: _cross,
     Measure: _measure,
 }

@@ -19,9 +19,11 @@ from xlpl_plugin.run.config import (
     TrainingConfig,
 )
 from xlpl_plugin.run.corrections import check_corrections
-from xlpl_plugin.run.plan.dependencies import encoder_files
-from xlpl_plugin.run.plan.recipes import phase_training
+from xlpl_plugin.run.folds import Folds
+from xlpl_plugin.run.plan.dependencies import encoder_files, override
+from xlpl_plugin.run.plan.recipes import SEED, phase_training, recipes
 from xlpl_plugin.schema import check_options
+from xlpl_plugin.stage import Stage
 
 # set by the driver for every training; a user's override of them would be lost or break the run
 _OWNED = (
@@ -68,6 +70,7 @@ def check(config: IterateConfig) -> None:
     if config.rounds:
         _check_training("student", config.student)
         _check_changes(config)
+        _check_students(config)
     if config.continuous.enabled:
         _check_phase(config)
     check_corrections(config)
@@ -167,13 +170,38 @@ def _check_changes(config: IterateConfig) -> None:
             _check_weights(f"{key}: mix_weights", change.mix_weights, len(config.student.mix))
 
 
-def _check_overrides(key: str, overrides: Iterable[str]) -> None:
-    for override in overrides:
-        name = override.partition("=")[0].lstrip("+~")
-        if "=" not in override and not override.startswith("~"):
+def _check_students(config: IterateConfig) -> None:
+    """Refuse several students of a round that cannot be."""
+    rounds = [recipe for recipe in recipes(config) if recipe.students > 1]
+    for recipe in rounds:
+        if min(recipe.folds, recipe.team) > 1:
             raise XlplError(
-                f"{key}: {override!r} has no '='", expected="key=value, such as optimization.max_update=4000"
+                f"{recipe.stage}: folds={recipe.folds} and team={recipe.team}",
+                expected="one of the two above 1 in a round",
+                remedy="set the other to 1 there (changes), or take them in different rounds",
             )
+        if recipe.folds > 1 and recipe.init == "previous" and recipe.stage > Stage.round(1):
+            raise XlplError(
+                f"{recipe.stage}: folds={recipe.folds} with init=previous, a model that may have learned "
+                "labels of all recordings",
+                expected="students that never learned from what they label",
+                remedy="set init: source (or scratch) for that round in changes, or for all students",
+            )
+        if recipe.team > 1 and override(recipe.training, SEED) is not None:
+            raise XlplError(
+                f"{recipe.stage}: {SEED} among the overrides, and team={recipe.team}",
+                expected=f"no {SEED}: the students of a team have the seeds 1 to {recipe.team}",
+                remedy="leave it out",
+            )
+    for count in {recipe.folds for recipe in rounds if recipe.folds > 1}:
+        Folds(config.target.data, config.target.train_split, count)
+
+
+def _check_overrides(key: str, overrides: Iterable[str]) -> None:
+    for entry in overrides:
+        name = entry.partition("=")[0].lstrip("+~")
+        if "=" not in entry and not entry.startswith("~"):
+            raise XlplError(f"{key}: {entry!r} has no '='", expected="key=value, such as optimization.max_update=4000")
         if name in _OWNED:
             raise XlplError(f"{key}: {name} is set by the driver", expected="another key", remedy="leave it out")
 

@@ -73,6 +73,20 @@ class StudentConfig(TrainingConfig):
         "a student starts from: source (the source AM), previous (the AM that labelled), scratch (random weights)",
         choices=INITS,
     )
+    folds: int = option(
+        1,
+        "above 1: as many students as that, each taught without one part of the recordings, which it alone labels "
+        "(cross labels); the first one is the round's model",
+        least=1,
+        most=20,
+    )
+    team: int = option(
+        1,
+        "above 1: as many students as that, of the same labels, with common.seed 1, 2, ...; their vote gives the "
+        "round's labels, the first one is its model",
+        least=1,
+        most=20,
+    )
 
 
 @dataclass
@@ -86,6 +100,8 @@ class RoundChanges:
     max_update: int = option(0, "as in student; 0: no change", least=0)
     mix_weights: list[float] = option([], "replace the student's; empty: no change", above=0)
     checkpoint: str = option("", "as in student; empty: no change", choices=("", *CHECKPOINTS))
+    folds: int = option(0, "as in student; 0: no change, 1: one student", least=0, most=20)
+    team: int = option(0, "as in student; 0: no change, 1: one student", least=0, most=20)
     share: float = option(
         0.0, "share of the target's train split that this round labels; 0: as in target", least=0, most=1
     )

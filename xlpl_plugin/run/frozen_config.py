@@ -117,7 +117,10 @@ def _begun_with(layout: RunLayout) -> dict[str, Any]:
     if not layout.config.exists():
         return {}
     begun = cast("dict[str, Any]", OmegaConf.to_container(OmegaConf.load(layout.config)))
-    return {_CORRECTIONS: [], "bf16": False, **begun}  # runs of earlier versions have no such keys
+    # runs of earlier versions have no such keys
+    begun["student"] = {"folds": 1, "team": 1, **begun.get("student", {})}
+    begun["changes"] = [{"folds": 0, "team": 0, **change} for change in begun.get("changes", [])]
+    return {_CORRECTIONS: [], "bf16": False, **begun}
 
 
 def _free_keys(begun: Mapping[str, Any]) -> tuple[str, ...]:

@@ -10,7 +10,11 @@
         round-K/model.pt         its weights alone, which all later steps read
         round-K/emissions/SPLIT, round-K/tuning, round-K/labels/SPLIT, round-K/signals.json
         round-K/sample/          the recordings that round K labels, where that is only a share
-        round-0/voter-K/         what each voter heard, where several source models vote
+        round-0/voter-N/         what each voter heard, where several source models vote
+        round-K/voter-N/         the same where several students label (student.team, student.folds); of the second and
+                                 later ones training/, model.pt, emissions/ and tuning/ too: the first one's are the
+                                 round's
+        round-K/folds/N/         of a round with folds: audio/, which student N labels, and data/, which it learns from
         jobs/                    records and logs of jobs that are under way or have failed (labelling.executor)
         continuous/              the continuous phase after the rounds, in the form of a round's folder
 
@@ -49,6 +53,13 @@ class RunLayout:
 
     def stage(self, stage: Stage) -> Path:
         return self.run / stage.folder
+
+    def voter(self, stage: Stage, number: int) -> Path:
+        """Return the folder of one of several acoustic models that label in a stage, from 1."""
+        return self.stage(stage) / f"voter-{number}"
+
+    def folds(self, stage: Stage) -> Path:
+        return self.stage(stage) / "folds"
 
     def data(self, stage: Stage) -> Path:
         return self.stage(stage) / "data"

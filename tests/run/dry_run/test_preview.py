@@ -55,6 +55,25 @@ def test_rounds_with_their_exceptions(configure: Configure) -> None:
     assert row(text, "3") == ["previous", "400", "last", "50%", "tuned"]
 
 
+def test_several_students_of_a_round_cost_as_many_trainings(configure: Configure, project: Path, mix: str) -> None:
+    options = ("student.init=source", "student.max_update=400", mix, "student.mix_weights=[1.0]")
+    rows = "".join(f"more{i}.wav\t{90 * 16000}\n" for i in range(4))
+    (project / "it/train.tsv").write_text(f"{project}/it/audio\n{rows}")
+    rounds = "changes=[{round: 2, folds: 2, share: 0.5}, {round: 3, team: 4}]"
+    text = describe(configure("rounds=3", *options, "student.overrides=[fake.ups='0.5']", rounds))
+    assert row(text, "1") == ["source", "400", "1.0", "last", "100%", "tuned", "1"]
+    assert row(text, "2") == ["source", "2", "x", "400", "1.0", "last", "50%", "tuned", "2", "folds"]
+    assert row(text, "3") == ["source", "4", "x", "400", "1.0", "last", "100%", "tuned", "team", "of", "4"]
+    trained = [f"round-2/{name}" for name in ("train", "voter-2/train")]
+    trained += [f"round-3/{name}" for name in ("train", *(f"voter-{number}/train" for number in (2, 3, 4)))]
+    for name in trained:
+        assert row(text, name) == ["13", "min", "probed"]
+        assert f"\n{name}:\n" in text
+    # half of a share of a half: 90 s of 360 s, 90 s a second forward
+    assert row(text, "round-2/emit/train") == row(text, "round-2/voter-2/emit/train") == ["1", "s", "probed"]
+    assert row(text, "round-3/voter-2/emit/train") == ["4", "s", "probed"]
+
+
 def test_times_come_from_a_few_updates(configure: Configure, project: Path, mix: str) -> None:
     # half an update a second with 2 recordings of 30 s each: 30 s of audio a second, 90 s a second forward
     fake = "student.overrides=[fake.ups='0.5']"

@@ -9,18 +9,20 @@ from pathlib import Path
 import pytest
 from support.tiny_checkpoints import build, save
 
+from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
 from xlpl_plugin.data.units import LETTERS
 from xlpl_plugin.decoding.options import DecoderConfig
 from xlpl_plugin.emissions.compute import EmitConfig
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.executors.labelling_config import SAMPLE, LabellingConfig
+from xlpl_plugin.executors.labelling_config import SAMPLE, VOTE, LabellingConfig
 from xlpl_plugin.executors.launchers import LauncherConfig
 from xlpl_plugin.executors.work import Sent
-from xlpl_plugin.labelling.label_split import LabelConfig
+from xlpl_plugin.labelling.label_split import LabelConfig, label
+from xlpl_plugin.labelling.vote import VoteConfig
 from xlpl_plugin.run.actions import ACTIONS, Resources
 from xlpl_plugin.run.jobs.send import forget, perform
 from xlpl_plugin.run.jobs.step_file import StepFile
-from xlpl_plugin.run.plan.steps import DrawSample, Emit, Label, Step
+from xlpl_plugin.run.plan.steps import CrossLabels, DrawSample, Emit, Label, Step
 from xlpl_plugin.stage import Stage
 
 __all__ = ["build", "save"]
@@ -121,3 +123,24 @@ def test_jobs_of_another_step_are_ended_first(emitted: Emit, tmp_path: Path) -> 
     assert StepFile.read(folder / "step.json") == told != StepFile.of(emitted, given)
     forget(emitted, given)
     assert not folder.exists()
+
+
+def test_cross_labels_are_sent_where_votes_are(emitted: Emit, tmp_path: Path) -> None:
+    config = emitted.config
+    whole = read_manifest(config.data, "train", labels=False)
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder, rows in zip(folders, (whole.utterances[:3], whole.utterances[3:]), strict=True):
+        write_manifest(folder, "train", Manifest(whole.root, tuple(rows)))
+        label(LabelConfig(am=config.am, data=str(folder), out=str(folder / "labels"), device="cpu"))
+    for name, labelling, action in (
+        ("here", LabellingConfig(), ACTIONS[CrossLabels]),
+        ("sent", replace(JOBS, steps=[VOTE]), never),
+    ):
+        out = str(tmp_path / name)
+        chosen = VoteConfig([str(folder / "labels") for folder in folders], config.data, out=out)
+        step = CrossLabels(name="round-1/label/train", stage=Stage.round(1), out=out, config=chosen)
+        told = perform(step, resources(tmp_path, labelling), action)
+        assert told == f"round-1/label/train: kept 7 of 7 labels, {told.split()[-2]} words"
+    here, sent = (shards(tmp_path / name, ".jsonl", ".tsv", ".ltr") for name in ("here", "sent"))
+    assert "labels.jsonl" in here
+    assert here == sent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -12,8 +13,22 @@ from xlpl_plugin.files import sha256
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.driver import iterate
 from xlpl_plugin.run.plan.planner import make_plan
-from xlpl_plugin.run.plan.steps import Emit, Label, Step, Train, fingerprints, step_options
+from xlpl_plugin.run.plan.steps import (
+    Collect,
+    CrossLabels,
+    Divide,
+    Emit,
+    Label,
+    Measure,
+    Select,
+    Step,
+    Train,
+    Vote,
+    fingerprints,
+    step_options,
+)
 from xlpl_plugin.run.training.command import training_command
+from xlpl_plugin.stage import Stage
 
 Configure = Callable[..., IterateConfig]
 
@@ -41,6 +56,11 @@ Configure = Callable[..., IterateConfig]
         (["changes=[{round: 3, init: scratch}]"], r"changes \(round 3\) cannot be used"),
         (["changes=[{round: 1}, {round: 1}]"], r"changes \(round 1\) cannot be used"),
         (["rounds=-1"], "rounds=-1"),
+        (["student.folds=2", "student.team=2"], "round 1: folds=2 and team=2"),
+        (["changes=[{round: 2, folds: 2}]"], r"round 2: folds=2 with init=previous(.|\n)*init: source"),
+        (["student.team=2", "student.overrides=[++common.seed=7]"], r"common.seed among the overrides, and team=2"),
+        (["student.folds=5", "student.init=source"], r"it/train\.tsv: 5 folds .*4 recordings to divide"),
+        (["student.folds=0"], "student.folds=0"),
         (["filter.other=/nowhere"], "/nowhere/train: no such file"),
         (["filter.letters_lm=/nowhere.bin"], "nowhere.bin: no such file"),
     ],
@@ -211,3 +231,115 @@ def test_labels_may_be_compared_with_those_of_another_run(configure: Configure, 
         if isinstance(step, Label):
             assert step.config.filter.other == str(project / "another" / step.config.split)
             assert str(project / "another" / step.config.split / "labels.jsonl") in step.inputs
+
+
+def test_a_round_with_folds_labels_with_students_that_left_the_recordings_out(configure: Configure) -> None:
+    """Rounds 1 and 2 plain, 3 with two folds, 4 plain."""
+    plan = make_plan(configure("rounds=4", "student.init=source", "changes=[{round: 3, folds: 2}]"))
+    names = [step.name for step in plan if step.stage == Stage.round(3)]
+    heard = [f"emit/{split}" for split in ("train", "valid", "test")]
+    alone = [f"label/{split}" for split in ("train", "valid", "test")]
+    assert names == [
+        f"round-3/{name}"
+        for name in (
+            *("collect", "divide", "train", "model", "voter-2/train", "voter-2/model"),
+            *(*heard, "tune", *(f"voter-1/{name}" for name in alone)),
+            *(f"voter-2/{name}" for name in (*heard, "tune", *alone)),
+            *(*alone, "measure"),
+        )
+    ]
+    steps = {step.name: step for step in plan}
+    divide, joined = steps["round-3/divide"], steps["round-3/label/train"]
+    assert isinstance(divide, Divide)
+    assert isinstance(joined, CrossLabels)
+    assert {type(steps[f"round-3/label/{split}"]) for split in ("valid", "test")} == {Vote}
+    for fold, home in ((1, "round-3"), (2, "round-3/voter-2")):
+        train, emit = steps[f"{home}/train"], steps[f"{home}/emit/train"]
+        label = steps[f"round-3/voter-{fold}/label/train"]
+        assert isinstance(train, Train)
+        assert isinstance(emit, Emit)
+        assert isinstance(label, Label)
+        assert train.data == str(divide.data_of(fold))
+        assert train.init_from.endswith("source.pt")
+        assert emit.config.data == label.config.data == str(divide.audio_of(fold))
+        assert label.config.tuning == str(Path(train.out).parent / "tuning")
+        assert joined.config.voters[fold - 1] == label.out
+        assert divide.name in train.needs
+        assert divide.name in emit.needs
+        # valid is heard whole, by each
+        assert steps[f"{home}/emit/valid"].inputs == steps["round-2/emit/valid"].inputs
+    collect = steps["round-4/collect"]
+    assert isinstance(collect, Collect)
+    assert collect.train == joined.out
+    plain = {step.name: step for step in make_plan(configure("rounds=2", "student.init=source"))}
+    assert all(steps[name] == step for name, step in plain.items())
+
+
+def test_a_team_learns_the_same_labels_with_other_seeds_and_votes(configure: Configure, project: Path) -> None:
+    plan = make_plan(configure("rounds=2", "student.team=3", "changes=[{round: 2, team: 1, init: previous}]"))
+    students = trains(plan)
+    assert [step.name for step in students] == [
+        "round-1/train",
+        "round-1/voter-2/train",
+        "round-1/voter-3/train",
+        "round-2/train",
+    ]
+    assert {step.data for step in students[:3]} == {f"{project}/run/round-1/data"}
+    assert [step.training.overrides for step in students] == [*([f"++common.seed={seed}"] for seed in (1, 2, 3)), []]
+    votes = [step for step in plan if isinstance(step, Vote)]
+    assert [(step.name, type(step), len(step.config.voters)) for step in votes] == [
+        (f"round-1/label/{split}", Vote, 3) for split in ("train", "valid", "test")
+    ]
+    # the first student's model is the round's
+    assert students[3].init_from == f"{project}/run/round-1/model.pt"
+    measure = next(step for step in plan if step.name == "round-1/measure")
+    assert isinstance(measure, Measure)
+    assert measure.config.emissions == f"{project}/run/round-1/emissions/train"
+    assert measure.config.labels == votes[0].out
+
+
+@pytest.mark.parametrize("several", ["student.folds=2", "student.team=2"])
+def test_several_students_keep_filters_shares_and_choices(configure: Configure, several: str) -> None:
+    """All that a plain round can have; every step needs only earlier ones."""
+    told = ("student.init=source", "student.checkpoint=label_free", "filter.min_letters=2", several)
+    for more in (["filter.other=previous", "filter.min_other_agreement=0.5"], ["target.share=0.5"]):
+        plan = make_plan(configure(*told, *more))
+        seen: set[str] = set()
+        for step in plan:
+            assert set(step.needs) <= seen, step.name
+            seen.add(step.name)
+        outs = [Path(step.out) for step in plan]
+        assert not any(a in b.parents or a == b for a in outs for b in outs if a is not b)
+        fingerprints(plan, sha256)  # inputs are there
+        last = next(step for step in plan if step.name == "round-2/label/train")
+        own = next(step for step in plan if step.name == "round-2/voter-2/label/train")
+        chosen = next(step for step in plan if step.name == "round-2/voter-2/model")
+        assert isinstance(last, Vote)
+        assert isinstance(own, Label)
+        assert isinstance(chosen, Select)
+        assert (last.config.filter.min_letters, own.config.filter.min_letters) == (2, 0)
+        if more[0] == "filter.other=previous":
+            assert last.config.filter.other.endswith("round-1/labels/train")
+            assert "round-1/label/train" in last.needs
+        else:
+            assert last.config.data.endswith("round-2/sample")
+        if several == "student.folds=2":
+            assert chosen.config.data == own.config.data
+            assert "round-2/divide" in chosen.needs
+
+
+def test_a_run_of_an_earlier_version_has_one_student_a_round(
+    configure: Configure, project: Path, fake_run: ModuleType
+) -> None:
+    """Its configuration has no keys of several students, and it goes on."""
+    told = ["rounds=1", "changes=[{round: 1, max_update: 7}]"]
+    iterate(configure(*told), actions=fake_run.FAKES)
+    file = project / "run/config.yaml"
+    kept = [line for line in file.read_text().splitlines() if line.split(":")[0].strip() not in ("folds", "team")]
+    assert len(kept) == len(file.read_text().splitlines()) - 4
+    file.write_text("\n".join(kept))
+    done: list[str] = []
+    iterate(configure(*told), actions=fake_run.noting(fake_run.FAKES, done))
+    assert done == []
+    with pytest.raises(XlplError, match=r"\+  folds: 2"):
+        iterate(configure(*told, "student.folds=2", "student.init=source"), actions=fake_run.FAKES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,11 @@ def test_what_a_kill_left_goes_the_next_time(layout: RunLayout) -> None:
     (folder / "notes.txt").write_text("mine")
     prune(layout, rounds(0, 1, 2, 3), Stage.round(3))
     assert [file.name for file in folder.iterdir()] == ["notes.txt"]
+
+
+def test_all_students_of_a_round_are_pruned(layout: RunLayout) -> None:
+    second = layout.stage(Stage.round(2)) / "voter-2"
+    shutil.copytree(layout.stage(Stage.round(2)), second)
+    assert prune(layout, rounds(0, 1, 2, 3), Stage.round(1)) > 0
+    assert not list(second.rglob("checkpoint*.pt"))
+    assert (second / "model.pt").exists()

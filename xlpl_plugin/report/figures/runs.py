@@ -34,7 +34,7 @@ _COSTS = {
     **dict.fromkeys(TRAININGS, ("training", BLUE)),
     "Emit": ("log-probs", AMBER),
     "Tune": ("tuning", GREEN),
-    **dict.fromkeys(("Label", "Vote"), ("labels", RED)),
+    **dict.fromkeys(("Label", "Vote", "CrossLabels"), ("labels", RED)),
 }
 _OTHER = ("other", PURPLE)
 _NO_CURVE = {"utterances", "evidence_error"}
@@ -176,7 +176,11 @@ def _training(training: Training) -> Picture:
     panels[-1].set_xlabel("update")
     for axes in panels:
         axes.tick_params(length=0)
-    return picture(figure, f"training-{training.name}", f"Loss of {training.name} by update; at the end: {listed}")
+    return picture(
+        figure,
+        f"training-{training.name.replace('/', '-')}",
+        f"Loss of {training.name} by update; at the end: {listed}",
+    )
 
 
 def draw_tunings(tunings: Mapping[str, Tuning]) -> list[Picture]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from xlpl_plugin.data.manifest import Manifest, read_manifest
 from xlpl_plugin.run.dry_run.probe import Speed
-from xlpl_plugin.run.plan.steps import Continue, DrawSample, Emit, Label, Step, Train, Tune
+from xlpl_plugin.run.plan.steps import Continue, Divide, DrawSample, Emit, Label, Step, Train, Tune
 from xlpl_plugin.run.state import RunState
 from xlpl_plugin.run.training.command import max_update
 from xlpl_plugin.stage import SOURCE
@@ -119,11 +120,24 @@ class Estimator:
         return self._manifest(data, split).seconds
 
     def _manifest(self, data: str, split: str) -> Manifest:
-        drawn = next((s for s in self._plan if isinstance(s, DrawSample) and s.out == data), None)
-        whole = read_manifest(drawn.data if drawn else data, split, labels=False)
-        if drawn is None:
-            return whole
-        return Manifest(whole.root, whole.utterances[: math.ceil(drawn.share * len(whole.utterances))])
+        """Return the recordings of a folder; of one that the run makes, about as many as it will hold."""
+        if data not in self._shares:
+            return read_manifest(data, split, labels=False)
+        source, share = self._shares[data]
+        whole = self._manifest(source, split)
+        return Manifest(whole.root, whole.utterances[: math.ceil(share * len(whole.utterances))])
+
+    @cached_property
+    def _shares(self) -> dict[str, tuple[str, float]]:
+        """Folders of recordings that the run makes: each is a share of another folder."""
+        drawn = {step.out: (step.data, step.share) for step in self._plan if isinstance(step, DrawSample)}
+        divided = {
+            str(step.audio_of(fold)): (step.audio, 1 / step.folds)
+            for step in self._plan
+            if isinstance(step, Divide)
+            for fold in range(1, step.folds + 1)
+        }
+        return drawn | divided
 
 
 def _alike(done: Train, step: Train) -> bool:

@@ -83,16 +83,28 @@ def _rounds(config: IterateConfig, plan: Sequence[Step], start: Start | None) ->
         {
             "round": str(recipe.stage).removeprefix("round "),
             "student starts from": recipe.init if recipe.before else "",
-            "updates": str(lengths.get(recipe.stage) or "") if recipe.before else "",
+            "updates": _updates(recipe, lengths.get(recipe.stage)) if recipe.before else "",
             "source speech mixed in": " ".join(map(str, recipe.training.mix_weights)) if recipe.before else "",
             "teacher": recipe.training.checkpoint if recipe.before else source,
             "labels": f"{recipe.share:.0%}",
             "decoder's weights": _weights(recipe),
+            **({"students": _students(recipe)} if any(recipe.students > 1 for recipe in planned) else {}),
             **({"a person's transcripts": _tables(recipe)} if config.corrections else {}),
         }
         for recipe in (*planned, *phase)
     ]
     return render(rows)
+
+
+def _updates(recipe: Recipe, length: int | None) -> str:
+    """Return the updates of a round; several students make as many each."""
+    return "" if not length else str(length) if recipe.students == 1 else f"{recipe.students} x {length}"
+
+
+def _students(recipe: Recipe) -> str:
+    if recipe.before is None:
+        return ""
+    return f"{recipe.folds} folds" if recipe.folds > 1 else f"team of {recipe.team}" if recipe.team > 1 else "1"
 
 
 def _weights(recipe: Recipe) -> str:

@@ -14,10 +14,12 @@ from xlpl_plugin.executors.launchers import LauncherConfig
 from xlpl_plugin.json_record import JsonRecord, convert
 from xlpl_plugin.labelling.label_split import label_part
 from xlpl_plugin.run.actions import ACTIONS, Resources
-from xlpl_plugin.run.plan.steps import DrawSample, Emit, Label, Measure, Select, Step, Tune, Vote
+from xlpl_plugin.run.plan.steps import CrossLabels, DrawSample, Emit, Label, Measure, Select, Step, Tune, Vote
 from xlpl_plugin.shards.store import Part
 
-_KINDS: dict[str, type[Step]] = {kind.__name__: kind for kind in (Emit, Label, Tune, Select, DrawSample, Vote, Measure)}
+_KINDS: dict[str, type[Step]] = {
+    kind.__name__: kind for kind in (Emit, Label, Tune, Select, DrawSample, Vote, CrossLabels, Measure)
+}
 # by the names that the steps have among the options
 _SINGLE: dict[str, type[Step]] = {TUNE: Tune, SELECT: Select, SAMPLE: DrawSample, VOTE: Vote, MEASURE: Measure}
 

@@ -27,6 +27,14 @@ class Audio(NamedTuple):
     def manifest(self) -> str:
         return str(Path(self.folder) / f"{self.split}.tsv")
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return (self.step,) if self.step else ()
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return () if self.step else (self.manifest,)
+
 
 @dataclass(frozen=True)
 class Model:

@@ -20,6 +20,8 @@ from xlpl_plugin.run.config import (
 )
 from xlpl_plugin.stage import CONTINUOUS, Stage
 
+# set for each student of a team
+SEED = "common.seed"
 # of the decoder, beside what the start round's tuning chose
 _SEARCH_OPTIONS = ("beam_token", "beam_threshold", "log_add", "collapse_blank")
 
@@ -36,6 +38,8 @@ class Recipe:
         share: of the target's train split that is labelled.
         tuned: the stage whose tuning gives the decoder's weights; None: the decoder's own.
         corrections: what its model learns from beside labels; the continuous phase from all that the rounds did.
+        folds: students that each leave out one part; 1: none.
+        team: students of the same labels; 1: one.
     """
 
     stage: Stage
@@ -45,6 +49,18 @@ class Recipe:
     share: float
     tuned: Stage | None
     corrections: tuple[CorrectionsConfig, ...] = ()
+    folds: int = 1
+    team: int = 1
+
+    @property
+    def students(self) -> int:
+        return max(self.folds, self.team)
+
+    def training_of(self, number: int) -> TrainingConfig:
+        """Return the training of a student: in a team each has a seed of its own."""
+        if self.team == 1:
+            return self.training
+        return replace(self.training, overrides=[*self.training.overrides, f"++{SEED}={number}"])
 
 
 def recipes(config: IterateConfig) -> tuple[Recipe, ...]:
@@ -76,6 +92,8 @@ def _recipe(config: IterateConfig, changes: RoundChanges, tuned_before: Stage | 
         share=changes.share or config.target.share,
         tuned=stage if tuning.enabled and tunes else tuned_before,
         corrections=tuple(entry for entry in config.corrections if entry.from_round <= changes.round),
+        folds=(changes.folds or student.folds) if changes.round else 1,
+        team=(changes.team or student.team) if changes.round else 1,
     )
 
 

@@ -59,6 +59,31 @@ class CollectCorrected(Collect):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Divide(Step):
+    """Divide recordings, and labels of some of them, among the students of a round with folds.
+
+    Attributes:
+        data: prepared folder of the target, whose train split ``split`` is divided.
+        audio: folder with the recordings of it that the round labels.
+        labels: folder with what the round's students learn from.
+    """
+
+    data: str
+    split: str
+    audio: str
+    labels: str
+    folds: int
+
+    def audio_of(self, fold: int) -> Path:
+        """Return the folder of the recordings that a student labels, from 1."""
+        return Path(self.out) / str(fold) / "audio"
+
+    def data_of(self, fold: int) -> Path:
+        """Return the folder that a student learns from: labels of all but its own recordings."""
+        return Path(self.out) / str(fold) / "data"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Train(Step):
     """Train an acoustic model on ``data`` in a child process; its checkpoints go to ``out``/checkpoints."""
 
@@ -149,6 +174,11 @@ class Vote(Step):
     """Put labels of the same split by several acoustic models to the vote; filters see the outcome."""
 
     config: VoteConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossLabels(Vote):
+    """Put together labels of parts of a split, each by the student that did not learn from its part."""
 
 
 @dataclass(frozen=True, kw_only=True)

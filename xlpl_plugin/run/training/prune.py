@@ -46,6 +46,7 @@ def _homes(layout: RunLayout, stage: Stage) -> Iterator[Path]:
     """Yield the folders in which the acoustic models that label in a round were trained."""
     if stage != Stage.round(0):
         yield layout.stage(stage)
+        yield from sorted(layout.stage(stage).glob("voter-[0-9]*"))
     else:
         yield layout.source(1)
         yield from sorted(layout.run.glob(f"{layout.source(1).name}-[0-9]*"))

@@ -77,6 +77,8 @@ def test_common_voice_from_its_folders_to_a_table(corpora: Path, tmp_path: Path)
     assert not spoken & text
     scores = native_scores(run / "score.json")
     assert len(scores) == 4
+    assert scores["round 2 LM"].wer.value < scores["zero-shot LM"].wer.value
+    assert not native_scores(run / "score-romanised.json")
     assert (run / "report.html").exists()
     assert (run / "source" / "labels" / "de" / "score.json").exists()
 
@@ -93,7 +95,7 @@ def test_ljspeech_matched_and_with_a_topline(corpora: Path, tmp_path: Path) -> N
     matched = read_lines(tmp_path / "en-text" / "matched.txt")
     assert matched == sorted({one.words for one in read_manifest(references, "train").utterances})
     assert not {one.words for one in read_manifest(references, "test").utterances} & set(matched)
-    assert "topline" in native_scores(run / "score.json")
+    assert "topline LM" in native_scores(run / "score.json")
     assert (run / "report.html").exists()
 
 
@@ -139,7 +141,11 @@ def test_the_papers_training_runs_and_goes_on(paper: IterateConfig, make_folder:
 
 @pytest.mark.parametrize(
     ("settings", "problem"),
-    [({"GPUS": 3}, "1, 2, 4, 8 or 16"), ({"TEXT": ""}, "a file or folder of text of the target")],
+    [
+        ({"GPUS": 3}, "1, 2, 4, 8 or 16"),
+        ({"TEXT": ""}, "a file or folder of text of the target"),
+        ({"SOURCES": "en sw"}, "sw in SOURCES: another language than the target"),
+    ],
 )
 def test_settings_that_cannot_be(tmp_path: Path, settings: dict[str, object], problem: str) -> None:
     given = {"CORPUS": tmp_path, "TEXT": tmp_path, "WORK": tmp_path / "work", **settings}

@@ -11,8 +11,7 @@ corpus=${CORPUS:?the folder of a release of Common Voice, with a folder for each
 sources=""
 for language in ${SOURCES:-en}; do sources+=" $language=$corpus/$language"; done
 export SOURCES=$sources TARGET=${TARGET:-sw}
-# the release's own parts
 export TARGET=$TARGET=$corpus/$TARGET WORK=${WORK:-runs/common_voice}
-export SOURCE_OPTIONS="--division corpus --licence CC0-1.0 ${SOURCE_OPTIONS:-}"
-export TARGET_OPTIONS="--division corpus --licence CC0-1.0 ${TARGET_OPTIONS:-}"
+export SOURCE_OPTIONS="--licence CC0-1.0 ${SOURCE_OPTIONS:-}"
+export TARGET_OPTIONS="--licence CC0-1.0 ${TARGET_OPTIONS:-}"
 exec bash "$(dirname "${BASH_SOURCE[0]}")/../paper/run.sh"

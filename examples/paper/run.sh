@@ -7,7 +7,7 @@
 # SOURCES, TARGET: LANGUAGE=CORPUS in any form that xlpl prepare manifest reads, paths without spaces.
 # TEXT: a file or folder that xlpl prepare text reads. MATCHED=1: the LM also learns the sentences of the target's
 #   training recordings, in another order and without their recordings.
-# SOURCE_OPTIONS, TARGET_OPTIONS, TEXT_OPTIONS: more options of these verbs (the corpus's own parts are kept by default).
+# SOURCE_OPTIONS, TARGET_OPTIONS, TEXT_OPTIONS: options of these verbs, after --division corpus.
 # SETTING: which YAML file beside this script. OVERRIDES: key=value of xlpl iterate, such as "rounds=2".
 # GPUS: 1, 2, 4, 8 or 16 of this machine; a batch is the same on each number.
 # SOURCE_MODEL: a source AM of an earlier run (RUN/source/model.pt). TOPLINE=1: the same model trained on the target's
@@ -17,16 +17,19 @@ set -euo pipefail
 absolute() { realpath -m "$1"; }
 TARGET=${TARGET%%=*}=$(absolute "${TARGET#*=}")
 TEXT=$(absolute "${TEXT:?a file or folder of text of the target}")
-sources=() languages=()
+target=${TARGET%%=*} sources=() languages=()
+refuse() { echo "$*" >&2 && exit 1; }
 for source in ${SOURCES:?LANGUAGE=CORPUS ...}; do
+  case " $target ${languages[*]:-} " in
+    *" ${source%%=*} "*) refuse "${source%%=*} in SOURCES: another language than the target and than the other sources" ;;
+  esac
   languages+=("${source%%=*}")
   sources+=("${source%%=*}=$(absolute "${source#*=}")")
 done
-target=${TARGET%%=*}
 WORK=$(absolute "${WORK:-runs/paper}")
 XLPL_RUN=$(absolute "${XLPL_RUN:-$WORK/$(IFS=+ && echo "${languages[*]}")-$target${MATCHED:+-matched}}")
 GPUS=${GPUS:-1}
-case $GPUS in 1 | 2 | 4 | 8 | 16) ;; *) echo "GPUS=$GPUS: 1, 2, 4, 8 or 16" >&2 && exit 1 ;; esac
+case $GPUS in 1 | 2 | 4 | 8 | 16) ;; *) refuse "GPUS=$GPUS: 1, 2, 4, 8 or 16" ;; esac
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 yaml=examples/paper/${SETTING:-paper}.yaml
 # batches of 16 processes, as slimIPL was trained
@@ -39,7 +42,7 @@ say() { printf '\n== [%d min] %s\n' $(((SECONDS - started) / 60)) "$*" >&2; }
 todo() { [ ! -e "$1" ]; }
 # options are words
 # shellcheck disable=SC2206
-source_options=(${SOURCE_OPTIONS:---division corpus}) target_options=(${TARGET_OPTIONS:---division corpus})
+source_options=(--division corpus ${SOURCE_OPTIONS:-}) target_options=(--division corpus ${TARGET_OPTIONS:-})
 # shellcheck disable=SC2206
 text_options=(${TEXT_OPTIONS:-}) overrides=(${OVERRIDES:-})
 
@@ -120,8 +123,12 @@ for language in "${languages[@]}"; do
   xlpl score "source-on-$language=$own" --references "$WORK/$language" --markdown --json "$own/score.json" --force
 done
 
-say "results on the test part of $target"
-xlpl score --run "$XLPL_RUN" "${systems[@]}" --references "$references" --romanised --markdown \
-  --json "$XLPL_RUN/score.json" --force
+say "results on the test part of $target: in its own script, and romanised as the paper's"
+# table FILE [OPTION...]
+table() {
+  xlpl score --run "$XLPL_RUN" "${systems[@]}" --references "$references" --markdown --json "$XLPL_RUN/$1" --force "${@:2}"
+}
+table score.json
+table score-romanised.json --romanised
 xlpl report "$XLPL_RUN"
 say "done: $XLPL_RUN/report.html"

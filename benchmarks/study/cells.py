@@ -50,12 +50,16 @@ class CellLine(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rename={
 
 
 class Picture(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """What is drawn: the rounds, or one column over another, a line for each value of a label of the rows."""
+    """What is drawn: the rounds, or one column over another, a line for each value of a label of the rows.
+
+    ``only``: labels that a row must have to be drawn.
+    """
 
     title: str
     x: str = "rounds"
     y: str = "WER"
     line: str = ""
+    only: dict[str, str] = {}
 
 
 class Agreement(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -169,9 +173,12 @@ def _resolve(
     plain = OmegaConf.create({**_shown(asdict(settings)), "labels": {"": line.name, **line.row}})
     labels = OmegaConf.to_container(plain.labels, resolve=True)
     assert isinstance(labels, dict)
-    return settings, {
-        str(name): " ".join(text) if isinstance(text, list) else str(text) for name, text in labels.items()
-    }
+    return settings, {str(name): _label(value) for name, value in labels.items()}
+
+
+def _label(value: Any) -> str:
+    """Return a label as the table shows it: an amount of 0 means all there is."""
+    return " ".join(value) if isinstance(value, list) else "all" if value == 0 else str(value)
 
 
 def _shown(value: Any) -> Any:

@@ -112,7 +112,7 @@ COLUMNS: Mapping[str, Column] = {
     "LM's words": _number(lambda record: record.lm.built.words if record.lm.built else None, ",.0f"),
     "LM's vocabulary": _number(lambda record: record.lm.built.vocabulary if record.lm.built else None, ",.0f"),
     "perplexity held out": _number(_held_out, ".0f"),
-    "perplexity of references": _number(lambda record: record.lm.references.perplexity, ".0f"),
+    "perplexity of references": _number(lambda record: record.lm.references.perplexity_with_oov, ".0f"),
     "OOV %": _number(lambda record: 100 * record.lm.references.oov_rate, ".1f"),
     "minutes of rounds": _number(lambda record: _seconds(record) / 60, ".0f"),
 }

@@ -157,7 +157,7 @@ class Materials:
                 yield self._cut(self._gcompris(folder, units)), 1.0, False
         first = not languages
         for language, minutes in chosen.espeak.items():
-            if chosen.espeak_weight and language != self.language:
+            if chosen.espeak_weight and minutes and language != self.language:
                 weight = 1.0 if first else chosen.espeak_weight
                 yield self._cut(self._espeak(language, minutes, units, main=first)), weight, False
                 first = False

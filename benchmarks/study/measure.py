@@ -45,7 +45,7 @@ def measure_cell(cell: Cell, plan: CellPlan, work: WorkFolder) -> CellRecord:
         minutes=round(read_manifest(_file(plan.materials.target.data, work), "train", labels=False).seconds / 60, 2),
         utterances=len(ids),
         digest=hashlib.sha256("\n".join(ids).encode()).hexdigest()[:12],
-        lengths=_lengths(truth, _unspaced(stages)),
+        lengths=measure_lengths(truth, unspaced=stages[0].greedy.score.headline == "CER"),
         stages=stages,
         chosen=result.best_stage.folder,
         stopped=result.stopped,
@@ -62,7 +62,7 @@ def _file(place: Place, work: WorkFolder) -> Path:
 
 
 def _stage(run: RunLayout, stage: Stage, labels: Path, truth: References, name: str = "") -> StageRecord:
-    systems = [_system(system, truth) for system in read_systems(labels, name or str(stage))]
+    systems = [measure_system(system, truth) for system in read_systems(labels, name or str(stage))]
     tuned = (run.tuning(stage) / TUNE_FILE).exists()
     return StageRecord(
         stage=name or stage.folder,
@@ -82,7 +82,8 @@ def _topline(step: Step | None, work: WorkFolder, truth: References) -> StageRec
     return _stage(run, first, run.labels(first, TEST), truth, TOPLINE)
 
 
-def _system(system: System, truth: References) -> SystemRecord:
+def measure_system(system: System, truth: References) -> SystemRecord:
+    """Score a system, and keep the errors of each utterance."""
     [row] = score([system], truth)
     expected = truth.text(system.script)
     texts = [system.texts[key] for key in expected]
@@ -91,11 +92,8 @@ def _system(system: System, truth: References) -> SystemRecord:
     return SystemRecord(row, {unit: packed(found.errors) for unit, found in counts.items()})
 
 
-def _unspaced(stages: tuple[StageRecord, ...]) -> bool:
-    return any(stage.greedy.score.headline == "CER" for stage in stages)
-
-
-def _lengths(truth: References, unspaced: bool) -> dict[str, dict[str, str]]:
+def measure_lengths(truth: References, *, unspaced: bool = False) -> dict[str, dict[str, str]]:
+    """Return script -> words or characters -> of each reference, packed."""
     characters = count_unspaced if unspaced else count_characters
     found: dict[str, dict[str, str]] = {}
     for script, texts in (("native", truth.native), ("romanised", truth.romanised)):

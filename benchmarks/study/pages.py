@@ -22,7 +22,8 @@ from xlpl_plugin.text_table import render
 NOT_RUN = "not run"
 _HOW = (
     "Error rates in percent with 95 % intervals over utterances; seeds are added up, utterances drawn once for all. "
-    "*Chosen*: the stage that the run takes for its best without references; *oracle*: the best by them."
+    "*Chosen*: the stage that the run takes for its best without references; *oracle*: the best by them. "
+    "Dashed lines are toplines."
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from study.cells import Picture
 from study.columns import COLUMNS
@@ -23,11 +24,13 @@ ROUNDS = "rounds"
 
 def draw(picture: Picture, pools: Sequence[Pool]) -> bytes | None:
     """Return a PNG; None where there is nothing to draw."""
+    pools = [pool for pool in pools if picture.only.items() <= pool.labels.items()]
     with style():
         figure = Figure(figsize=_INCHES, layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
         axes.set(title=picture.title, xlabel=picture.x, ylabel=picture.y)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=picture.x == ROUNDS))
         drawn = _over_rounds(axes, pools) if picture.x == ROUNDS else _over_column(axes, picture, pools)
         if not drawn:
             return None

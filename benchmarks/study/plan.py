@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+import xlpl_plugin
 from study.cells import Cell
 from study.materials import Materials, TargetText
 from study.settings import CellSettings
-from study.steps import Place, Step, WorkFolder
+from study.steps import ROOT, Aside, Place, Step, WorkFolder
 
 # inside the folder of a step that is a run of `xlpl iterate`
 CONFIG, RUN = "run.yaml", "run"
 TEST = "test"
 # a step whose kind has no expected hours
 _USUAL_HOURS = 0.01
+# a run that ends with the labels of its source AM, whatever they are
+_NO_ROUNDS = {"rounds": 0, "stop": {"zero_shot": "off"}, "student": {"config_name": "train"}}
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def plan_cell(settings: CellSettings) -> CellPlan:
     common = _common(settings, materials)
     return CellPlan(
         _iterate("run", _name(settings), _run(settings, materials, am, common)),
-        _iterate("topline", _name(settings), _topline(settings, materials, am, common)) if settings.topline else None,
+        _topline(settings, materials, am, common) if settings.topline else None,
         {place.step.name: _label(am, place) for place, _, human in materials.sources if human and place.step},
         materials,
     )
@@ -86,12 +90,10 @@ def _source(settings: CellSettings, materials: Materials) -> Step:
     mix = {"mix": [place for place, _, _ in others], "mix_weights": [weight for _, weight, _ in others]}
     training = _with_seed(settings.recipes.source, settings.sources.seed) | mix
     config = {
-        "rounds": 0,
+        **_NO_ROUNDS,
         "source": {"data": first, "training": training},
         "target": {"data": first, "train_split": "valid", "valid_split": TEST},
         "tuning": {"enabled": False},
-        "stop": {"zero_shot": "off"},
-        "student": {"config_name": "train"},
     }
     return _iterate("source", f"seed-{settings.sources.seed}", config)
 
@@ -118,15 +120,20 @@ def _run(settings: CellSettings, materials: Materials, am: Place, common: dict[s
     return _merged(common, {"source": {"checkpoint": am}, "student": student})
 
 
-def _topline(settings: CellSettings, materials: Materials, am: Place, common: dict[str, Any]) -> dict[str, Any]:
-    """Train from the source AM on the target's transcripts, and label as round 0 does."""
+def _topline(settings: CellSettings, materials: Materials, am: Place, common: dict[str, Any]) -> Step:
+    """Train from the source AM on the target's transcripts, then tune and label as round 0 of a run does."""
     training = _with_seed(settings.recipes.topline, settings.seed)
-    training["overrides"] = [*training["overrides"], ("task.init_from=", am)]
+    words = {"max_update": "optimization.max_update={}", "lr": "optimization.lr=[{}]"}
+    command = (
+        "train", Aside(("--config-dir", str(ROOT / "config"))), "--config-name", training["config_name"],
+        Aside((f"common.user_dir={Path(xlpl_plugin.__file__).parent}",)), ("task.data=", materials.target.references),
+        ("task.init_from=", am), ("checkpoint.save_dir=", Place("checkpoints")), *training["overrides"],
+        *(word.format(training[key]) for key, word in words.items() if key in training),
+    )  # fmt: skip
     kept = {key: value for key, value in common.items() if key not in ("student", "changes", "continuous")}
-    source = {"data": materials.target.references, "training": training}
-    return _merged(
-        kept, {"rounds": 0, "source": source, "stop": {"zero_shot": "off"}, "student": {"config_name": "train"}}
-    )
+    source = {"source": {"checkpoint": Place("checkpoints/checkpoint_last.pt")}}
+    run = _iterate("topline", _name(settings), _merged(kept, {**_NO_ROUNDS, **source}))
+    return replace(run, commands=(command, *run.commands))
 
 
 def _with_seed(training: Mapping[str, Any], seed: int) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class SourceSettings:
 
     asterisk: list[str] = option([], "languages of Asterisk's prompts")
     gcompris: list[str] = option([], "folders of GCompris' voices, such as de or pt_BR (environment: GCOMPRIS)")
-    espeak: dict[str, float] = option({}, "language: minutes of synthetic speech")
+    espeak: dict[str, float] = option({}, "language: minutes of synthetic speech; 0: none")
     espeak_weight: float = option(0.5, "share of the synthetic speech in each epoch; 0: none at all", least=0)
     espeak_voices: str = option("", "espeak-ng's voice variants; empty: all")
     minutes: float = option(0.0, "of each of Asterisk's languages; 0: all", least=0)
@@ -62,7 +62,7 @@ class Recipes:
     """How models are trained and rounds run: keys of `xlpl iterate --keys` without paths."""
 
     source: dict[str, Any] = option({}, "source.training of the source AM")
-    topline: dict[str, Any] = option({}, "source.training of the topline, which starts from the source AM")
+    topline: dict[str, Any] = option({}, "config_name, overrides, max_update and lr of the topline's training")
     run: dict[str, Any] = option({}, "all of the run but source, target, lexicon and LM")
 
 

@@ -28,6 +28,7 @@ DONE_FILE, LOG_FILE = "done.json", "log.txt"
 PROGRAMS = {
     "xlpl": (sys.executable, "-c", "from xlpl_plugin.cli import main; main()"),
     "part": (sys.executable, "-m", "study.part"),
+    "train": (str(Path(sys.executable).parent / "fairseq-hydra-train"),),
     "phrases": (sys.executable, str(ROOT / "examples/quickstart/phrases.py")),
 }
 # as the examples set it: the first makes fairseq read UTF-8, the rest spares a CPU training page faults and spinning
@@ -98,7 +99,7 @@ class Step:
     @cached_property
     def needs(self) -> tuple[Step, ...]:
         """The steps whose output it reads, each once."""
-        found = {place.step.key: place.step for place in _places([self.commands, self.files]) if place.step}
+        found = {place.step.key: place.step for place in places_in([self.commands, self.files]) if place.step}
         return tuple(found.values())
 
     def with_needs(self) -> Iterator[Step]:
@@ -121,15 +122,16 @@ def _known_by(value: Any) -> str:
     return f"outside {value.content}"
 
 
-def _places(value: Any) -> Iterator[Place]:
+def places_in(value: Any) -> Iterator[Place]:
+    """Yield the places that commands or the content of a file name."""
     if isinstance(value, Place):
         yield value
     elif isinstance(value, Mapping):
         for part in value.values():
-            yield from _places(part)
+            yield from places_in(part)
     elif isinstance(value, list | tuple):
         for part in value:
-            yield from _places(part)
+            yield from places_in(part)
 
 
 @dataclass(frozen=True)
@@ -161,9 +163,9 @@ class WorkFolder:
         """Return the words of each command, the program's name first."""
         return [
             [
-                filled
+                text
                 for word in command
-                for filled in (word.words if isinstance(word, Aside) else [self._filled(word, step)])
+                for text in (word.words if isinstance(word, Aside) else [self.filled(word, step)])
             ]
             for command in step.commands
         ]
@@ -184,24 +186,24 @@ class WorkFolder:
         if not step.goes_on:
             _clear(folder)
         for name, content in step.files.items():
-            write_text(folder / name, yaml.safe_dump(self._filled(content, step), sort_keys=False))
+            write_text(folder / name, yaml.safe_dump(self.filled(content, step), sort_keys=False))
         started = time.monotonic()
         for command in self.commands(step):
             _run(command, folder / LOG_FILE, lock)
         seconds = round(time.monotonic() - started, 1)
         StepRecord(step.kind, step.name, step.key, seconds).write(folder / DONE_FILE)
 
-    def _filled(self, value: Any, step: Step) -> Any:
+    def filled(self, value: Any, step: Step) -> Any:
         """Return a value with paths in place of Places, and a tuple as one text."""
         if isinstance(value, Place):
             return str(self.path(value.step or step, value.path))
         if isinstance(value, Outside):
             return value.path
         if isinstance(value, tuple):
-            return "".join(self._filled(part, step) for part in value)
+            return "".join(self.filled(part, step) for part in value)
         if isinstance(value, Mapping):
-            return {key: self._filled(part, step) for key, part in value.items()}
-        return [self._filled(part, step) for part in value] if isinstance(value, list) else value
+            return {key: self.filled(part, step) for key, part in value.items()}
+        return [self.filled(part, step) for part in value] if isinstance(value, list) else value
 
 
 def _clear(folder: Path) -> None:

@@ -34,13 +34,13 @@ class Target:
 
 @dataclass(frozen=True)
 class TargetText:
-    """What is known of the target's language. ``letters``: an LM over units; None for phonemes."""
+    """What is known of the target's language. ``letters``: an LM over units."""
 
     text: Place
     heldout: Place
     lexicon: Place
     lm: Place
-    letters: Place | None
+    letters: Place
 
 
 class Materials:
@@ -115,14 +115,11 @@ class Materials:
             texts.append(Place("text/words.txt", step))
         if settings.matched:
             texts.append(self.target.references.inside("train.wrd"))
-        letters = None if self.settings.units.speller == PHONEMES else self._letters(text, heldout)
-        return TargetText(text, heldout, self._lexicon(texts), self._lm(texts, heldout), letters)
+        return TargetText(text, heldout, self._lexicon(texts), self._lm(texts, heldout), self._letters(text, heldout))
 
     def _lexicon(self, texts: list[Place]) -> Place:
         limit = self.settings.text.vocabulary
-        words: list[Any] = [*texts, *self._spelling(self.settings.units)]
-        if self.settings.units.speller == PHONEMES:
-            words += ["--language", self.language]
+        words: list[Any] = [*texts, *self._spelling_of_text()]
         if limit:
             words += ["--max-words", str(limit)]
         command = ("xlpl", "lexicon", *words, "--out", Place("lexicon.txt"))
@@ -139,8 +136,13 @@ class Materials:
 
     def _letters(self, text: Place, heldout: Place) -> Place:
         words = (text, "--characters", "--order", "6", "--prune", "0", "--heldout", heldout)
-        command = ("xlpl", "lm", *words, *self._spelling(self.settings.units), "--out", Place("lm"))
+        command = ("xlpl", "lm", *words, *self._spelling_of_text(), "--out", Place("lm"))
         return Place("lm/lm.bin", Step("lm", f"{self.language}-units", (command,)))
+
+    def _spelling_of_text(self) -> tuple[Any, ...]:
+        """Return the units of the target's words: text is normalised already, phonemes alone need its language."""
+        units = self.settings.units
+        return (*self._spelling(units), *(("--language", self.language) if units.speller == PHONEMES else ()))
 
     @cached_property
     def sources(self) -> list[tuple[Place, float, bool]]:
@@ -154,7 +156,7 @@ class Materials:
             yield self._cut(self._asterisk(language, units), chosen.minutes), 1.0, True
         for folder in chosen.gcompris:
             if folder.partition("_")[0] != self.language:
-                yield self._cut(self._gcompris(folder, units)), 1.0, False
+                yield self._cut(self._gcompris(folder, units)), chosen.gcompris_weight, False
         first = not languages
         for language, minutes in chosen.espeak.items():
             if chosen.espeak_weight and minutes and language != self.language:

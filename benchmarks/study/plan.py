@@ -106,9 +106,8 @@ def _common(settings: CellSettings, materials: Materials) -> dict[str, Any]:
         "target": {"data": materials.target.data, "eval_splits": [TEST]},
         "decoder": {"lexicon": "" if by_letters else text.lexicon, "lm": text.letters if by_letters else text.lm},
         "tuning": {"search": {"text": text.text}},
+        "signals": {"lm": text.letters, "lm_level": "units"},
     }
-    if text.letters:
-        files["signals"] = {"lm": text.letters, "lm_level": "units"}
     return _merged(settings.recipes.run, files)
 
 

@@ -28,6 +28,7 @@ class SourceSettings:
 
     asterisk: list[str] = option([], "languages of Asterisk's prompts")
     gcompris: list[str] = option([], "folders of GCompris' voices, such as de or pt_BR (environment: GCOMPRIS)")
+    gcompris_weight: float = option(0.5, "share of these voices in each epoch", above=0)
     espeak: dict[str, float] = option({}, "language: minutes of synthetic speech; 0: none")
     espeak_weight: float = option(0.5, "share of the synthetic speech in each epoch; 0: none at all", least=0)
     espeak_voices: str = option("", "espeak-ng's voice variants; empty: all")

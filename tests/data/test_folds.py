@@ -45,7 +45,7 @@ def test_pieces_of_a_recording_stay_together(tmp_path_factory: pytest.TempPathFa
     Segments(tuple(rows)).write(folder)
     groups = [recording or name for name, recording in zip(NAMES, recordings, strict=True)]
     if len(set(groups)) < 2:
-        with pytest.raises(XlplError, match=r"2 folds .* but 1 recordings"):
+        with pytest.raises(XlplError, match="2 folds, but 1 recordings"):
             Folds(folder, "train", 2)
         return
     first, second = parts(Folds(folder, "train", 2), 2)

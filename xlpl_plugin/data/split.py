@@ -1,12 +1,21 @@
-"""Dividing utterances into train, valid and test so that no sentence, and no speaker, is in two parts."""
+"""Dividing utterances: into train, valid and test so that no sentence, and no speaker, is in two parts; into folds."""
 
 from __future__ import annotations
 
 import hashlib
+import heapq
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from xlpl_plugin.data.columns import TextColumn, TextIndex
+from xlpl_plugin.data.manifest import UtteranceColumns, read_manifest
+from xlpl_plugin.data.segments import Segments
 from xlpl_plugin.errors import XlplError
 
 PARTS = ("train", "valid", "test")
@@ -133,3 +142,60 @@ def _connected(
         if name in speakers:
             join(spoken.setdefault(speakers[name], own[0]), own[0])
     return {name: root(own[0]) for name, own in sentences.items()}
+
+
+class Folds:
+    """Which fold each utterance of a split is in; pieces of one recording are in the same.
+
+    Recordings go, the longest first, to the fold that has the least audio so far: no chance, and parts of one size.
+    """
+
+    def __init__(self, data: str | Path, split: str, count: int) -> None:
+        """Divide ``split`` of the prepared folder ``data`` into ``count`` folds.
+
+        Raises:
+            XlplError: there are fewer recordings than folds.
+        """
+        columns = UtteranceColumns.recordings(read_manifest(data, split, labels=False).utterances)
+        ids = TextColumn(map(columns.id, range(len(columns))))
+        self._index = TextIndex(ids)
+        groups = _recordings(ids, self._index, data)
+        sizes = np.bincount(groups, weights=columns.samples)
+        if np.count_nonzero(sizes) < count:
+            raise XlplError(
+                f"{count} folds, but {np.count_nonzero(sizes)} recordings to divide",
+                file=Path(data) / f"{split}.tsv",
+                expected="at least one recording for each fold",
+                remedy="ask for fewer folds",
+            )
+        self._folds = _deal(sizes, count)[groups]
+
+    def rows(self, ids: Iterable[str], fold: int) -> tuple[list[int], list[int]]:
+        """Return which of ``ids`` are in a fold, counted from 1, and which are in the others."""
+        own: list[int] = []
+        others: list[int] = []
+        for row, name in enumerate(ids):
+            place = self._index.find(name)
+            assert place is not None, name
+            (own if self._folds[place] == fold else others).append(row)
+        return own, others
+
+
+def _recordings(ids: Sequence[str], index: TextIndex, data: str | Path) -> npt.NDArray[np.int64]:
+    """Return for each utterance the row of the first utterance that is a piece of the same recording."""
+    groups, first = np.arange(len(ids), dtype=np.int64), dict[str, int]()
+    for segment in Segments.read(data).rows:
+        if (row := index.find(segment.id)) is not None:
+            groups[row] = first.setdefault(segment.recording, row)
+    return groups
+
+
+def _deal(sizes: npt.NDArray[Any], count: int) -> npt.NDArray[np.int64]:
+    """Return the fold, from 1, of each recording; of those of no size it means nothing."""
+    folds = np.zeros(len(sizes), dtype=np.int64)
+    taken = [(0.0, fold) for fold in range(1, count + 1)]
+    for row in np.argsort(-sizes, kind="stable").tolist():
+        size, fold = heapq.heappop(taken)
+        folds[row] = fold
+        heapq.heappush(taken, (size + sizes[row], fold))
+    return folds

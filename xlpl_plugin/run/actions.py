@@ -19,7 +19,6 @@ from xlpl_plugin.monitoring.measure import measure
 from xlpl_plugin.monitoring.rounds_table import rounds_table
 from xlpl_plugin.monitoring.signals import DecoderWeights, Measurement
 from xlpl_plugin.run.correction_words import told_of_record
-from xlpl_plugin.run.folds import divide_folds
 from xlpl_plugin.run.plan.steps import (
     Collect,
     CollectCorrected,
@@ -37,7 +36,7 @@ from xlpl_plugin.run.plan.steps import (
     Tune,
     Vote,
 )
-from xlpl_plugin.run.student_data import collect_corrected, collect_labels, draw_sample
+from xlpl_plugin.run.student_data import collect_corrected, collect_labels, divide_folds, draw_sample
 from xlpl_plugin.run.training.checkpoints import candidates, last_checkpoints
 from xlpl_plugin.run.training.resume import collapse_of
 from xlpl_plugin.run.training.start import run_training

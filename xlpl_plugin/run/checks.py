@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from xlpl_plugin.data.split import Folds
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
 from xlpl_plugin.run.config import (
@@ -19,7 +20,6 @@ from xlpl_plugin.run.config import (
     TrainingConfig,
 )
 from xlpl_plugin.run.corrections import check_corrections
-from xlpl_plugin.run.folds import Folds
 from xlpl_plugin.run.plan.dependencies import encoder_files, override
 from xlpl_plugin.run.plan.recipes import SEED, phase_training, recipes
 from xlpl_plugin.schema import check_options

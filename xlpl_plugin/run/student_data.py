@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 from random import Random
 
-from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
+from xlpl_plugin.data.manifest import Manifest, UtteranceColumns, read_manifest, write_manifest
+from xlpl_plugin.data.split import Folds
 from xlpl_plugin.data.units import SPECIAL_SYMBOLS, read_units, write_units
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.files import copy_file
 from xlpl_plugin.run.corrected_data import CORRECTIONS_FILE, CorrectionsRecord, make_corrector
-from xlpl_plugin.run.plan.steps import Collect, CollectCorrected, DrawSample
+from xlpl_plugin.run.plan.steps import Collect, CollectCorrected, Divide, DrawSample
 from xlpl_plugin.stage import CONTINUOUS, Stage
+
+
+@dataclass(frozen=True)
+class Fold:
+    """How many recordings a student labels, and how many labels teach it."""
+
+    labelled: int
+    taught: int
 
 
 def collect_labels(step: Collect) -> None:
@@ -83,3 +93,35 @@ def draw_sample(step: DrawSample) -> None:
 def _seed(stage: Stage) -> int:
     """Each stage draws other recordings: a round by its number."""
     return 1_000_000 if stage == CONTINUOUS else stage.number
+
+
+def divide_folds(step: Divide) -> list[Fold]:
+    """Write for each student the manifest that it labels and the data that it learns from.
+
+    In validation all have the same: nobody trains on that.
+
+    Raises:
+        XlplError: a student has nothing to label, or nothing to learn from.
+    """
+    folds = Folds(step.data, step.split, step.folds)
+    return [_write_fold(step, folds, number) for number in range(1, step.folds + 1)]
+
+
+def _write_fold(step: Divide, folds: Folds, number: int) -> Fold:
+    audio, labels = read_manifest(step.audio, step.split, labels=False), read_manifest(step.labels, "train")
+    own, _ = folds.rows(audio.ids, number)
+    _, others = folds.rows(labels.ids, number)
+    for rows, source, what in ((own, step.audio, "to label"), (others, step.labels, "to learn from")):
+        if not rows:
+            raise XlplError(
+                f"student {number} of {step.folds} has nothing {what}",
+                file=source,
+                expected="recordings in every fold",
+                remedy="ask for fewer folds, or, where target.share is below 1, for a larger share",
+            )
+    audio_rows, label_rows = UtteranceColumns.of(audio.utterances), UtteranceColumns.of(labels.utterances)
+    write_manifest(step.audio_of(number), step.split, replace(audio, utterances=audio_rows.take(own)))
+    write_manifest(step.data_of(number), "train", replace(labels, utterances=label_rows.take(others)))
+    for file in (*sorted(Path(step.labels).glob("valid.*")), Path(step.labels) / "dict.ltr.txt"):
+        copy_file(file, step.data_of(number) / file.name)
+    return Fold(len(own), len(others))

@@ -10,20 +10,70 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xlpl_plugin.data.columns import ColumnMapping, FloatRows, NumberRows, TextColumn, TextIndex, first_repeat
+from xlpl_plugin.data import columns as module
+from xlpl_plugin.data.columns import (
+    CodedTexts,
+    ColumnMapping,
+    FloatRows,
+    NumberRows,
+    RowsOf,
+    TextColumn,
+    TextIndex,
+    different_texts,
+    first_repeat,
+    repeated_texts,
+    sorted_rows,
+)
 from xlpl_plugin.data.manifest import Manifest, Utterance, UtteranceColumns, read_manifest, write_manifest
 
 TEXTS = st.lists(st.text(), max_size=20)
 
 
-@given(TEXTS, st.slices(20))
-def test_texts_come_back(texts: list[str], part: slice) -> None:
-    column = TextColumn(texts)
+FEW = st.lists(st.sampled_from(["", "a", "b", "\N{LATIN SMALL LETTER E WITH ACUTE}", "ab"]), max_size=20)
+
+
+@pytest.mark.parametrize("kind", [TextColumn, CodedTexts])
+@given(texts=TEXTS | FEW, part=st.slices(20))
+def test_texts_come_back(kind: type[TextColumn | CodedTexts], texts: list[str], part: slice) -> None:
+    column = kind(texts)
     assert (list(column), len(column)) == (texts, len(texts))
     assert [column[row] for row in range(-len(texts), len(texts))] == texts * 2
     assert list(column[part]) == texts[part]
     with pytest.raises(IndexError):
         column[len(texts)]
+
+
+@given(FEW)
+def test_rows_of_a_text(texts: list[str]) -> None:
+    column = CodedTexts(texts)
+    for text in {*texts, "none of them"}:
+        assert column.rows_of(text).tolist() == [row for row, other in enumerate(texts) if other == text]
+
+
+@given(TEXTS, st.slices(20))
+def test_rows_that_are_computed(texts: list[str], part: slice) -> None:
+    backwards = RowsOf(texts.__getitem__, range(len(texts) - 1, -1, -1))
+    assert list(backwards) == [backwards[row] for row in range(len(texts))] == texts[::-1]
+    assert list(backwards[part]) == texts[::-1][part]
+    assert list(backwards.take(range(len(texts)))) == texts[::-1]
+
+
+@given(FEW)
+def test_different_texts_are_numbered_as_they_come(texts: list[str]) -> None:
+    order = list(dict.fromkeys(texts))
+    for found in (different_texts(TextColumn(texts)), different_texts([_Alike(text) for text in texts])):
+        assert found.numbers.tolist() == [order.index(text) for text in texts]
+        assert found.first.tolist() == [texts.index(text) for text in order]
+    twice = [text for text in order if texts.count(text) > 1]
+    assert repeated_texts(TextColumn(texts)) == repeated_texts([_Alike(text) for text in texts]) == twice
+
+
+@given(TEXTS | FEW)
+def test_rows_in_the_order_of_their_texts(texts: list[str]) -> None:
+    expected = sorted(range(len(texts)), key=lambda row: texts[row])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_SORTED", 3)
+        assert list(sorted_rows(TextColumn(texts))) == expected
 
 
 @given(st.lists(st.lists(st.integers(-9, 9)), max_size=9), st.slices(9))
@@ -70,6 +120,7 @@ def test_a_mapping_of_columns_is_a_mapping(pairs: dict[str, str]) -> None:
     mapping = ColumnMapping(TextColumn(pairs), TextColumn(pairs.values()))
     assert dict(mapping) == pairs
     assert list(mapping.values()) == list(pairs.values())
+    assert list(mapping.items()) == list(pairs.items())
     assert mapping == pairs
     assert mapping == ColumnMapping(TextColumn(pairs), TextColumn(pairs.values()))
     assert mapping != {**pairs, "one more": ""}

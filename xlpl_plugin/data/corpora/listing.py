@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from xlpl_plugin.data.items import Item
+from xlpl_plugin.data.columns import CodedTexts
+from xlpl_plugin.data.items import Item, ItemColumns
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import iter_lines
 
@@ -36,6 +38,20 @@ class Place(NamedTuple):
         return f"{self.file}:{self.line}" if self.line else str(self.file)
 
 
+class _Places:
+    """The place of each item, as columns: where an item's own audio is the place, nothing is noted."""
+
+    def __init__(self) -> None:
+        self._files, self._lines = CodedTexts(), array("q")
+
+    def append(self, place: Place, item: Item) -> None:
+        self._files.append("" if place == Place(item.audio) else str(place.file))
+        self._lines.append(place.line)
+
+    def of(self, row: int, items: ItemColumns) -> Place:
+        return Place(Path(self._files[row] or items.audio[row]), self._lines[row])
+
+
 @dataclass(frozen=True)
 class Corpus:
     """A corpus as its reader found it.
@@ -48,7 +64,7 @@ class Corpus:
     """
 
     form: str
-    items: list[Item]
+    items: ItemColumns
     passed_over: dict[str, int]
     notes: tuple[str, ...]
     unpacked: bool = False
@@ -66,12 +82,14 @@ class Listing:
 
     division: Division
     work: Path
-    items: list[Item] = field(default_factory=list)
+    items: ItemColumns = field(default_factory=ItemColumns)
     passed_over: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     unused_columns: dict[str, None] = field(default_factory=dict)
     unpacked: bool = False
-    _places: dict[str, Place] = field(default_factory=dict)
+    _places: _Places = field(default_factory=_Places)
+    # the hash of an id -> the first row with it
+    _rows: dict[int, int] = field(default_factory=dict)
 
     def add(self, item: Item, place: Place, split: str = "") -> None:
         """Note an item that stands at ``place``, in the part that the corpus calls ``split``.
@@ -87,15 +105,24 @@ class Listing:
             if not part:
                 self.passed_over[f"rows of no part{f' ({split})' if split else ''}"] += 1
                 return
-        first = self._places.setdefault(item.id, place)
-        if first is not place:
-            raise _duplicate(item.id, first, place)
+        first = self._row(item.id)
+        if first is not None:
+            raise _duplicate(item.id, self._places.of(first, self.items), place)
+        self._rows.setdefault(hash(item.id), len(self.items))
+        self._places.append(place, item)
         speaker = "" if item.speaker.lower() in _NOBODY else item.speaker
         self.items.append(replace(item, part=part, speaker=speaker) if part or speaker != item.speaker else item)
 
     def knows(self, name: str) -> bool:
         """Whether an item of that id was noted."""
-        return name in self._places
+        return self._row(name) is not None
+
+    def _row(self, name: str) -> int | None:
+        row = self._rows.get(hash(name))
+        if row is None or self.items.ids[row] == name:
+            return row
+        # another id of the same hash, which is all but impossible
+        return next((row for row, other in enumerate(self.items.ids) if other == name), None)
 
     def corpus(self, form: str) -> Corpus:
         """Return what was found."""
@@ -106,11 +133,11 @@ class Listing:
         return f"columns passed over: {', '.join(self.unused_columns)}" if self.unused_columns else ""
 
     def _speakers(self) -> str:
-        unknown = sum(not item.speaker for item in self.items)
+        unknown = len(self.items.speakers.rows_of(""))
         return f"no speaker in {unknown} of {len(self.items)} rows" if 0 < unknown < len(self.items) else ""
 
     def _overlaps(self) -> str:
-        count = count_overlaps(self.items)
+        count = self.items.overlaps(range(len(self.items)))
         return f"stretches that begin before the one before them ends: {count}" if count else ""
 
 
@@ -121,18 +148,6 @@ def part_of(name: str) -> str:
     ('valid', 'train', 'valid', '')
     """
     return next((_PARTS[word] for word in re.split(r"[^a-z]+", name.lower()) if word in _PARTS), "")
-
-
-def count_overlaps(items: Sequence[Item]) -> int:
-    """Count the stretches that begin before an earlier one of the same recording and channel has ended."""
-    stretches = [item for item in items if item.end is not None or item.start]
-    stretches.sort(key=lambda item: (str(item.audio), -1 if item.channel is None else item.channel, item.start))
-    count, end, track = 0, 0.0, None
-    for item in stretches:
-        end = end if track == (track := (item.audio, item.channel)) else 0.0
-        count += item.start < end
-        end = max(end, math.inf if item.end is None else item.end)
-    return count
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:

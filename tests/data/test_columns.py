@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xlpl_plugin.data import columns as module
@@ -29,10 +29,19 @@ from xlpl_plugin.data.manifest import Manifest, Utterance, UtteranceColumns, rea
 TEXTS = st.lists(st.text(), max_size=20)
 
 
+def test_texts_that_are_longer_than_small_numbers_can_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_SMALL", "B")  # up to 255 bytes, in place of 4 GB
+    texts = ["a" * 100, "b" * 155, "", "c", "d" * 300, "e"]
+    column = TextColumn(texts)
+    assert list(column) == texts
+    assert list(pickle.loads(pickle.dumps(column))) == texts
+
+
 FEW = st.lists(st.sampled_from(["", "a", "b", "\N{LATIN SMALL LETTER E WITH ACUTE}", "ab"]), max_size=20)
 
 
 @pytest.mark.parametrize("kind", [TextColumn, CodedTexts])
+@settings(deadline=None)
 @given(texts=TEXTS | FEW, part=st.slices(20))
 def test_texts_come_back(kind: type[TextColumn | CodedTexts], texts: list[str], part: slice) -> None:
     column = kind(texts)
@@ -43,6 +52,7 @@ def test_texts_come_back(kind: type[TextColumn | CodedTexts], texts: list[str], 
         column[len(texts)]
 
 
+@settings(deadline=None)
 @given(FEW)
 def test_rows_of_a_text(texts: list[str]) -> None:
     column = CodedTexts(texts)
@@ -50,6 +60,7 @@ def test_rows_of_a_text(texts: list[str]) -> None:
         assert column.rows_of(text).tolist() == [row for row, other in enumerate(texts) if other == text]
 
 
+@settings(deadline=None)
 @given(TEXTS, st.slices(20))
 def test_rows_that_are_computed(texts: list[str], part: slice) -> None:
     backwards = RowsOf(texts.__getitem__, range(len(texts) - 1, -1, -1))
@@ -58,6 +69,7 @@ def test_rows_that_are_computed(texts: list[str], part: slice) -> None:
     assert list(backwards.take(range(len(texts)))) == texts[::-1]
 
 
+@settings(deadline=None)
 @given(FEW)
 def test_different_texts_are_numbered_as_they_come(texts: list[str]) -> None:
     order = list(dict.fromkeys(texts))
@@ -68,6 +80,7 @@ def test_different_texts_are_numbered_as_they_come(texts: list[str]) -> None:
     assert repeated_texts(TextColumn(texts)) == repeated_texts([_Alike(text) for text in texts]) == twice
 
 
+@settings(deadline=None)
 @given(TEXTS | FEW)
 def test_rows_in_the_order_of_their_texts(texts: list[str]) -> None:
     expected = sorted(range(len(texts)), key=lambda row: texts[row])
@@ -76,6 +89,7 @@ def test_rows_in_the_order_of_their_texts(texts: list[str]) -> None:
         assert list(sorted_rows(TextColumn(texts))) == expected
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(-9, 9)), max_size=9), st.slices(9))
 def test_rows_of_numbers_come_back(rows: list[list[int]], part: slice) -> None:
     column = NumberRows(rows, "i")
@@ -86,6 +100,7 @@ def test_rows_of_numbers_come_back(rows: list[list[int]], part: slice) -> None:
     assert [row.tolist() for row in joined] == rows * 2
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(), unique=True, max_size=20), st.text())
 def test_an_index_finds_each_text_and_no_other(texts: list[str], other: str) -> None:
     index = TextIndex(TextColumn(texts))
@@ -109,12 +124,14 @@ def test_texts_of_one_hash_are_told_apart() -> None:
     assert first_repeat([*texts, _Alike("b")]) == (3, 1)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from("abcdef"), max_size=8))
 def test_the_first_repeat(texts: list[str]) -> None:
     expected = next(((row, texts.index(text)) for row, text in enumerate(texts) if texts.index(text) < row), None)
     assert first_repeat(texts) == expected
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), st.text(), max_size=9))
 def test_a_mapping_of_columns_is_a_mapping(pairs: dict[str, str]) -> None:
     mapping = ColumnMapping(TextColumn(pairs), TextColumn(pairs.values()))

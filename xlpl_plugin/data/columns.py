@@ -7,7 +7,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, Generic, NamedTuple, TypeVar, overload
 
 import numpy as np
@@ -19,16 +19,18 @@ Rows = Iterable[int]
 Numbers = npt.NDArray[np.int64]
 # a name on a disk need not be UTF-8
 _ERRORS = "surrogatepass"
+_SMALL = "I"
 # rows that are sorted at once, with their texts in memory
 _SORTED = 50_000
 
 
 class TextColumn(Sequence[str]):
-    """Texts one after the other as UTF-8: 8 bytes a text beside its own. Texts can be added, not changed."""
+    """Texts one after the other as UTF-8: 4 bytes a text beside its own. Texts can be added, not changed."""
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         self._bytes = bytearray()
-        self._bounds = array("q", [0])
+        # four bytes each while they suffice: up to 4 GB of text
+        self._bounds = array(_SMALL, [0])
         self.extend(texts)
 
     def extend(self, texts: Iterable[str]) -> None:
@@ -37,7 +39,10 @@ class TextColumn(Sequence[str]):
 
     def append(self, text: str) -> None:
         self._bytes += text.encode("utf-8", _ERRORS)
-        self._bounds.append(len(self._bytes))
+        try:
+            self._bounds.append(len(self._bytes))
+        except OverflowError:
+            self._bounds = array("Q", chain(self._bounds, [len(self._bytes)]))
 
     def take(self, rows: Rows) -> TextColumn:
         """Return the texts of these rows."""

@@ -79,7 +79,7 @@ def prepare(
         _convert(items, rows, labels, files, Converter(new, options, temporary), outcome)
         folder = fill_folder(items, labels, out / "audio", options, outcome)
         report = _report(options, len(items) + len(skipped), folder, outcome, transcriber)
-        units = dictionary(labels.units, options.pieces)
+        units = dictionary(map(labels.units, range(len(labels.words))), options.pieces)
         if references is not None:
             folder.write(Path(work) / "references", units, report)
             publish(Path(work) / "references", references)

@@ -70,8 +70,8 @@ def split_by_speaker(
     found = different_numbers(np.frombuffer(groups.of, np.int64))
     sizes = np.zeros(len(found.first), np.int64)
     np.add.at(sizes, found.numbers, np.asarray(samples, np.int64))
-    hashes = [_position(groups.key(groups.of[row]), seed) for row in found.first.tolist()]
-    order = np.argsort(np.array(hashes), kind="stable")
+    hashes = array("d", (_position(groups.key(groups.of[row]), seed) for row in found.first))
+    order = np.argsort(np.frombuffer(hashes), kind="stable")
     parts = _fill(sizes[order], {"test": test, "valid": valid})
     if parts is None:
         return None
@@ -132,12 +132,12 @@ class _Groups:
         self._bounds = array("q", accumulate(map(len, sentences), initial=0))
         found = different_texts(RowsOf(self._sentence, range(self._bounds[-1])))
         self._first, self._parent = found.first, array("q", range(len(found.first)))
-        own = array("q", found.numbers.tolist())
+        own = array("q", found.numbers.tobytes())
         for start, end in pairwise(self._bounds):
             for place in range(start + 1, end):
                 self._join(own[start], own[place])
         spoken = different_texts(speakers)
-        for row, first in enumerate(spoken.first[spoken.numbers].tolist()):
+        for row, first in enumerate(array("q", spoken.first[spoken.numbers].tobytes())):
             if speakers[row]:
                 self._join(own[self._bounds[first]], own[self._bounds[row]])
         self.of = array("q", (self._root(own[start]) for start in self._bounds[:-1]))

@@ -33,21 +33,26 @@ class LabelColumns:
     """Labels of many items, by the row of the item. Either all have words, or none.
 
     Attributes:
-        words, units: those of ``Labels``; empty in the rows between, and where no item has words.
+        words: those of ``Labels``; empty in the rows between, and where no item has words.
     """
 
     def __init__(self) -> None:
-        self.words, self.units, self._sentences = TextColumn(), TextColumn(), TextColumn()
+        self.words, self._units, self._sentences = TextColumn(), TextColumn(), TextColumn()
         self.labelled = False
 
     def put(self, row: int, label: Labels) -> None:
         """Add the labels of an item, whose row is above those before."""
         self.labelled |= label.words is not None
         own = "" if label.sentences == (label.words,) else "\n".join(label.sentences)
-        texts = (self.words, label.words or ""), (self.units, label.units or ""), (self._sentences, own)
+        texts = (self.words, label.words or ""), (self._units, _packed(label.units or "")), (self._sentences, own)
         for column, text in texts:
             column.extend([""] * (row - len(column)))
             column.append(text)
+
+    def units(self, row: int) -> str:
+        """Return the units of an item, like ``words``."""
+        packed = self._units[row]
+        return packed[1:] if packed.startswith(" ") else " ".join(packed)
 
     def sentences(self, row: int) -> tuple[str, ...]:
         """Return the sentences of an item; none without words."""
@@ -57,6 +62,12 @@ class LabelColumns:
     def letters(self, row: int) -> int | None:
         """Return the letters of the words, which say whether a transcript can belong to a recording."""
         return sum(map(str.isalnum, self.words[row])) if self.labelled else None
+
+
+def _packed(units: str) -> str:
+    """Leave out the spaces between units of one letter each; others begin with a space."""
+    packed = units.replace(" ", "")
+    return packed if " ".join(packed) == units else f" {units}"
 
 
 class Transcriber:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from xlpl_plugin.data.columns import CodedTexts
+from xlpl_plugin.data.columns import CodedTexts, first_repeat, text_hashes
 from xlpl_plugin.data.items import Item, ItemColumns
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import iter_lines
@@ -88,14 +88,14 @@ class Listing:
     unused_columns: dict[str, None] = field(default_factory=dict)
     unpacked: bool = False
     _places: _Places = field(default_factory=_Places)
-    # the hash of an id -> the first row with it
-    _rows: dict[int, int] = field(default_factory=dict)
+    # hashes of the ids, from when it is first asked whether one is known
+    _hashes: set[int] | None = None
 
     def add(self, item: Item, place: Place, split: str = "") -> None:
         """Note an item that stands at ``place``, in the part that the corpus calls ``split``.
 
         Raises:
-            XlplError: an id that is no name of a file below a folder, or was there before; an impossible stretch.
+            XlplError: an id that is no name of a file below a folder; an impossible stretch.
         """
         _check_id(item.id, place)
         _check_stretch(item, place)
@@ -105,27 +105,27 @@ class Listing:
             if not part:
                 self.passed_over[f"rows of no part{f' ({split})' if split else ''}"] += 1
                 return
-        first = self._row(item.id)
-        if first is not None:
-            raise _duplicate(item.id, self._places.of(first, self.items), place)
-        self._rows.setdefault(hash(item.id), len(self.items))
         self._places.append(place, item)
+        if self._hashes is not None:
+            self._hashes.add(hash(item.id))
         speaker = "" if item.speaker.lower() in _NOBODY else item.speaker
         self.items.append(replace(item, part=part, speaker=speaker) if part or speaker != item.speaker else item)
 
     def knows(self, name: str) -> bool:
-        """Whether an item of that id was noted."""
-        return self._row(name) is not None
-
-    def _row(self, name: str) -> int | None:
-        row = self._rows.get(hash(name))
-        if row is None or self.items.ids[row] == name:
-            return row
-        # another id of the same hash, which is all but impossible
-        return next((row for row, other in enumerate(self.items.ids) if other == name), None)
+        """Whether an item of that id was noted: wrong, by chance, once in 10^13 times, and then for yes."""
+        if self._hashes is None:
+            self._hashes = set(text_hashes(self.items.ids).tolist())
+        return hash(name) in self._hashes
 
     def corpus(self, form: str) -> Corpus:
-        """Return what was found."""
+        """Return what was found.
+
+        Raises:
+            XlplError: an id stands twice.
+        """
+        if found := first_repeat(self.items.ids):
+            place, first = (self._places.of(row, self.items) for row in found)
+            raise _duplicate(self.items.ids[found[0]], first, place)
         notes = tuple(filter(None, (*self.notes, self._columns(), self._speakers(), self._overlaps())))
         return Corpus(form, self.items, dict(self.passed_over), notes, self.unpacked)
 

@@ -84,12 +84,16 @@ def fill_folder(
         _refuse_empty(chosen, options)
     found = {part: rows for part, rows in chosen.items() if len(rows)}
     return PreparedFolder(
-        {part: Manifest(audio, _columns(kept, np.array(order)[rows].tolist(), labels)) for part, rows in found.items()},
+        {part: Manifest(audio, _columns(kept, _some(order, rows), labels)) for part, rows in found.items()},
         Segments(_segments(kept, order)),
         Speakers(_known(utterances.names, speakers)),
         {part: speakers.take(rows) for part, rows in found.items()},
         division.by,
     )
+
+
+def _some(order: array[int], rows: Numbers) -> array[int]:
+    return array("q", np.frombuffer(order, np.int64)[rows].tobytes())
 
 
 def _columns(kept: KeptColumns, order: Sequence[int], labels: LabelColumns) -> UtteranceColumns:
@@ -98,7 +102,7 @@ def _columns(kept: KeptColumns, order: Sequence[int], labels: LabelColumns) -> U
         RowsOf(kept.file, order),
         (kept.samples[place] for place in order),
         RowsOf(labels.words.__getitem__, rows) if labels.labelled else None,
-        RowsOf(labels.units.__getitem__, rows) if labels.labelled else None,
+        RowsOf(labels.units, rows) if labels.labelled else None,
     )
 
 

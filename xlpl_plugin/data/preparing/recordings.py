@@ -81,7 +81,7 @@ class GroupedItems:
         tracks = len(self._bounds) - 1
         first = np.concatenate([self._segments[self._bounds[:-1]], np.frombuffer(self._whole, np.int64)])
         sizes = self._files.sizes[self._files.numbers[first]]
-        for group in np.argsort(-(sizes // _LARGE), kind="stable").tolist():
+        for group in array("q", np.argsort(-(sizes // _LARGE), kind="stable").tobytes()):
             if group < tracks:
                 yield self._track(self._segments[self._bounds[group] : self._bounds[group + 1]].tolist())
             else:
@@ -105,7 +105,7 @@ class GroupedItems:
     @property
     def overlaps(self) -> int:
         """How many segments begin before one of the same channel has ended."""
-        return self._items.overlaps(self._segments.tolist())
+        return self._items.overlaps(array("q", self._segments.tobytes()))
 
 
 def _file_names(files: Sequence[str]) -> TextColumn:

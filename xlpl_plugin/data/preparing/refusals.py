@@ -58,7 +58,7 @@ def refuse_names_of_pieces(items: ItemColumns, rows: array[int], options: Prepar
     """Raise ``XlplError`` for an id that another's piece or channel may get, such as ``a-ch0`` beside ``a``."""
     if not options.cut_above and options.channels != "split":
         return
-    named = [row for row in rows if _ADDED.search(items.ids[row])[0]]  # type: ignore[index]  # it fits everywhere
+    named = array("q", (row for row in rows if _ADDED.sub("", items.ids[row]) != items.ids[row]))
     whole = array("q", (row for row in rows if named and items.text(row) is None and items.is_whole(row)))
     ids = TextIndex(RowsOf(items.ids.__getitem__, whole))
     for row in named:

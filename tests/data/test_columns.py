@@ -105,6 +105,7 @@ def test_rows_of_numbers_come_back(rows: list[list[int]], part: slice) -> None:
 def test_an_index_finds_each_text_and_no_other(texts: list[str], other: str) -> None:
     index = TextIndex(TextColumn(texts))
     assert [index.find(text) for text in texts] == list(range(len(texts)))
+    assert [index.find(text) for text in texts[::-1]] == list(range(len(texts)))[::-1]
     assert (index.find(other) is None) == (other not in texts)
 
 

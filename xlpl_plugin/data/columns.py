@@ -198,9 +198,17 @@ class TextIndex:
         hashes = text_hashes(texts)
         self._rows = np.argsort(hashes, kind="stable")
         self._hashes = hashes[self._rows]
+        # files about the same utterances mostly have them in the same order: what is next is tried first
+        self._next = 0
 
     def find(self, text: str) -> int | None:
         """Return the row of a text, None where it is not among them."""
+        row = self._next if self._next < len(self._texts) and self._texts[self._next] == text else self._search(text)
+        if row is not None:
+            self._next = row + 1
+        return row
+
+    def _search(self, text: str) -> int | None:
         wanted = hash(text)
         place = int(self._hashes.searchsorted(wanted))
         while place < len(self._hashes) and self._hashes[place] == wanted:

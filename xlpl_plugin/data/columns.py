@@ -59,8 +59,9 @@ class TextColumn(Sequence[str]):
     @overload
     def __getitem__(self, row: slice) -> TextColumn: ...
     def __getitem__(self, row: int | slice) -> str | TextColumn:
-        numbers = range(len(self))[row]
-        return self.take(numbers) if isinstance(numbers, range) else self._text(numbers)
+        if isinstance(row, slice):
+            return self.take(range(len(self))[row])
+        return self._text(row if row >= 0 else range(len(self))[row])
 
     def __iter__(self) -> Iterator[str]:
         for start, end in pairwise(self._bounds):
@@ -203,7 +204,7 @@ class TextIndex:
 
     def find(self, text: str) -> int | None:
         """Return the row of a text, None where it is not among them."""
-        row = self._next if self._next < len(self._texts) and self._texts[self._next] == text else self._search(text)
+        row = self._next if self._next < len(self._rows) and self._texts[self._next] == text else self._search(text)
         if row is not None:
             self._next = row + 1
         return row

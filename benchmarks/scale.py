@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import patch
 
 import click
 import numpy as np
@@ -82,21 +83,24 @@ def _options(corpus: Corpus, **more: object) -> list[str]:
 
 
 def prepare(corpus: Corpus, utterances: int) -> None:
-    """Do what `xlpl prepare` does when the audio is in place: divide, and write the folder."""
-    from xlpl_plugin.data.preparing.folder import fill_folder
-    from xlpl_plugin.data.preparing.outcome import Outcome
-    from xlpl_plugin.data.preparing.settings import PrepareOptions
-    from xlpl_plugin.data.summary import PrepareReport, part_report
-    from xlpl_plugin.data.units import LETTERS
+    """Do all of `xlpl prepare manifest` but for the audio, which is in place."""
+    from xlpl_plugin.data import prepare as module
+    from xlpl_plugin.data.preparing.convert import Converted, Converter
+    from xlpl_plugin.data.preparing.kept import Kept
+    from xlpl_plugin.data.preparing.recordings import Recording
 
-    items, labels, outcome = {}, {}, Outcome([])
-    for item, label, kept in corpus.items(utterances):
-        items[item.id], labels[item.id] = item, label
-        outcome.kept.append(kept)
-    folder = fill_folder(items, labels, corpus.audio, PrepareOptions(language="it"), outcome)
-    parts = tuple(part_report(name, part, folder.speakers.of) for name, part in folder.parts.items())
-    report = PrepareReport("it", "unidecode", 1, utterances, parts, (), {}, {}, divided_by=folder.divided_by)
-    folder.write(corpus.prepared, LETTERS, report)
+    class InPlace(Converter):
+        """Finds the audio of a recording where it belongs."""
+
+        def __call__(self, recording: Recording) -> Converted:
+            samples = corpus.patterns[int(recording.audio.stem)].samples
+            return Converted((Kept(recording.name, recording.clips[0].row, recording.audio.suffix, samples),))
+
+    plausible = {"min-rate": 0, "max-rate": 1000, "min-seconds": 0}
+    given = [word for name, value in plausible.items() for word in (f"--{name}", value)]
+    with patch.object(module, "Converter", InPlace):
+        _xlpl("prepare", "manifest", corpus.table, "--language", "it", "--out", corpus.prepared, *given, "--workers", 1)
+    (corpus.prepared / "audio").symlink_to(corpus.audio)
 
 
 def check(corpus: Corpus, utterances: int) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,7 @@ from unigrams import write_unigrams
 
 from xlpl_plugin.audio.writing import write_audio
 from xlpl_plugin.data.columns import TextColumn
-from xlpl_plugin.data.items import Item
 from xlpl_plugin.data.manifest import Manifest, Utterance, UtteranceColumns, read_manifest, write_manifest
-from xlpl_plugin.data.preparing.convert import Kept
-from xlpl_plugin.data.transcriber import Labels
 from xlpl_plugin.data.units import LETTERS, letters_line, write_units
 from xlpl_plugin.decoding import LogProbs
 from xlpl_plugin.files import make_folder, write_lines
@@ -44,6 +42,7 @@ class Corpus:
         self.folder = folder
         self.audio, self.data, self.references = folder / "audio", folder / "data", folder / "references"
         self.lexicon, self.lm, self.text = folder / "lexicon.txt", folder / "lm.arpa", folder / "text.txt"
+        self.table = folder / "table.tsv"
         self.emissions, self.prepared, self.labels = folder / "emissions", folder / "prepared", folder / "labels"
         self.decoded, self.copied, self.other = folder / "decoded", folder / "copied", folder / "other"
         self.patterns = make_patterns(write_lexicon(self.lexicon), most_words=1)
@@ -57,8 +56,9 @@ class Corpus:
         return f"{'/'.join(links)}/{self.said(number):03d}.flac"
 
     def make(self, utterances: int) -> None:
-        """Write audio, lexicon, LM, text, manifest, references and log-probs."""
+        """Write audio, lexicon, LM, text, table, manifest, references and log-probs."""
         self._write_audio()
+        self.write_table(utterances)
         numbers = range(utterances)
         rows = UtteranceColumns(
             TextColumn(map(self.path, numbers)),
@@ -102,15 +102,14 @@ class Corpus:
         total = counts.total() + len(words)
         write_unigrams(self.lm, {word: math.log10((counts[word] + 1) / total) for word in words})
 
-    def items(self, utterances: int) -> Iterator[tuple[Item, Labels, Kept]]:
-        """Yield what `xlpl prepare` knows of each utterance when the audio is in place."""
-        for number in range(utterances):
-            path, pattern = self.path(number), self.patterns[self.said(number)]
-            # no sentence twice, as in a corpus of a million
-            words = f"{' '.join(pattern.words)} {_spelled(number)}"
-            name = path.removesuffix(".flac")
-            item = Item(name, self.audio / path, speaker=f"speaker {number // _SPOKEN}")
-            yield item, Labels(words, letters_line(words.split()), (words,)), Kept(name, name, path, pattern.samples)
+    def write_table(self, utterances: int) -> None:
+        """Write a table of the recordings with transcripts, of which no two are the same."""
+        write_lines(self.table, chain(["id\taudio\ttext\tspeaker"], map(self._row, range(utterances))))
+
+    def _row(self, number: int) -> str:
+        path, words = self.path(number), " ".join(self.patterns[self.said(number)].words)
+        text = f"{words} {_spelled(number)}"
+        return f"{path.removesuffix('.flac')}\t{self.audio.name}/{path}\t{text}\tspeaker {number // _SPOKEN}"
 
     def label_config(self, **options: object) -> LabelConfig:
         config = LabelConfig(data=str(self.data), emissions=str(self.emissions), out=str(self.decoded))

@@ -7,18 +7,44 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xlpl_plugin.data.columns import ColumnMapping, FloatRows, NumberRows, TextColumn, TextIndex, first_repeat
+from xlpl_plugin.data import columns as module
+from xlpl_plugin.data.columns import (
+    CodedTexts,
+    ColumnMapping,
+    FloatRows,
+    NumberRows,
+    RowsOf,
+    TextColumn,
+    TextIndex,
+    different_texts,
+    first_repeat,
+    repeated_texts,
+    sorted_rows,
+)
 from xlpl_plugin.data.manifest import Manifest, Utterance, UtteranceColumns, read_manifest, write_manifest
 
 TEXTS = st.lists(st.text(), max_size=20)
 
 
-@given(TEXTS, st.slices(20))
-def test_texts_come_back(texts: list[str], part: slice) -> None:
+def test_texts_that_are_longer_than_small_numbers_can_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_SMALL", "B")  # up to 255 bytes, in place of 4 GB
+    texts = ["a" * 100, "b" * 155, "", "c", "d" * 300, "e"]
     column = TextColumn(texts)
+    assert list(column) == texts
+    assert list(pickle.loads(pickle.dumps(column))) == texts
+
+
+FEW = st.lists(st.sampled_from(["", "a", "b", "\N{LATIN SMALL LETTER E WITH ACUTE}", "ab"]), max_size=20)
+
+
+@pytest.mark.parametrize("kind", [TextColumn, CodedTexts])
+@settings(deadline=None)
+@given(texts=TEXTS | FEW, part=st.slices(20))
+def test_texts_come_back(kind: type[TextColumn | CodedTexts], texts: list[str], part: slice) -> None:
+    column = kind(texts)
     assert (list(column), len(column)) == (texts, len(texts))
     assert [column[row] for row in range(-len(texts), len(texts))] == texts * 2
     assert list(column[part]) == texts[part]
@@ -26,6 +52,44 @@ def test_texts_come_back(texts: list[str], part: slice) -> None:
         column[len(texts)]
 
 
+@settings(deadline=None)
+@given(FEW)
+def test_rows_of_a_text(texts: list[str]) -> None:
+    column = CodedTexts(texts)
+    for text in {*texts, "none of them"}:
+        assert column.rows_of(text).tolist() == [row for row, other in enumerate(texts) if other == text]
+
+
+@settings(deadline=None)
+@given(TEXTS, st.slices(20))
+def test_rows_that_are_computed(texts: list[str], part: slice) -> None:
+    backwards = RowsOf(texts.__getitem__, range(len(texts) - 1, -1, -1))
+    assert list(backwards) == [backwards[row] for row in range(len(texts))] == texts[::-1]
+    assert list(backwards[part]) == texts[::-1][part]
+    assert list(backwards.take(range(len(texts)))) == texts[::-1]
+
+
+@settings(deadline=None)
+@given(FEW)
+def test_different_texts_are_numbered_as_they_come(texts: list[str]) -> None:
+    order = list(dict.fromkeys(texts))
+    for found in (different_texts(TextColumn(texts)), different_texts([_Alike(text) for text in texts])):
+        assert found.numbers.tolist() == [order.index(text) for text in texts]
+        assert found.first.tolist() == [texts.index(text) for text in order]
+    twice = [text for text in order if texts.count(text) > 1]
+    assert repeated_texts(TextColumn(texts)) == repeated_texts([_Alike(text) for text in texts]) == twice
+
+
+@settings(deadline=None)
+@given(TEXTS | FEW)
+def test_rows_in_the_order_of_their_texts(texts: list[str]) -> None:
+    expected = sorted(range(len(texts)), key=lambda row: texts[row])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_SORTED", 3)
+        assert list(sorted_rows(TextColumn(texts))) == expected
+
+
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(-9, 9)), max_size=9), st.slices(9))
 def test_rows_of_numbers_come_back(rows: list[list[int]], part: slice) -> None:
     column = NumberRows(rows, "i")
@@ -36,10 +100,12 @@ def test_rows_of_numbers_come_back(rows: list[list[int]], part: slice) -> None:
     assert [row.tolist() for row in joined] == rows * 2
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(), unique=True, max_size=20), st.text())
 def test_an_index_finds_each_text_and_no_other(texts: list[str], other: str) -> None:
     index = TextIndex(TextColumn(texts))
     assert [index.find(text) for text in texts] == list(range(len(texts)))
+    assert [index.find(text) for text in texts[::-1]] == list(range(len(texts)))[::-1]
     assert (index.find(other) is None) == (other not in texts)
 
 
@@ -59,17 +125,20 @@ def test_texts_of_one_hash_are_told_apart() -> None:
     assert first_repeat([*texts, _Alike("b")]) == (3, 1)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from("abcdef"), max_size=8))
 def test_the_first_repeat(texts: list[str]) -> None:
     expected = next(((row, texts.index(text)) for row, text in enumerate(texts) if texts.index(text) < row), None)
     assert first_repeat(texts) == expected
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), st.text(), max_size=9))
 def test_a_mapping_of_columns_is_a_mapping(pairs: dict[str, str]) -> None:
     mapping = ColumnMapping(TextColumn(pairs), TextColumn(pairs.values()))
     assert dict(mapping) == pairs
     assert list(mapping.values()) == list(pairs.values())
+    assert list(mapping.items()) == list(pairs.items())
     assert mapping == pairs
     assert mapping == ColumnMapping(TextColumn(pairs), TextColumn(pairs.values()))
     assert mapping != {**pairs, "one more": ""}

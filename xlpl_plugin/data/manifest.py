@@ -21,9 +21,11 @@ import numpy as np
 import numpy.typing as npt
 
 from xlpl_plugin.audio import SAMPLE_RATE
-from xlpl_plugin.data.columns import TextColumn, first_repeat
+from xlpl_plugin.data.columns import RowsOf, TextColumn, first_repeat
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import atomic_open, iter_lines
+
+Texts = TextColumn | RowsOf[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class Manifest:
 
     @property
     def seconds(self) -> float:
+        if isinstance(self.utterances, UtteranceColumns):
+            return sum(samples / SAMPLE_RATE for samples in self.utterances.samples.tolist())
         return sum(utterance.seconds for utterance in self.utterances)
 
 
@@ -74,10 +78,10 @@ class UtteranceColumns(Sequence[Utterance]):
 
     def __init__(
         self,
-        paths: TextColumn,
+        paths: Texts,
         samples: Iterable[int],
-        words: TextColumn | None = None,
-        units: TextColumn | None = None,
+        words: Texts | None = None,
+        units: Texts | None = None,
         weights: Iterable[float] | None = None,
     ) -> None:
         """Take columns of one length; labels or weights that there are not are None."""
@@ -94,6 +98,12 @@ class UtteranceColumns(Sequence[Utterance]):
     def weights(self) -> npt.NDArray[np.float64]:
         """Return the weight of each."""
         return np.ones(len(self)) if self._weights is None else np.frombuffer(self._weights)
+
+    @property
+    def suffixes(self) -> list[str]:
+        """Return the suffixes of the files beside the .tsv that have something to say of them."""
+        told = {"wrd": self.words is not None, "ltr": self.units is not None, "weight": (self.weights != 1.0).any()}
+        return [suffix for suffix, is_told in told.items() if is_told and len(self)]
 
     @classmethod
     def of(cls, utterances: Sequence[Utterance]) -> UtteranceColumns:
@@ -238,21 +248,24 @@ def write_manifest(folder: str | Path, split: str, manifest: Manifest) -> None:
     """
     folder = Path(folder)
     utterances: Sequence[Utterance] = manifest.utterances
-    _reject_duplicates(folder / f"{split}.tsv", (utterance.path for utterance in utterances))
+    known = utterances if isinstance(utterances, UtteranceColumns) else None
+    _reject_duplicates(folder / f"{split}.tsv", known.paths if known else (row.path for row in utterances))
+    columns = known.suffixes if known else _suffixes(folder / split, utterances)
+    with open_manifest(folder, split, manifest.root, columns) as add:
+        for utterance in utterances:
+            add(utterance)
+
+
+def _suffixes(base: Path, utterances: Sequence[Utterance]) -> list[str]:
+    """Return the suffixes of the files that utterances need beside the .tsv."""
     columns = []
     for suffix, field in (("wrd", attrgetter("words")), ("ltr", attrgetter("units"))):
         present = sum(field(utterance) is not None for utterance in utterances)
         if present and present != len(utterances):
-            raise XlplError(
-                f"only {present} of {len(utterances)} utterances have labels", file=folder / f"{split}.{suffix}"
-            )
+            raise XlplError(f"only {present} of {len(utterances)} utterances have labels", file=f"{base}.{suffix}")
         if present:
             columns.append(suffix)
-    if any(utterance.weight != 1.0 for utterance in utterances):
-        columns.append("weight")
-    with open_manifest(folder, split, manifest.root, columns) as add:
-        for utterance in utterances:
-            add(utterance)
+    return [*columns, "weight"] if any(utterance.weight != 1.0 for utterance in utterances) else columns
 
 
 @contextmanager

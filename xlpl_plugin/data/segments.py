@@ -6,7 +6,7 @@ Fields stand between single spaces. A space inside a name is written as ``%20``,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -33,7 +33,7 @@ class Segment:
 class Segments:
     """The file ``segments``: ``utterance recording start end`` a line."""
 
-    rows: tuple[Segment, ...]
+    rows: Sequence[Segment]
 
     file: ClassVar[str] = "segments"
 

@@ -16,73 +16,81 @@ import numpy.typing as npt
 from xlpl_plugin.data.columns import TextColumn, TextIndex
 from xlpl_plugin.data.manifest import UtteranceColumns, read_manifest
 from xlpl_plugin.data.segments import Segments
+from array import array
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, pairwise
+
+import numpy as np
+
+from xlpl_plugin.data.columns import CodedTexts, Numbers, RowsOf, different_numbers, different_texts
 from xlpl_plugin.errors import XlplError
 
 PARTS = ("train", "valid", "test")
 # a part may be half as large as was asked for, or twice as large, before a division by speaker is given up
 _MOST_OFF = 2.0
 
+Sentences = Sequence[Sequence[str]]
+
 
 def split_by_sentence(
-    sentences: Mapping[str, Sequence[str]],
-    *,
-    valid: float,
-    test: float,
-    seed: int,
-    fixed: Mapping[str, str] = MappingProxyType({}),
-) -> dict[str, str]:
-    """Assign each id a part; ids that share a sentence, directly or through others, get the same one.
+    names: Sequence[str], sentences: Sentences, *, valid: float, test: float, seed: int, fixed: Sequence[str] = ()
+) -> CodedTexts:
+    """Return the part of each utterance; those that share a sentence, directly or through others, get the same one.
 
     The part follows from a hash of the text, so it stays the same when other utterances come or go.
 
     Args:
-        sentences: id -> its sentences (its own id where there is no text).
+        names: of the utterances, for messages.
+        sentences: of each utterance (its name where there is no text).
         valid, test: expected shares, each >= 0, together < 1.
-        fixed: id -> the part that it, and all that share a sentence with it, must go to.
+        fixed: the part that each, and all that share a sentence with it, must go to; empty: none.
 
     Raises:
-        XlplError: ids that share a sentence are fixed to different parts.
+        XlplError: utterances that share a sentence are fixed to different parts.
     """
-    groups = _connected(sentences)
-    forced: dict[str, str] = {}
-    for name, part in fixed.items():
-        if forced.setdefault(groups[name], part) != part:
+    groups = _Groups(sentences)
+    parts: dict[int, str] = {}
+    for row, part in enumerate(fixed):
+        if part and parts.setdefault(groups.of[row], part) != part:
             raise XlplError(
-                f"{name}: fixed to {part}, and what shares a sentence with it to {forced[groups[name]]}",
+                f"{names[row]}: fixed to {part}, and what shares a sentence with it to {parts[groups.of[row]]}",
                 expected="one part for all that share a sentence",
             )
-    return {name: forced.get(key) or draw_part(key, valid=valid, test=test, seed=seed) for name, key in groups.items()}
+    shares = {"valid": valid, "test": test}
+    return CodedTexts(parts.get(group) or draw_part(groups.key(group), **shares, seed=seed) for group in groups.of)
 
 
 def split_by_speaker(
-    sentences: Mapping[str, Sequence[str]],
-    speakers: Mapping[str, str],
-    samples: Mapping[str, int],
-    *,
-    valid: float,
-    test: float,
-    seed: int,
-) -> dict[str, str] | None:
-    """Assign each id a part; ids that share a sentence or a speaker, directly or through others, get the same one.
+    sentences: Sentences, speakers: Sequence[str], samples: Sequence[int], *, valid: float, test: float, seed: int
+) -> CodedTexts | None:
+    """Return the part of each utterance; those that share a sentence or a speaker, also through others, get the same.
 
     Groups are few and of different sizes, so they are not drawn one by one: test, then valid, take groups in the order
     of a hash, until they have the share of the audio that was asked for.
 
     Args:
-        sentences: id -> its sentences.
-        speakers: id -> its speaker, of the ids whose speaker is known.
-        samples: id -> its size.
+        sentences: of each utterance.
+        speakers: who speaks each; empty: not known.
+        samples: the size of each.
         valid, test: shares, each >= 0, together < 1.
 
     Returns:
         None where no such division has about these shares.
     """
-    groups = _connected(sentences, speakers)
-    sizes: dict[str, int] = defaultdict(int)
-    for name, key in groups.items():
-        sizes[key] += samples[name]
-    parts = _fill(sizes, {"test": test, "valid": valid}, seed)
-    return parts and {name: parts[key] for name, key in groups.items()}
+    groups = _Groups(sentences, speakers)
+    # groups by the order in which they come, and of each its size and its place in the order of hashes
+    found = different_numbers(np.frombuffer(groups.of, np.int64))
+    sizes = np.zeros(len(found.first), np.int64)
+    np.add.at(sizes, found.numbers, np.asarray(samples, np.int64))
+    hashes = array("d", (_position(groups.key(groups.of[row]), seed) for row in found.first))
+    order = np.argsort(np.frombuffer(hashes), kind="stable")
+    parts = _fill(sizes[order], {"test": test, "valid": valid})
+    if parts is None:
+        return None
+    of_group = np.empty_like(order)
+    of_group[order] = parts
+    return CodedTexts(PARTS[part] for part in of_group[found.numbers])
 
 
 def draw_part(sentence: str, *, valid: float, test: float, seed: int) -> str:
@@ -98,34 +106,65 @@ def _position(sentence: str, seed: int) -> float:
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
-def _fill(sizes: Mapping[str, int], shares: Mapping[str, float], seed: int) -> dict[str, str] | None:
-    """Return group -> part, or None where a part would be far from its share."""
-    total, parts = sum(sizes.values()), dict[str, str]()
-    order = sorted(sizes, key=lambda key: _position(key, seed))
+def _fill(sizes: Numbers, shares: Mapping[str, float]) -> Numbers | None:
+    """Return the part of each group, as its place in ``PARTS``, or None where a part would be far from its share."""
+    total, parts = int(sizes.sum()), np.full(len(sizes), PARTS.index("train"))
+    free = np.ones(len(sizes), bool)
     for part, share in shares.items():
-        taken, wanted = 0, share * total
-        for key in order:
-            if key not in parts and share and taken + sizes[key] / 2 <= wanted:
-                parts[key] = part
-                taken += sizes[key]
-        smallest = min((key for key in order if key not in parts), key=lambda key: sizes[key], default=None)
-        if share and not taken and smallest is not None:
-            parts[smallest] = part
-            taken = sizes[smallest]
-        if not wanted / _MOST_OFF <= taken <= wanted * _MOST_OFF:
+        wanted = share * total
+        chosen = _take(sizes, np.flatnonzero(free), wanted) if share else np.empty(0, np.int64)
+        if share and not len(chosen) and free.any():
+            rest = np.flatnonzero(free)
+            chosen = rest[[sizes[rest].argmin()]]
+        free[chosen], parts[chosen] = False, PARTS.index(part)
+        if not wanted / _MOST_OFF <= int(sizes[chosen].sum()) <= wanted * _MOST_OFF:
             return None
-    train = {key: "train" for key in order if key not in parts}
-    return parts | train if train else None
+    return parts if free.any() else None
 
 
-def _connected(
-    sentences: Mapping[str, Sequence[str]], speakers: Mapping[str, str] = MappingProxyType({})
-) -> dict[str, str]:
-    """Return id -> the first sentence, in alphabetical order, of the group that it is connected with."""
-    parent: dict[str, str] = {}
+def _take(sizes: Numbers, groups: Numbers, wanted: float) -> Numbers:
+    """Return the groups, of those given and in their order, that fit into what is wanted, but for half of the last."""
+    taken, chosen = 0, []
+    for group, size in zip(groups.tolist(), sizes[groups].tolist(), strict=True):
+        if taken + size / 2 <= wanted:
+            chosen.append(group)
+            taken += size
+    return np.array(chosen, np.int64)
 
-    def root(sentence: str) -> str:
-        parent.setdefault(sentence, sentence)
+
+class _Groups:
+    """Utterances that are connected by a sentence or a speaker, directly or through others.
+
+    Attributes:
+        of: the number of each utterance's group.
+    """
+
+    def __init__(self, sentences: Sentences, speakers: Sequence[str] = ()) -> None:
+        self._sentences = sentences
+        # all sentences one after the other, and where those of each utterance begin
+        self._bounds = array("q", accumulate(map(len, sentences), initial=0))
+        found = different_texts(RowsOf(self._sentence, range(self._bounds[-1])))
+        self._first, self._parent = found.first, array("q", range(len(found.first)))
+        own = array("q", found.numbers.tobytes())
+        for start, end in pairwise(self._bounds):
+            for place in range(start + 1, end):
+                self._join(own[start], own[place])
+        spoken = different_texts(speakers)
+        for row, first in enumerate(array("q", spoken.first[spoken.numbers].tobytes())):
+            if speakers[row]:
+                self._join(own[self._bounds[first]], own[self._bounds[row]])
+        self.of = array("q", (self._root(own[start]) for start in self._bounds[:-1]))
+
+    def _sentence(self, place: int) -> str:
+        row = bisect_right(self._bounds, place) - 1
+        return self._sentences[row][place - self._bounds[row]]
+
+    def key(self, group: int) -> str:
+        """Return the first sentence of a group, in alphabetical order."""
+        return self._sentence(int(self._first[group]))
+
+    def _root(self, sentence: int) -> int:
+        parent = self._parent
         while parent[sentence] != sentence:
             parent[sentence] = parent[parent[sentence]]
             sentence = parent[sentence]
@@ -199,3 +238,8 @@ def _deal(sizes: npt.NDArray[Any], count: int) -> npt.NDArray[np.int64]:
         folds[row] = fold
         heapq.heappush(taken, (size + sizes[row], fold))
     return folds
+    def _join(self, one: int, other: int) -> None:
+        first, second = self._root(one), self._root(other)
+        if first != second:
+            first, second = sorted((first, second), key=self.key)
+            self._parent[second] = first

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from types import MappingProxyType
 
-from xlpl_plugin.data.manifest import Manifest
+from xlpl_plugin.data.manifest import Manifest, UtteranceColumns
 from xlpl_plugin.data.preparing.reasons import Dropped, LeftOut
 from xlpl_plugin.json_record import JsonRecord
 from xlpl_plugin.text.spelling.lexicon import count_words
@@ -64,9 +63,9 @@ class PrepareReport(JsonRecord):
     written_by = "`xlpl prepare`"
 
 
-def part_report(part: str, manifest: Manifest, speakers: Mapping[str, str] = MappingProxyType({})) -> PartReport:
-    """Measure a part; ``speakers``: utterance -> who speaks, of those that are known."""
-    words = count_words(utterance.words or "" for utterance in manifest.utterances)
-    known = {speakers.get(utterance.id) for utterance in manifest.utterances} - {None}
+def part_report(part: str, manifest: Manifest, speakers: Iterable[str] = ()) -> PartReport:
+    """Measure a part; ``speakers`` are those of its utterances, empty where nobody is known."""
+    words = count_words(UtteranceColumns.of(manifest.utterances).words or ())
+    known = set(speakers) - {""}
     minutes = round(manifest.seconds / 60, 2)
     return PartReport(part, len(manifest.utterances), minutes, words.total(), len(words), len(known))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from xlpl_plugin.data.columns import TextColumn
 from xlpl_plugin.data.units import LETTERS
 from xlpl_plugin.text.documents.sentences import ENDS, UNSPACED_ENDS
 from xlpl_plugin.text.normalizer import Normalizer
@@ -27,10 +28,46 @@ class Labels:
     # why the transcript cannot be used; empty: it can
     problem: str = ""
 
-    @property
-    def letters(self) -> int | None:
-        """Letters of the words, which say whether a transcript can belong to a recording."""
-        return None if self.words is None else sum(character.isalnum() for character in self.words)
+
+class LabelColumns:
+    """Labels of many items, by the row of the item. Either all have words, or none.
+
+    Attributes:
+        words: those of ``Labels``; empty in the rows between, and where no item has words.
+    """
+
+    def __init__(self) -> None:
+        self.words, self._units, self._sentences = TextColumn(), TextColumn(), TextColumn()
+        self.labelled = False
+
+    def put(self, row: int, label: Labels) -> None:
+        """Add the labels of an item, whose row is above those before."""
+        self.labelled |= label.words is not None
+        own = "" if label.sentences == (label.words,) else "\n".join(label.sentences)
+        texts = (self.words, label.words or ""), (self._units, _packed(label.units or "")), (self._sentences, own)
+        for column, text in texts:
+            column.extend([""] * (row - len(column)))
+            column.append(text)
+
+    def units(self, row: int) -> str:
+        """Return the units of an item, like ``words``."""
+        packed = self._units[row]
+        return packed[1:] if packed.startswith(" ") else " ".join(packed)
+
+    def sentences(self, row: int) -> tuple[str, ...]:
+        """Return the sentences of an item; none without words."""
+        own = self._sentences[row]
+        return tuple(own.split("\n")) if own else (self.words[row],) if self.labelled else ()
+
+    def letters(self, row: int) -> int | None:
+        """Return the letters of the words, which say whether a transcript can belong to a recording."""
+        return sum(map(str.isalnum, self.words[row])) if self.labelled else None
+
+
+def _packed(units: str) -> str:
+    """Leave out the spaces between units of one letter each; others begin with a space."""
+    packed = units.replace(" ", "")
+    return packed if " ".join(packed) == units else f" {units}"
 
 
 class Transcriber:

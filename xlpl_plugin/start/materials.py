@@ -11,7 +11,7 @@ from pathlib import Path
 
 from xlpl_plugin.data.corpora.forms import read_corpus
 from xlpl_plugin.data.corpora.listing import Corpus
-from xlpl_plugin.data.items import Item
+from xlpl_plugin.data.items import Item, ItemColumns
 from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
 from xlpl_plugin.data.prepare import PrepareOptions, prepare
 from xlpl_plugin.data.preparing.folder import EmptyPartError
@@ -103,14 +103,14 @@ def _prepare_scored(inputs: Inputs, materials: Materials) -> str:
     assert inputs.references is not None
     options = _options(inputs, valid=0.0, test=0.0, references=str(materials.references))
     with _corpus(inputs.references, materials) as corpus:
-        if not any(item.text for item in corpus.items):
+        if not any(corpus.items.texts):
             raise XlplError(
                 "none of its recordings has a transcript",
                 file=inputs.references,
                 expected="recordings with transcripts (--references)",
                 remedy="name a table with a column text, or leave --references out",
             )
-        items = [replace(item, part=TEST) for item in corpus.items]
+        items = ItemColumns(replace(item, part=TEST) for item in corpus.items)
         return _recordings(prepare(items, materials.scored, options))
 
 
@@ -121,7 +121,8 @@ def _prepare_target(inputs: Inputs, materials: Materials) -> str:
             known = {item.audio.resolve() for item in corpus.items}
     with _corpus(inputs.audio, materials) as corpus:
         # nothing that a run learns from has a transcript
-        new = [replace(item, text=None, part="") for item in corpus.items if item.audio.resolve() not in known]
+        others = (item for item in corpus.items if item.audio.resolve() not in known)
+        new = ItemColumns(replace(item, text=None, part="") for item in others)
         if not new:
             raise XlplError(
                 "all of its recordings have references",

@@ -11,7 +11,7 @@ from support.preparing import hiss, run, save
 
 from xlpl_plugin.data.items import Item
 from xlpl_plugin.data.manifest import read_manifest
-from xlpl_plugin.data.preparing.divide import Divisible, divide
+from xlpl_plugin.data.preparing.divide import Divisible, Division, divide
 from xlpl_plugin.data.preparing.settings import PrepareOptions
 from xlpl_plugin.data.segments import Speakers
 
@@ -19,10 +19,14 @@ OPTIONS = PrepareOptions()
 
 
 def utterances(speakers: dict[str, str], sentences: dict[str, str] | None = None, **more: dict[str, str]) -> Divisible:
-    texts = {name: [(sentences or {}).get(name, name)] for name in speakers}
-    known = {name: who for name, who in speakers.items() if who}
-    values = {"recordings": {}, "fixed": {}, **more}
-    return Divisible(sentences=texts, samples=dict.fromkeys(speakers, 100), speakers=known, **values)
+    texts = [[(sentences or {}).get(name, name)] for name in speakers]
+    values = {key: [more.get(key, {}).get(name, "") for name in speakers] for key in ("recordings", "fixed")}
+    return Divisible([*speakers], texts, [100] * len(speakers), [*speakers.values()], **values)
+
+
+def divided(speakers: dict[str, str], division: Division) -> dict[str, str]:
+    """Return the part of each utterance by its id."""
+    return dict(zip(speakers, division.parts, strict=True))
 
 
 def spoken(people: int, each: int) -> dict[str, str]:
@@ -40,8 +44,8 @@ def parts_of(speakers: dict[str, str], parts: dict[str, str]) -> dict[str, set[s
 def test_no_speaker_is_in_two_parts_and_shares_are_about_right() -> None:
     speakers = spoken(60, 20) | {f"nobody-{n}": "" for n in range(50)}
     division = divide(utterances(speakers), OPTIONS)
-    assert all(len(found) == 1 for found in parts_of(speakers, dict(division.parts)).values())
-    counts = {part: list(division.parts.values()).count(part) / len(speakers) for part in ("test", "valid")}
+    assert all(len(found) == 1 for found in parts_of(speakers, divided(speakers, division)).values())
+    counts = {part: list(division.parts).count(part) / len(speakers) for part in ("test", "valid")}
     assert counts == pytest.approx({"test": 0.2, "valid": 0.05}, abs=0.02)
     assert division.notes == ()
 
@@ -51,7 +55,7 @@ def test_too_few_speakers_are_divided_by_sentence_and_that_is_said(people: int) 
     speakers = spoken(people, 300 // people)
     division = divide(utterances(speakers), OPTIONS)
     alone = divide(utterances(dict.fromkeys(speakers, "")), OPTIONS)
-    assert division.parts == alone.parts
+    assert list(division.parts) == list(alone.parts)
     assert len(division.notes) == 1
     assert f"{people} of {people} speakers stand in two parts" in division.notes[0]
 
@@ -62,7 +66,7 @@ def test_speakers_of_the_same_prompts_are_divided_by_sentence() -> None:
     division = divide(utterances(speakers, sentences), OPTIONS)
     where = defaultdict(set)
     for name, sentence in sentences.items():
-        where[sentence].add(division.parts[name])
+        where[sentence].add(divided(speakers, division)[name])
     assert all(len(found) == 1 for found in where.values())
     assert "speakers stand in two parts" in division.notes[0]
 
@@ -71,7 +75,7 @@ def test_the_corpus_own_division_wins_and_what_it_shares_is_told() -> None:
     speakers = {"a": "ana", "b": "ana", "c": "ben", "d": ""}
     fixed = {"a": "train", "b": "test", "c": "valid", "d": "train"}
     division = divide(utterances(speakers, {"a": "hello", "c": "hello"}, fixed=fixed), OPTIONS)
-    assert division.parts == fixed
+    assert divided(speakers, division) == fixed
     assert division.notes == (
         "the corpus's own division has 1 of 3 sentences in two parts",
         "the corpus's own division has 1 of 2 speakers in two parts",
@@ -82,9 +86,10 @@ def test_the_order_of_the_utterances_does_not_matter() -> None:
     speakers = spoken(40, 5)
     shuffled = list(speakers)
     random.Random(1).shuffle(shuffled)
-    again = divide(utterances({name: speakers[name] for name in shuffled}), OPTIONS)
-    assert again.parts == divide(utterances(speakers), OPTIONS).parts
-    assert again.parts != divide(utterances(speakers), PrepareOptions(seed=2)).parts
+    others = {name: speakers[name] for name in shuffled}
+    again = divided(others, divide(utterances(others), OPTIONS))
+    assert again == divided(speakers, divide(utterances(speakers), OPTIONS))
+    assert again != divided(speakers, divide(utterances(speakers), PrepareOptions(seed=2)))
 
 
 def test_pieces_stay_with_their_recording() -> None:
@@ -93,7 +98,7 @@ def test_pieces_stay_with_their_recording() -> None:
     division = divide(utterances(speakers, recordings=recordings), OPTIONS)
     where = defaultdict(set)
     for name, recording in recordings.items():
-        where[recording].add(division.parts[name])
+        where[recording].add(divided(speakers, division)[name])
     assert all(len(found) == 1 for found in where.values())
 
 

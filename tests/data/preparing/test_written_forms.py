@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from array import array
 from collections import namedtuple
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +15,10 @@ from support.preparing import hiss, run, save, utterances
 
 from xlpl_plugin.audio.reading import read_audio
 from xlpl_plugin.data.check import check_folder
-from xlpl_plugin.data.items import Item
+from xlpl_plugin.data.items import Item, ItemColumns
 from xlpl_plugin.data.prepare import PrepareOptions, prepare
-from xlpl_plugin.data.preparing.space import needed_space
+from xlpl_plugin.data.preparing.audio_files import AudioFiles
+from xlpl_plugin.data.preparing.space import Space, needed_space
 from xlpl_plugin.errors import XlplError
 
 
@@ -81,23 +84,26 @@ def test_opus_has_as_many_samples_as_the_manifest_says(tmp_path: Path, seconds: 
     assert not check_folder(tmp_path / "out", workers=1).findings
 
 
+def space(items: list[Item], **options: Any) -> Space:
+    columns, rows = ItemColumns(items), array("q", range(len(items)))
+    return needed_space(columns, rows, AudioFiles(columns, rows), PrepareOptions(**options))
+
+
 def test_space_is_estimated_by_headers_and_times(tmp_path: Path) -> None:
     items = sources(tmp_path / "in")
-    flac, opus = (needed_space(items, PrepareOptions(format=form)) for form in ("flac", "opus"))
+    flac, opus = (space(items, format=form) for form in ("flac", "opus"))
     assert flac.seconds == opus.seconds == pytest.approx(3 + 2 + 2 + 2 + 4, rel=0.01)
     assert (flac.bytes, opus.bytes) == pytest.approx((13 * 19_200, 13 * 4_000), rel=0.01)
-    kept = needed_space(items, PrepareOptions(keep=True))
+    kept = space(items, keep=True)
     assert (kept.linked, kept.bytes) == pytest.approx((7, 6 * 19_200), rel=0.01)
     pieces = [Item(f"{n}", items[0].audio, start=n, end=n + 1.5) for n in range(10)]
-    assert needed_space(pieces, PrepareOptions(keep=True)).bytes == 15 * 19_200
+    assert space(pieces, keep=True).bytes == 15 * 19_200
 
 
 def test_a_sample_of_the_headers_stands_for_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("xlpl_plugin.data.preparing.space._HEADERS", 5)
     items = [Item(f"{n}", save(tmp_path / f"{n}.wav", hiss(0.5 + n / 20))) for n in range(40)]
-    assert needed_space(items, PrepareOptions()).seconds == pytest.approx(
-        sum(0.5 + n / 20 for n in range(40)), rel=0.01
-    )
+    assert space(items).seconds == pytest.approx(sum(0.5 + n / 20 for n in range(40)), rel=0.01)
 
 
 def test_too_little_space_is_said_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

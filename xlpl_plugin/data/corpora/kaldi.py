@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from array import array
 from dataclasses import dataclass
 from pathlib import Path
 
+from xlpl_plugin.data.columns import ColumnMapping, RowsOf, TextColumn, first_repeat
 from xlpl_plugin.data.corpora.listing import (
     Listing,
     Place,
@@ -56,34 +58,38 @@ def _data_folders(source: Path) -> list[Path]:
 
 
 def _read_folder(folder: Path, listing: Listing) -> None:
-    sounds = {key: _sound(line, folder) for key, line in _table(folder / "wav.scp").items()}
-    texts, speakers = _table(folder / "text"), _table(folder / "utt2spk")
-    channels = {key: _channel(line) for key, line in _table(folder / "reco2file_and_channel").items()}
-    segments = _table(folder / "segments") or _table(folder / "wav.scp")
-    whole = not (folder / "segments").is_file()
+    recordings, texts, speakers = (_table(folder / name) for name in ("wav.scp", "text", "utt2spk"))
+    sounds = recordings.of_same_keys(TextColumn(str(_sound(line, folder)) for line in recordings.values()))
+    named = _table(folder / "reco2file_and_channel")
+    channels = named.of_same_keys(array("i", map(_channel, named.values())))
+    segments = _table(folder / "segments") or recordings
+    whole, nothing = not (folder / "segments").is_file(), _Line("", Place(folder))
     for name, line in segments.items():
         recording, start, end = (name, 0.0, None) if whole else _segment(line)
-        if recording not in sounds:
+        sound = sounds.get(recording)
+        if sound is None:
             raise error_at(line.place, f"no recording {recording!r}", f"one of {folder / 'wav.scp'}")
-        text = texts[name].rest if name in texts else ""
+        speaker = speakers.get(name, nothing).rest
         # Kaldi's way to say that nobody knows who speaks: each utterance has its own speaker
-        speaker = speakers[name].rest if name in speakers and speakers[name].rest != name else ""
-        item = Item(name, sounds[recording], text or None, "", speaker, start, end, channels.get(recording))
-        listing.add(item, line.place, folder.name)
-    if lost := len(texts.keys() - segments.keys()):
+        speaker = "" if speaker == name else speaker
+        text, channel = texts.get(name, nothing).rest, channels.get(recording)
+        listing.add(Item(name, Path(sound), text or None, "", speaker, start, end, channel), line.place, folder.name)
+    if lost := sum(name not in segments for name in texts):
         listing.passed_over["lines of text without a recording"] += lost
 
 
-def _table(file: Path) -> dict[str, _Line]:
+def _table(file: Path) -> ColumnMapping[_Line]:
     """Return key -> line of a file that may be absent."""
-    found: dict[str, _Line] = {}
+    keys, rests, numbers = TextColumn(), TextColumn(), array("q")
     for number, text in numbered_lines(file) if file.is_file() else ():
         key, _, rest = text.strip().replace("\t", " ", 1).partition(" ")
-        line = _Line(rest.strip(), Place(file, number))
-        first = found.setdefault(key, line)
-        if first is not line:
-            raise error_at(line.place, f"duplicate id {key!r}, first on line {first.place.line}", "every id once")
-    return found
+        keys.append(key)
+        rests.append(rest.strip())
+        numbers.append(number)
+    if found := first_repeat(keys):
+        place, first = (Place(file, numbers[row]) for row in found)
+        raise error_at(place, f"duplicate id {keys[found[0]]!r}, first on line {first.line}", "every id once")
+    return ColumnMapping(keys, RowsOf(lambda row: _Line(rests[row], Place(file, numbers[row])), range(len(keys))))
 
 
 def _sound(line: _Line, folder: Path) -> Path:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from xlpl_plugin.data.items import Item
+from xlpl_plugin.data.columns import CodedTexts, first_repeat, text_hashes
+from xlpl_plugin.data.items import Item, ItemColumns
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import iter_lines
 
@@ -36,6 +38,20 @@ class Place(NamedTuple):
         return f"{self.file}:{self.line}" if self.line else str(self.file)
 
 
+class _Places:
+    """The place of each item, as columns: where an item's own audio is the place, nothing is noted."""
+
+    def __init__(self) -> None:
+        self._files, self._lines = CodedTexts(), array("q")
+
+    def append(self, place: Place, item: Item) -> None:
+        self._files.append("" if place == Place(item.audio) else str(place.file))
+        self._lines.append(place.line)
+
+    def of(self, row: int, items: ItemColumns) -> Place:
+        return Place(Path(self._files[row] or items.audio[row]), self._lines[row])
+
+
 @dataclass(frozen=True)
 class Corpus:
     """A corpus as its reader found it.
@@ -48,7 +64,7 @@ class Corpus:
     """
 
     form: str
-    items: list[Item]
+    items: ItemColumns
     passed_over: dict[str, int]
     notes: tuple[str, ...]
     unpacked: bool = False
@@ -66,18 +82,20 @@ class Listing:
 
     division: Division
     work: Path
-    items: list[Item] = field(default_factory=list)
+    items: ItemColumns = field(default_factory=ItemColumns)
     passed_over: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     unused_columns: dict[str, None] = field(default_factory=dict)
     unpacked: bool = False
-    _places: dict[str, Place] = field(default_factory=dict)
+    _places: _Places = field(default_factory=_Places)
+    # hashes of the ids, from when it is first asked whether one is known
+    _hashes: set[int] | None = None
 
     def add(self, item: Item, place: Place, split: str = "") -> None:
         """Note an item that stands at ``place``, in the part that the corpus calls ``split``.
 
         Raises:
-            XlplError: an id that is no name of a file below a folder, or was there before; an impossible stretch.
+            XlplError: an id that is no name of a file below a folder; an impossible stretch.
         """
         _check_id(item.id, place)
         _check_stretch(item, place)
@@ -87,18 +105,27 @@ class Listing:
             if not part:
                 self.passed_over[f"rows of no part{f' ({split})' if split else ''}"] += 1
                 return
-        first = self._places.setdefault(item.id, place)
-        if first is not place:
-            raise _duplicate(item.id, first, place)
+        self._places.append(place, item)
+        if self._hashes is not None:
+            self._hashes.add(hash(item.id))
         speaker = "" if item.speaker.lower() in _NOBODY else item.speaker
         self.items.append(replace(item, part=part, speaker=speaker) if part or speaker != item.speaker else item)
 
     def knows(self, name: str) -> bool:
-        """Whether an item of that id was noted."""
-        return name in self._places
+        """Whether an item of that id was noted: wrong, by chance, once in 10^13 times, and then for yes."""
+        if self._hashes is None:
+            self._hashes = set(text_hashes(self.items.ids).tolist())
+        return hash(name) in self._hashes
 
     def corpus(self, form: str) -> Corpus:
-        """Return what was found."""
+        """Return what was found.
+
+        Raises:
+            XlplError: an id stands twice.
+        """
+        if found := first_repeat(self.items.ids):
+            place, first = (self._places.of(row, self.items) for row in found)
+            raise _duplicate(self.items.ids[found[0]], first, place)
         notes = tuple(filter(None, (*self.notes, self._columns(), self._speakers(), self._overlaps())))
         return Corpus(form, self.items, dict(self.passed_over), notes, self.unpacked)
 
@@ -106,11 +133,11 @@ class Listing:
         return f"columns passed over: {', '.join(self.unused_columns)}" if self.unused_columns else ""
 
     def _speakers(self) -> str:
-        unknown = sum(not item.speaker for item in self.items)
+        unknown = len(self.items.speakers.rows_of(""))
         return f"no speaker in {unknown} of {len(self.items)} rows" if 0 < unknown < len(self.items) else ""
 
     def _overlaps(self) -> str:
-        count = count_overlaps(self.items)
+        count = self.items.overlaps(range(len(self.items)))
         return f"stretches that begin before the one before them ends: {count}" if count else ""
 
 
@@ -121,18 +148,6 @@ def part_of(name: str) -> str:
     ('valid', 'train', 'valid', '')
     """
     return next((_PARTS[word] for word in re.split(r"[^a-z]+", name.lower()) if word in _PARTS), "")
-
-
-def count_overlaps(items: Sequence[Item]) -> int:
-    """Count the stretches that begin before an earlier one of the same recording and channel has ended."""
-    stretches = [item for item in items if item.end is not None or item.start]
-    stretches.sort(key=lambda item: (str(item.audio), -1 if item.channel is None else item.channel, item.start))
-    count, end, track = 0, 0.0, None
-    for item in stretches:
-        end = end if track == (track := (item.audio, item.channel)) else 0.0
-        count += item.start < end
-        end = max(end, math.inf if item.end is None else item.end)
-    return count
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:

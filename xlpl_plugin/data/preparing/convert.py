@@ -14,6 +14,7 @@ from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.audio.reading import audio_info, stream_audio, write_audio
 from xlpl_plugin.audio.speech_activity import find_speech
 from xlpl_plugin.data.preparing.headers import links_well
+from xlpl_plugin.data.preparing.kept import Kept
 from xlpl_plugin.data.preparing.reasons import Dropped, LeftOut, Reason
 from xlpl_plugin.data.preparing.recordings import Clip, Recording, length_problem
 from xlpl_plugin.data.preparing.settings import PrepareOptions
@@ -25,30 +26,6 @@ from xlpl_plugin.files import make_folder, system_errors
 SILENCE_DB = -60.0
 # seconds that a segment may end after its recording: times are rounded, and codecs pad
 _TOLERANCE = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """An utterance whose audio is in place.
-
-    Attributes:
-        id: of the utterance.
-        item: id of the item that it is, or is a piece of.
-        file: relative to the folder audio/.
-        samples: as many as reading the file gives.
-        recording: what it is a piece of; empty: it is whole.
-        start, end: seconds in the recording.
-        linked: whether the file is a link to the corpus's own.
-    """
-
-    id: str
-    item: str
-    file: str
-    samples: int
-    recording: str = ""
-    start: float = 0.0
-    end: float = 0.0
-    linked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +96,8 @@ class Converter:
         if recording.divisible and 0 < self.options.cut_above < seconds:
             return self._pieces(recording, spool)
         link = self._link(recording)
-        file, samples = (link, len(spool)) if link else self._written(recording.name, spool, 0, len(spool))
-        return Converted(kept=(Kept(recording.name, clip.id, file, samples, linked=bool(link)),))
+        suffix, samples = (link, len(spool)) if link else self._written(recording.name, spool, 0, len(spool))
+        return Converted(kept=(Kept(recording.name, clip.row, suffix, samples, linked=bool(link)),))
 
     def _segment(self, recording: Recording, clip: Clip, spool: Spool) -> Converted:
         end = len(spool) / SAMPLE_RATE if clip.end is None else clip.end
@@ -130,7 +107,7 @@ class Converter:
         reason = self._problem(spool, span, clip.letters)
         if reason is not None:
             return Converted(dropped=(Dropped(clip.id, reason),))
-        return Converted(kept=(self._piece(clip.id, clip.id, recording, spool, span),))
+        return Converted(kept=(self._piece(clip.id, clip.row, recording, spool, span),))
 
     def _pieces(self, recording: Recording, spool: Spool) -> Converted:
         """Cut by speech activity, and count what is in no piece."""
@@ -142,7 +119,7 @@ class Converter:
             reason = self._problem(spool, (start, end), None) if speech else Reason.NO_SPEECH
             if reason is None:
                 name = _piece_id(recording.name, start, end)
-                kept.append(self._piece(name, recording.clips[0].id, recording, spool, (start, end)))
+                kept.append(self._piece(name, recording.clips[0].row, recording, spool, (start, end)))
             else:
                 left_out[reason] += end - start
                 stretches[reason] += 1
@@ -158,25 +135,26 @@ class Converter:
         loudness = decibels(float(np.einsum("i,i->", samples, samples, dtype=np.float64)), samples.size)
         return Reason.SILENT if loudness < SILENCE_DB else None
 
-    def _piece(self, name: str, item: str, recording: Recording, spool: Spool, span: tuple[int, int]) -> Kept:
-        file, samples = self._written(name, spool, *span)
-        return Kept(name, item, file, samples, recording.name, span[0] / SAMPLE_RATE, span[1] / SAMPLE_RATE)
+    def _piece(self, name: str, row: int, recording: Recording, spool: Spool, span: tuple[int, int]) -> Kept:
+        suffix, samples = self._written(name, spool, *span)
+        return Kept(name, row, suffix, samples, recording.name, span[0] / SAMPLE_RATE, span[1] / SAMPLE_RATE)
 
     def _written(self, name: str, spool: Spool, start: int, end: int) -> tuple[str, int]:
-        file = f"{name}.{self.options.format}"
+        """Write a file; return its suffix and how many samples it has."""
+        suffix = f".{self.options.format}"
         # the disk is waited for once, when the folder is complete: for every file it takes as long as the work
-        return file, write_audio(self.folder / "audio" / file, spool.read(start, end), sync=False)
+        return suffix, write_audio(self.folder / "audio" / f"{name}{suffix}", spool.read(start, end), sync=False)
 
     def _link(self, recording: Recording) -> str:
-        """Link to a file that need not be written again; return the link's name, or an empty one."""
+        """Link to a file that need not be written again; return the link's suffix, or an empty one."""
         if not self.options.keep or not links_well(recording.audio, self.temporary):
             return ""
-        file = f"{recording.name}{recording.audio.suffix.lower()}"
-        target = self.folder / "audio" / file
+        suffix = recording.audio.suffix.lower()
+        target = self.folder / "audio" / f"{recording.name}{suffix}"
         make_folder(target.parent)
         with system_errors(target, "a link"):
             os.symlink(recording.audio.absolute(), target)
-        return file
+        return suffix
 
 
 def _piece_id(recording: str, start: int, end: int) -> str:

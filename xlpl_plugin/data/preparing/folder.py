@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from xlpl_plugin.audio import SAMPLE_RATE
-from xlpl_plugin.data.items import Item
-from xlpl_plugin.data.manifest import Manifest, Utterance, UtteranceColumns, write_manifest
-from xlpl_plugin.data.preparing.convert import Kept
+from xlpl_plugin.data.columns import ColumnMapping, Numbers, RowsOf, sorted_rows
+from xlpl_plugin.data.items import ItemColumns
+from xlpl_plugin.data.manifest import Manifest, UtteranceColumns, write_manifest
 from xlpl_plugin.data.preparing.divide import Divisible, divide
+from xlpl_plugin.data.preparing.kept import KeptColumns
 from xlpl_plugin.data.preparing.outcome import Outcome
 from xlpl_plugin.data.preparing.settings import PrepareOptions
 from xlpl_plugin.data.segments import Segment, Segments, Speakers
 from xlpl_plugin.data.split import PARTS
 from xlpl_plugin.data.summary import REPORT, PrepareReport
-from xlpl_plugin.data.transcriber import Labels
+from xlpl_plugin.data.transcriber import LabelColumns
 from xlpl_plugin.data.units import write_units
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import make_folder
@@ -31,6 +35,8 @@ class PreparedFolder:
     parts: Mapping[str, Manifest]
     segments: Segments
     speakers: Speakers
+    # part -> who speaks in each of its utterances; empty: not known
+    spoken: Mapping[str, Sequence[str]]
     # what the division went by
     divided_by: str
 
@@ -49,7 +55,7 @@ class EmptyPartError(XlplError):
 
 
 def fill_folder(
-    items: Mapping[str, Item], labels: Mapping[str, Labels], audio: Path, options: PrepareOptions, outcome: Outcome
+    items: ItemColumns, labels: LabelColumns, audio: Path, options: PrepareOptions, outcome: Outcome
 ) -> PreparedFolder:
     """Divide what was kept into parts; remarks go to the notes of ``outcome``.
 
@@ -59,35 +65,60 @@ def fill_folder(
     Raises:
         EmptyPartError: a part would be empty.
     """
-    kept = sorted(outcome.kept, key=lambda one: one.id)
-    speakers = {one.id: items[one.item].speaker for one in kept if items[one.item].speaker}
+    kept = outcome.kept
+    order = sorted_rows(kept.ids)
+    rows = array("q", (kept.rows[place] for place in order))
+    speakers = RowsOf(items.speakers.__getitem__, rows)
     utterances = Divisible(
-        sentences={one.id: labels[one.item].sentences or (one.id,) for one in kept},
-        samples={one.id: one.samples for one in kept},
+        names=RowsOf(kept.ids.__getitem__, order),
+        sentences=RowsOf(lambda place: labels.sentences(kept.rows[place]) or (kept.ids[place],), order),
+        samples=array("q", (kept.samples[place] for place in order)),
         speakers=speakers,
-        recordings={one.id: str(items[one.item].audio) for one in kept if one.recording},
-        fixed={one.id: items[one.item].part for one in kept if items[one.item].part},
+        recordings=RowsOf(lambda place: items.audio[kept.rows[place]] if kept.recordings[place] else "", order),
+        fixed=RowsOf(items.parts.__getitem__, rows),
     )
     division = divide(utterances, options)
-    outcome.notes += [*division.notes, *_long_note(kept, labels, options)]
-    rows: dict[str, list[Kept]] = {part: [] for part in PARTS}
-    for one in kept:
-        rows[division.parts[one.id]].append(one)
-    if len(utterances.fixed) < len(kept):
-        _refuse_empty(rows, options)
-    parts = {part: Manifest(audio, _columns(rows[part], labels)) for part in PARTS if rows[part]}
-    segments = tuple(Segment(one.id, one.recording, one.start, one.end) for one in kept if one.recording)
-    return PreparedFolder(parts, Segments(segments), Speakers(speakers), division.by)
+    outcome.notes += [*division.notes, *_long_note(kept, order, labels, options)]
+    chosen = {part: division.parts.rows_of(part) for part in PARTS}
+    if not all(utterances.fixed):
+        _refuse_empty(chosen, options)
+    found = {part: rows for part, rows in chosen.items() if len(rows)}
+    return PreparedFolder(
+        {part: Manifest(audio, _columns(kept, _some(order, rows), labels)) for part, rows in found.items()},
+        Segments(_segments(kept, order)),
+        Speakers(_known(utterances.names, speakers)),
+        {part: speakers.take(rows) for part, rows in found.items()},
+        division.by,
+    )
 
 
-def _columns(kept: Sequence[Kept], labels: Mapping[str, Labels]) -> Sequence[Utterance]:
-    rows = [Utterance(one.file, one.samples, labels[one.item].words, labels[one.item].units) for one in kept]
-    return UtteranceColumns.of(rows)
+def _some(order: array[int], rows: Numbers) -> array[int]:
+    return array("q", np.frombuffer(order, np.int64)[rows].tobytes())
 
 
-def _refuse_empty(rows: Mapping[str, Sequence[Kept]], options: PrepareOptions) -> None:
+def _columns(kept: KeptColumns, order: Sequence[int], labels: LabelColumns) -> UtteranceColumns:
+    rows = array("q", (kept.rows[place] for place in order))
+    return UtteranceColumns(
+        RowsOf(kept.file, order),
+        (kept.samples[place] for place in order),
+        RowsOf(labels.words.__getitem__, rows) if labels.labelled else None,
+        RowsOf(labels.units, rows) if labels.labelled else None,
+    )
+
+
+def _segments(kept: KeptColumns, order: Sequence[int]) -> Sequence[Segment]:
+    return RowsOf(kept.segment, (place for place in order if kept.recordings[place]))
+
+
+def _known(names: Sequence[str], speakers: Sequence[str]) -> Mapping[str, str]:
+    """Return who speaks, by the name of the utterance, where that is known."""
+    rows = array("q", (row for row, speaker in enumerate(speakers) if speaker))
+    return ColumnMapping(RowsOf(names.__getitem__, rows), RowsOf(speakers.__getitem__, rows))
+
+
+def _refuse_empty(rows: Mapping[str, Numbers], options: PrepareOptions) -> None:
     wanted = {"train": 1.0, "valid": options.valid, "test": options.test}
-    empty = [part for part in PARTS if wanted[part] > 0 and not rows[part]]
+    empty = [part for part in PARTS if wanted[part] > 0 and not len(rows[part])]
     if empty:
         raise EmptyPartError(
             f"the {empty[0]} part would be empty ({sum(map(len, rows.values()))} utterances are usable)",
@@ -96,10 +127,10 @@ def _refuse_empty(rows: Mapping[str, Sequence[Kept]], options: PrepareOptions) -
         )
 
 
-def _long_note(kept: Sequence[Kept], labels: Mapping[str, Labels], options: PrepareOptions) -> list[str]:
+def _long_note(kept: KeptColumns, order: Sequence[int], labels: LabelColumns, options: PrepareOptions) -> list[str]:
     """Warn of long recordings that could not be cut, since one transcript does not say which words are where."""
-    seconds = [one.samples / SAMPLE_RATE for one in kept if labels[one.item].words and not one.recording]
-    long = [length for length in seconds if length > options.cut_above > 0]
+    seconds = ((place, kept.samples[place] / SAMPLE_RATE) for place in order if not kept.recordings[place])
+    long = [length for place, length in seconds if length > options.cut_above > 0 and labels.words[kept.rows[place]]]
     if not long:
         return []
     return [

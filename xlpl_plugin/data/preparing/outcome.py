@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from xlpl_plugin.data.preparing.convert import Converted, Kept
+from xlpl_plugin.data.preparing.convert import Converted
+from xlpl_plugin.data.preparing.kept import KeptColumns
 from xlpl_plugin.data.preparing.reasons import Dropped, LeftOut
 from xlpl_plugin.errors import XlplError
 
@@ -16,13 +17,13 @@ class Outcome:
 
     dropped: list[Dropped]
     notes: list[str] = field(default_factory=list)
-    kept: list[Kept] = field(default_factory=list)
+    kept: KeptColumns = field(default_factory=KeptColumns)
     cut: int = 0
     _seconds: dict[str, float] = field(default_factory=dict)
     _stretches: Counter[str] = field(default_factory=Counter)
 
     def add(self, converted: Converted) -> None:
-        self.kept += converted.kept
+        self.kept.extend(converted.kept)
         self.dropped += converted.dropped
         self.cut += converted.cut
         for one in converted.left_out:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-import stat
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import reduce
+from pathlib import Path, PurePath
 
-from xlpl_plugin.data.items import Item
+import numpy as np
+
+from xlpl_plugin.data.columns import RowsOf, TextColumn, different_texts
+from xlpl_plugin.data.items import ItemColumns
+from xlpl_plugin.data.preparing.audio_files import AudioFiles
 from xlpl_plugin.data.preparing.reasons import Dropped, Reason
 from xlpl_plugin.data.preparing.settings import PrepareOptions
-from xlpl_plugin.errors import XlplError
+from xlpl_plugin.data.transcriber import LabelColumns
 
 # bytes; files are put in order by how many times as large they are
 _LARGE = 1 << 24
@@ -20,9 +24,10 @@ _LARGE = 1 << 24
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """An item as the one who cuts it must know it: seconds, and the letters of its transcript if it has one."""
+    """An item as the one who cuts it must know it: its row, seconds, and the letters of its transcript if any."""
 
     id: str
+    row: int
     start: float
     end: float | None
     letters: int | None
@@ -30,17 +35,23 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A channel of a file, decoded once, and the clips of it in the order of time; ``name`` is that in ``segments``."""
+    """A channel of a file, decoded once, and the clips of it in the order of time.
+
+    Attributes:
+        name: that in ``segments``.
+        size: of the file, in bytes.
+    """
 
     audio: Path
     channel: int | None
     name: str
     clips: tuple[Clip, ...]
+    size: int
 
     @property
     def whole(self) -> bool:
         """Whether it is one utterance from its beginning to its end."""
-        return is_whole(self.clips[0])
+        return self.clips[0].start == 0 and self.clips[0].end is None
 
     @property
     def divisible(self) -> bool:
@@ -48,119 +59,79 @@ class Recording:
         return self.whole and self.clips[0].letters is None
 
 
-def is_whole(item: Item | Clip) -> bool:
-    return item.start == 0 and item.end is None
-
-
 class GroupedItems:
     """All recordings, each made when it is asked for: segments by file and channel, whole ones each by itself."""
 
-    def __init__(self, items: Iterable[Item], letters: Mapping[str, int | None]) -> None:
-        self._letters = letters
-        self._whole: list[Item] = []
-        self._segments: dict[tuple[Path, int | None], list[Item]] = defaultdict(list)
-        for item in items:
-            (self._whole if is_whole(item) else self._segments[item.audio, item.channel]).append(item)
-        files = {item.audio for item in self._whole} | {audio for audio, _ in self._segments}
-        self.bytes = {audio: os.stat(audio).st_size for audio in files}
-        self._names = _file_names(audio for audio, _ in self._segments)
+    def __init__(self, items: ItemColumns, rows: array[int], labels: LabelColumns, files: AudioFiles) -> None:
+        self._items, self._labels, self._files = items, labels, files
+        self._whole = array("q", (row for row in rows if items.is_whole(row)))
+        segments = array("q", (row for row in rows if not items.is_whole(row)))
+        tracks = different_texts(RowsOf(items.track, segments))
+        # the rows of one track after those of another, and where each track begins
+        self._segments = np.frombuffer(segments, np.int64)[np.argsort(tracks.numbers, kind="stable")]
+        self._bounds = np.concatenate([[0], np.cumsum(np.bincount(tracks.numbers, minlength=len(tracks.first)))])
+        self._named, first = np.unique(files.numbers[np.frombuffer(segments, np.int64)], return_index=True)
+        self._names = _file_names(RowsOf(items.audio.__getitem__, (segments[row] for row in first)))
 
     def __len__(self) -> int:
-        return len(self._whole) + len(self._segments)
+        return len(self._bounds) - 1 + len(self._whole)
 
     def __iter__(self) -> Iterator[Recording]:
         """Yield the recordings; very large files first, so that no process is left alone with one at the end."""
-        groups = [*self._segments.values(), *([item] for item in self._whole)]
-        for group in sorted(groups, key=lambda group: -(self.bytes[group[0].audio] // _LARGE)):
-            first = group[0]
-            name = first.id if is_whole(first) else self._name(first.audio, first.channel)
-            ordered = sorted(group, key=lambda item: (item.start, item.id))
-            clips = (Clip(item.id, item.start, item.end, self._letters[item.id]) for item in ordered)
-            yield Recording(first.audio, first.channel, name, tuple(clips))
+        tracks = len(self._bounds) - 1
+        first = np.concatenate([self._segments[self._bounds[:-1]], np.frombuffer(self._whole, np.int64)])
+        sizes = self._files.sizes[self._files.numbers[first]]
+        for group in array("q", np.argsort(-(sizes // _LARGE), kind="stable").tobytes()):
+            if group < tracks:
+                yield self._track(self._segments[self._bounds[group] : self._bounds[group + 1]].tolist())
+            else:
+                row = self._whole[group - tracks]
+                yield self._recording(self._items.ids[row], [row])
 
-    def _name(self, audio: Path, channel: int | None) -> str:
-        return self._names[audio] if channel is None else f"{self._names[audio]}-ch{channel}"
+    def _track(self, rows: list[int]) -> Recording:
+        """Return the recording of the segments of one channel."""
+        items, channel = self._items, self._items.channel(rows[0])
+        name = self._names[int(self._named.searchsorted(self._files.numbers[rows[0]]))]
+        ordered = sorted(rows, key=lambda row: (items.starts[row], items.ids[row]))
+        return self._recording(name if channel is None else f"{name}-ch{channel}", ordered)
+
+    def _recording(self, name: str, rows: Sequence[int]) -> Recording:
+        items, audio = self._items, Path(self._items.audio[rows[0]])
+        clips = tuple(
+            Clip(items.ids[row], row, items.starts[row], items.end(row), self._labels.letters(row)) for row in rows
+        )
+        return Recording(audio, items.channel(rows[0]), name, clips, self._files.size(rows[0]))
 
     @property
     def overlaps(self) -> int:
         """How many segments begin before one of the same channel has ended."""
-        return sum(_overlaps(group) for group in self._segments.values() if len(group) > 1)
+        return self._items.overlaps(array("q", self._segments.tobytes()))
 
 
-def _file_names(files: Iterable[Path]) -> dict[Path, str]:
+def _file_names(files: Sequence[str]) -> TextColumn:
     """Return a name for each file: its path below their common folder, without the suffix where that is enough."""
-    absolute = {file: Path(os.path.abspath(file)) for file in files}
-    base = os.path.commonpath([file.parent for file in absolute.values()]) if absolute else ""
-    names = {file: path.relative_to(base) for file, path in absolute.items()}
-    stems = Counter(name.with_suffix("") for name in names.values())
-    return {
-        file: (name if stems[name.with_suffix("")] > 1 else name.with_suffix("")).as_posix()
-        for file, name in names.items()
-    }
+    paths = TextColumn(map(os.path.abspath, files))
+    if not paths:
+        return paths
+    base = reduce(lambda base, path: os.path.commonpath((base, path)), map(os.path.dirname, paths))
+    names = RowsOf(lambda row: PurePath(paths[row]).relative_to(base), range(len(paths)))
+    stems = different_texts(RowsOf(lambda row: str(names[row].with_suffix("")), range(len(paths)))).numbers
+    alone = (np.bincount(stems)[stems] == 1).tolist()
+    chosen = (name.with_suffix("") if is_alone else name for name, is_alone in zip(names, alone, strict=True))
+    return TextColumn(name.as_posix() for name in chosen)
 
 
-def _overlaps(group: Iterable[Item]) -> int:
-    latest, found = 0.0, 0
-    for item in sorted(group, key=lambda item: item.start):
-        found += item.start < latest
-        latest = max(latest, float("inf") if item.end is None else item.end)
-    return found
-
-
-def present_items(items: Sequence[Item], options: PrepareOptions, dropped: list[Dropped]) -> list[Item]:
-    """Return the items whose file is there and holds something; the others are dropped.
-
-    Raises:
-        XlplError: there are such, and ``options.unusable`` says to stop; the first is named, and how many there are.
-    """
-    sizes: dict[Path, Reason | None] = {}
-    absent: list[tuple[Item, Reason]] = []
-    present: list[Item] = []
-    for item in items:
-        if item.audio not in sizes:
-            sizes[item.audio] = _absence(item.audio)
-        reason = sizes[item.audio]
+def plausible_rows(
+    items: ItemColumns, rows: array[int], labels: LabelColumns, options: PrepareOptions, dropped: list[Dropped]
+) -> Iterator[int]:
+    """Yield the rows of the items but for segments whose times alone say that they are of no use."""
+    for row in rows:
+        end = items.end(row)
+        reason = None if end is None else length_problem(end - items.starts[row], labels.letters(row), options)
         if reason is None:
-            present.append(item)
+            yield row
         else:
-            absent.append((item, reason))
-    if absent and options.unusable == "stop":
-        raise _absent_files(absent, sizes)
-    dropped += (Dropped(item.id, reason) for item, reason in absent)
-    return present
-
-
-def _absence(audio: Path) -> Reason | None:
-    try:
-        found = os.stat(audio)
-    except OSError:
-        return Reason.MISSING
-    if not stat.S_ISREG(found.st_mode):
-        return Reason.MISSING
-    return None if found.st_size else Reason.EMPTY
-
-
-def _absent_files(absent: Sequence[tuple[Item, Reason]], reasons: Mapping[Path, Reason | None]) -> XlplError:
-    item, reason = absent[0]
-    files = sum(found is not None for found in reasons.values())
-    return XlplError(
-        f"{reason}; {files} of {len(reasons)} files are missing or empty",
-        file=item.audio,
-        expected="an audio file",
-        remedy="check the paths, or leave such files out with their reason: --skip-unreadable",
-    )
-
-
-def plausible_items(
-    items: Iterable[Item], letters: Mapping[str, int | None], options: PrepareOptions, dropped: list[Dropped]
-) -> Iterator[Item]:
-    """Yield the items but for segments whose times alone say that they are of no use."""
-    for item in items:
-        reason = None if item.end is None else length_problem(item.end - item.start, letters[item.id], options)
-        if reason is None:
-            yield item
-        else:
-            dropped.append(Dropped(item.id, reason))
+            dropped.append(Dropped(items.ids[row], reason))
 
 
 def length_problem(seconds: float, letters: int | None, options: PrepareOptions) -> Reason | None:

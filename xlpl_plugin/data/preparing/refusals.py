@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Collection, Sequence
+from array import array
 from pathlib import Path, PurePosixPath
 
 from xlpl_plugin.audio.reading import AUDIO_SUFFIXES
-from xlpl_plugin.data.items import Item
+from xlpl_plugin.data.columns import RowsOf, TextIndex, repeated_texts
+from xlpl_plugin.data.items import ItemColumns
 from xlpl_plugin.data.preparing.settings import PrepareOptions
 from xlpl_plugin.data.summary import REPORT
 from xlpl_plugin.errors import XlplError
@@ -16,52 +16,57 @@ from xlpl_plugin.files import new_output
 
 # what is added to the id of a recording: its channel, its piece
 _ADDED = re.compile(r"(-ch\d+)?(-\d{7,}-\d{7,})?$")
+# a folder whose name ends like that of a recording
+_FOLDER_OF_SOUND = re.compile(rf"({'|'.join(map(re.escape, sorted(AUDIO_SUFFIXES)))})/", re.IGNORECASE)
 
 
-def check_ids(items: Sequence[Item]) -> None:
+def check_ids(items: ItemColumns) -> None:
     """Raise ``XlplError`` for an id that stands twice, is no relative path, or would get another's file."""
-    repeated = [name for name, count in Counter(item.id for item in items).items() if count > 1]
+    repeated = repeated_texts(items.ids)
     if repeated:
         raise XlplError(
             f"{len(repeated)} duplicate ids, such as {repeated[0]!r}",
             expected="every id once",
             remedy="rename or remove one",
         )
-    for item in items:
-        parts = PurePosixPath(item.id).parts
-        if not parts or item.id.startswith("/") or ".." in parts or "\t" in item.id or "\n" in item.id:
+    for row, name in enumerate(items.ids):
+        parts = set(name.split("/"))
+        if parts <= {"", "."} or name.startswith("/") or ".." in parts or "\t" in name or "\n" in name:
             raise XlplError(
-                f"unusable id {item.id!r}", file=item.audio, expected="a relative path without '..' and tabs"
+                f"unusable id {name!r}", file=items.audio[row], expected="a relative path without '..' and tabs"
             )
     _refuse_clashes(items)
 
 
-def _refuse_clashes(items: Sequence[Item]) -> None:
+def _refuse_clashes(items: ItemColumns) -> None:
     """Refuse an id whose folder would be another id's file, such as ``a.flac/b`` beside ``a``."""
-    nested = [item for item in items if "/" in item.id]
-    ids = {item.id for item in items} if nested else set()
-    for item in nested:
-        for folder in PurePosixPath(item.id).parents:
-            if folder.suffix.lower() in AUDIO_SUFFIXES and str(folder.with_suffix("")) in ids:
+    nested = [row for row, name in enumerate(items.ids) if _FOLDER_OF_SOUND.search(name)]
+    ids = TextIndex(items.ids if nested else ())
+    for row in nested:
+        for folder in PurePosixPath(items.ids[row]).parents:
+            alone = str(folder.with_suffix("")) if folder.suffix.lower() in AUDIO_SUFFIXES else None
+            if alone is not None and ids.find(alone) is not None:
                 raise XlplError(
-                    f"id {item.id!r} beside id {str(folder.with_suffix(''))!r}",
-                    file=item.audio,
+                    f"id {items.ids[row]!r} beside id {alone!r}",
+                    file=items.audio[row],
                     expected="ids none of which is the folder of another's file",
                     remedy="rename one",
                 )
 
 
-def refuse_names_of_pieces(items: Collection[Item], options: PrepareOptions) -> None:
+def refuse_names_of_pieces(items: ItemColumns, rows: array[int], options: PrepareOptions) -> None:
     """Raise ``XlplError`` for an id that another's piece or channel may get, such as ``a-ch0`` beside ``a``."""
     if not options.cut_above and options.channels != "split":
         return
-    ids = {item.id for item in items if item.text is None and item.start == 0 and item.end is None}
-    for item in items:
-        base = _ADDED.sub("", item.id)
-        if base != item.id and base in ids:
+    named = array("q", (row for row in rows if _ADDED.sub("", items.ids[row]) != items.ids[row]))
+    whole = array("q", (row for row in rows if named and items.text(row) is None and items.is_whole(row)))
+    ids = TextIndex(RowsOf(items.ids.__getitem__, whole))
+    for row in named:
+        base = _ADDED.sub("", items.ids[row])
+        if ids.find(base) is not None:
             raise XlplError(
-                f"id {item.id!r} has the form of a piece or channel of {base!r}",
-                file=item.audio,
+                f"id {items.ids[row]!r} has the form of a piece or channel of {base!r}",
+                file=items.audio[row],
                 expected="ids that differ from those that pieces get",
                 remedy="rename or remove one, or do not cut: --cut-above 0",
             )

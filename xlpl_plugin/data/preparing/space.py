@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from xlpl_plugin.data.items import Item
+from xlpl_plugin.data.items import ItemColumns
+from xlpl_plugin.data.preparing.audio_files import AudioFiles
 from xlpl_plugin.data.preparing.headers import header_seconds, links_well
-from xlpl_plugin.data.preparing.recordings import is_whole
 from xlpl_plugin.data.preparing.settings import PrepareOptions
 from xlpl_plugin.errors import XlplError
 
@@ -52,18 +53,22 @@ class _Form:
     linked: float
 
 
-def needed_space(items: Iterable[Item], options: PrepareOptions, temporary: Path | None = None) -> Space:
-    """Estimate what the items take: by the times of segments, and by headers and sizes of whole recordings."""
-    whole: dict[str, list[Path]] = defaultdict(list)
+def needed_space(
+    items: ItemColumns, rows: array[int], files: AudioFiles, options: PrepareOptions, temporary: Path | None = None
+) -> Space:
+    """Estimate what some items take: by the times of segments, and by headers and sizes of whole recordings."""
+    whole: dict[str, array[int]] = defaultdict(lambda: array("q"))
     seconds = linked = 0.0
-    for item in items:
-        if item.end is not None:
-            seconds += item.end - item.start
-        elif is_whole(item):
-            whole[item.audio.suffix.lower()].append(item.audio)
-    for files in whole.values():
-        form = _measure(files[:: max(1, len(files) // _HEADERS)], options, temporary)
-        size = sum(os.stat(file).st_size for file in files)
+    for row in rows:
+        end = items.end(row)
+        if end is not None:
+            seconds += end - items.starts[row]
+        elif items.is_whole(row):
+            whole[os.path.splitext(items.audio[row])[1].lower()].append(row)
+    for same in whole.values():
+        few = same[:: max(1, len(same) // _HEADERS)]
+        form = _measure([Path(items.audio[row]) for row in few], options, temporary)
+        size = sum(map(files.size, same))
         seconds += size * form.seconds
         linked += size * form.seconds * form.linked
     return Space(seconds, linked, (seconds - linked) * _WRITTEN[options.format])

@@ -10,7 +10,7 @@ import torchaudio
 from numpy.typing import NDArray
 
 from xlpl_plugin.audio import SAMPLE_RATE
-from xlpl_plugin.espeak import espeak
+from xlpl_plugin.espeak.library import espeak
 
 _RATE, _PITCH, _RANGE = 1, 3, 4  # espeak_PARAMETER
 

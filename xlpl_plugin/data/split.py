@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections import defaultdict
+from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate, pairwise
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from xlpl_plugin.data.columns import TextColumn, TextIndex
+from xlpl_plugin.data.columns import (
+    CodedTexts,
+    Numbers,
+    RowsOf,
+    TextColumn,
+    TextIndex,
+    different_numbers,
+    different_texts,
+)
 from xlpl_plugin.data.manifest import UtteranceColumns, read_manifest
 from xlpl_plugin.data.segments import Segments
-from array import array
-from bisect import bisect_right
-from collections.abc import Mapping, Sequence
-from itertools import accumulate, pairwise
-
-import numpy as np
-
-from xlpl_plugin.data.columns import CodedTexts, Numbers, RowsOf, different_numbers, different_texts
 from xlpl_plugin.errors import XlplError
 
 PARTS = ("train", "valid", "test")
@@ -170,17 +171,11 @@ class _Groups:
             sentence = parent[sentence]
         return sentence
 
-    def join(one: str, other: str) -> None:
-        first, second = sorted((root(one), root(other)))
-        parent[second] = first
-
-    spoken: dict[str, str] = {}
-    for name, own in sentences.items():
-        for sentence in own[1:]:
-            join(own[0], sentence)
-        if name in speakers:
-            join(spoken.setdefault(speakers[name], own[0]), own[0])
-    return {name: root(own[0]) for name, own in sentences.items()}
+    def _join(self, one: int, other: int) -> None:
+        first, second = self._root(one), self._root(other)
+        if first != second:
+            first, second = sorted((first, second), key=self.key)
+            self._parent[second] = first
 
 
 class Folds:
@@ -238,8 +233,3 @@ def _deal(sizes: npt.NDArray[Any], count: int) -> npt.NDArray[np.int64]:
         folds[row] = fold
         heapq.heappush(taken, (size + sizes[row], fold))
     return folds
-    def _join(self, one: int, other: int) -> None:
-        first, second = self._root(one), self._root(other)
-        if first != second:
-            first, second = sorted((first, second), key=self.key)
-            self._parent[second] = first

@@ -19,7 +19,7 @@ from xlpl_plugin.audio.noise import add_noise
 from xlpl_plugin.audio.reading import write_audio
 from xlpl_plugin.data.items import Item
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.espeak import espeak_code
+from xlpl_plugin.espeak.library import espeak_code
 from xlpl_plugin.files import read_lines
 from xlpl_plugin.text.wordlist import frequent_words, word_weight
 

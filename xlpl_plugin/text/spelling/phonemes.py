@@ -11,7 +11,7 @@ import unicodedata
 from functools import lru_cache
 from itertools import groupby
 
-from xlpl_plugin.espeak import espeak, espeak_code
+from xlpl_plugin.espeak.library import espeak, espeak_code
 from xlpl_plugin.text.spelling.speller import Romanizer
 
 # sounds of the IPA that are no letter of a to z, by the letter that stands for them in every language

@@ -1,0 +1,1 @@
+"""libespeak-ng: what synthetic speech and phonemes share."""

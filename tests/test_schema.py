@@ -177,6 +177,10 @@ def test_shipped_runs_hold_known_keys_with_values_in_range(
     monkeypatch.setenv("WORK", str(tmp_path / "work"))
     monkeypatch.setenv("XLPL_RUN", str(tmp_path / "run"))
     monkeypatch.setenv("ENCODER", str(tmp_path / "work/encoder.pt"))
+    for name in ("SOURCE_DATA", "TARGET_DATA", "TEXT_DATA", "LM"):
+        monkeypatch.setenv(name, str(tmp_path / "work" / name.lower()))
+    for name in ("WORKERS", "UPDATE_FREQ"):
+        monkeypatch.setenv(name, "2")
     for name in texts(OmegaConf.to_container(OmegaConf.load(file), resolve=True)):
         if name.startswith(str(tmp_path / "work")):
             Path(name).parent.mkdir(parents=True, exist_ok=True)

@@ -17,11 +17,11 @@ ROOT = Path(__file__).parents[1]
 STAND_IN = f"""#!{sys.executable}
 import re, sys
 from pathlib import Path
-from xlpl_plugin.audio.espeak import Voice, engine
+from xlpl_plugin.audio.espeak import Voice, speak as synthesize
 from xlpl_plugin.audio.reading import write_audio
 
 def speak(text, path):
-    write_audio(Path(path + ".flac"), engine().speak(text, Voice("en-us", "m1")))
+    write_audio(Path(path + ".flac"), synthesize(text, Voice("en-us", "m1")))
     Path(path + ".flac").rename(path)
 
 words = sys.argv[1:]

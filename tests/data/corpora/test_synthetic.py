@@ -59,7 +59,7 @@ def test_the_verb_writes_a_folder_that_passes_the_check(tmp_path: Path) -> None:
 
 
 class Listener:
-    """espeak-ng's engine, which remembers who said what."""
+    """Speaks by espeak-ng, and remembers who said what."""
 
     def __init__(self) -> None:
         self.variants: dict[str, str] = {}
@@ -71,7 +71,7 @@ class Listener:
 
 def test_test_voices_speak_the_test_part_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     listener = Listener()
-    monkeypatch.setattr(synthetic, "engine", lambda: listener)
+    monkeypatch.setattr(synthetic, "speak", listener.speak)
     lines = [f"la casa {number}" for number in range(30)]
     parts = {line: ("train", "test", "valid")[number % 3] for number, line in enumerate(lines)}
     cast = Cast(voices=("m1", "m2"), test_voices=("f4", "f5"))

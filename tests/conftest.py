@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.loudness_model import listener, make_config
-from support.run_project import configure, fake_run, project, results
+from support.run_project import actions, configure, fake_run, project, results
 from support.ssl_run import ssl_run
 from support.tiny_run import tiny_run
 
@@ -18,7 +18,7 @@ from xlpl_plugin.audio.reading import write_audio
 from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
 from xlpl_plugin.data.units import LETTERS, letters_line, write_units
 
-__all__ = ["configure", "fake_run", "listener", "make_config", "project", "results", "ssl_run", "tiny_run"]
+__all__ = ["actions", "configure", "fake_run", "listener", "make_config", "project", "results", "ssl_run", "tiny_run"]
 
 MakeFolder = Callable[..., Path]
 

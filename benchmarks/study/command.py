@@ -110,7 +110,7 @@ class Study:
                 self._show_steps(cell, shown)
 
     def _show_steps(self, cell: Cell, shown: set[str]) -> None:
-        for step in _plan(cell).steps():
+        for step in plan_cell(cell.settings).steps():
             done = "done" if self.work.is_done(step) else "shown above" if step.key in shown else ""
             click.echo(f"# {step.title} {done}".rstrip())
             if not done:
@@ -124,7 +124,7 @@ class Study:
             if self.records.read(cell):
                 continue
             try:
-                plan = _plan(cell)
+                plan = plan_cell(cell.settings)
                 expected = plan.hours(cell, self.work)
                 spent = (time.monotonic() - started) / 3600
                 if hours is not None and spent + expected > hours:
@@ -148,7 +148,3 @@ class Study:
         records = self.records.read_all(cell for question in questions for cell in question.cells)
         pages = [*([ROOT / "RESULTS.md"] if results == RESULTS else []), *sorted(results.glob("*.md"))]
         return render_pages(questions, records, pages, results)
-
-
-def _plan(cell: Cell) -> CellPlan:
-    return plan_cell(cell.settings)

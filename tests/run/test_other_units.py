@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import random
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import pytest
-from support import run_project
-from support.loudness_model import LISTENERS, CyrillicListener
+from support.loudness_model import LISTENERS, Confused, CyrillicListener
+from support.run_project import made, write_listening_project
 
 from xlpl_plugin.config import load_config
-from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
+from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.data.units import read_units
 from xlpl_plugin.labelling.provenance import read_facts
 from xlpl_plugin.labelling.records import read_labels
 from xlpl_plugin.monitoring.signals import Measurement
-from xlpl_plugin.run.actions import ACTIONS
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.driver import iterate
 from xlpl_plugin.run.layout import RunLayout
-from xlpl_plugin.run.plan.steps import Extract
 from xlpl_plugin.run.result import Result
 from xlpl_plugin.stage import Stage
 from xlpl_plugin.text.spelling.lexicon import read_lexicon
@@ -46,11 +42,8 @@ train_command: [{python}, {trainer}]
 """
 
 
-class ConfusedListener(CyrillicListener):
+class ConfusedListener(Confused, CyrillicListener):
     """Takes each letter for the other, so that other voters win."""
-
-    def hear(self, waveform: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(super().hear(waveform)[:, [0, 1, 2, 3, 4, 6, 5]])
 
 
 @pytest.fixture
@@ -70,28 +63,9 @@ def config(
         return {**LISTENERS, "cyrillic": ConfusedListener}.get(Path(path).stem, CyrillicListener)()
 
     monkeypatch.setattr("xlpl_plugin.models.acoustic.load_acoustic_model", load)
-    whole = read_manifest(tmp_path / "data", "train", labels=False)
-    for split, rows in (("train", whole.utterances[:8]), ("valid", whole.utterances[8:])):
-        write_manifest(tmp_path / "data", split, Manifest(whole.root, rows))
     for name in LISTENERS:
         (tmp_path / f"{name}.pt").write_text(name)
-    (tmp_path / "student.yaml").write_text("optimization: {max_update: 10}\n")
-    trainer = Path(run_project.__file__).parent / "fake_trainer.py"
-    (tmp_path / "run.yaml").write_text(YAML.format(folder=tmp_path, python=sys.executable, trainer=trainer))
-    return load_config(IterateConfig, tmp_path / "run.yaml", [])
-
-
-@pytest.fixture
-def actions(fake_run: ModuleType) -> dict[Any, Any]:
-    """All is real but the training."""
-    return {**ACTIONS, Extract: fake_run.extract}
-
-
-def made(layout: RunLayout) -> dict[str, bytes]:
-    """Return what a run came to, but for times."""
-    ends = (".tsv", ".wrd", ".ltr", ".txt", ".jsonl", "tune.json", "signals.json", "model.pt")
-    files = [file for file in sorted(layout.run.rglob("*")) if file.name.endswith(ends)]
-    return {str(file.relative_to(layout.run)): file.read_bytes() for file in files}
+    return load_config(IterateConfig, write_listening_project(tmp_path, YAML), [])
 
 
 def test_from_source_models_of_three_kinds_of_units_to_a_student_of_the_first(

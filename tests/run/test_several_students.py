@@ -12,24 +12,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import pytest
 from omegaconf import OmegaConf
-from support import run_project
-from support.loudness_model import Listener
+from support.loudness_model import Confused, Listener
+from support.run_project import made, write_listening_project
 from support.tiny_run import ROOT, recipe
 
 from xlpl_plugin.config import load_config
-from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
+from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.labelling.provenance import read_facts
 from xlpl_plugin.labelling.records import read_labels
 from xlpl_plugin.monitoring.signals import Measurement
 from xlpl_plugin.report.reading import read_trainings, read_tunings
-from xlpl_plugin.run.actions import ACTIONS
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.driver import iterate
 from xlpl_plugin.run.layout import RunLayout
-from xlpl_plugin.run.plan.steps import Extract
 from xlpl_plugin.run.result import Result
 from xlpl_plugin.run.state import StateFile
 from xlpl_plugin.stage import Stage
@@ -50,13 +47,6 @@ train_command: [{python}, {trainer}]
 FOLDED = Stage.round(2)
 
 
-class ConfusedListener(Listener):
-    """Takes each letter for the other; with noise, so that no two alignments are as good as each other."""
-
-    def hear(self, waveform: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(super().hear(waveform)[:, [0, 1, 2, 3, 4, 6, 5]])
-
-
 @pytest.fixture
 def configure_real(
     tmp_path: Path, make_config: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
@@ -65,33 +55,17 @@ def configure_real(
     make_config({f"u{number:02}": path for number, path in enumerate((*SAID, *HELD_OUT))})
 
     def load(path: str | Path, **_: object) -> Listener:
-        return ConfusedListener(noise=0.2) if Path(path).parent.name == "voter-2" else Listener()
+        # with noise, so that no two alignments are as good as each other
+        return Confused(noise=0.2) if Path(path).parent.name == "voter-2" else Listener()
 
     monkeypatch.setattr("xlpl_plugin.models.acoustic.load_acoustic_model", load)
-    whole = read_manifest(tmp_path / "data", "train", labels=False)
-    for split, rows in (("train", whole.utterances[:8]), ("valid", whole.utterances[8:])):
-        write_manifest(tmp_path / "data", split, Manifest(whole.root, rows))
     (tmp_path / "source.pt").write_text("source")
-    (tmp_path / "student.yaml").write_text("optimization: {max_update: 10}\n")
-    trainer = Path(run_project.__file__).parent / "fake_trainer.py"
-    (tmp_path / "run.yaml").write_text(YAML.format(folder=tmp_path, python=sys.executable, trainer=trainer))
+    file = write_listening_project(tmp_path, YAML)
 
     def build(*overrides: str) -> IterateConfig:
-        return load_config(IterateConfig, tmp_path / "run.yaml", overrides)
+        return load_config(IterateConfig, file, overrides)
 
     return build
-
-
-@pytest.fixture
-def actions(fake_run: ModuleType) -> dict[Any, Any]:
-    return {**ACTIONS, Extract: fake_run.extract}
-
-
-def made(layout: RunLayout) -> dict[str, bytes]:
-    """Return what a run came to, but for times."""
-    ends = (".tsv", ".wrd", ".ltr", ".txt", ".jsonl", "tune.json", "signals.json", "model.pt")
-    files = [file for file in sorted(layout.run.rglob("*")) if file.name.endswith(ends)]
-    return {str(file.relative_to(layout.run)): file.read_bytes() for file in files}
 
 
 def texts(folder: Path) -> dict[str, str]:

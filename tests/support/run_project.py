@@ -12,7 +12,11 @@ import pytest
 from support import fake_run as fakes
 
 from xlpl_plugin.config import load_config
+from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
+from xlpl_plugin.run.actions import ACTIONS
 from xlpl_plugin.run.config import IterateConfig
+from xlpl_plugin.run.layout import RunLayout
+from xlpl_plugin.run.plan.steps import Extract
 
 HERE = Path(__file__).parent
 
@@ -72,3 +76,27 @@ def results() -> Callable[[Path], dict[str, Any]]:
         }
 
     return read
+
+
+@pytest.fixture
+def actions() -> dict[Any, Any]:
+    """All is real but the training."""
+    return {**ACTIONS, Extract: fakes.extract}
+
+
+def write_listening_project(folder: Path, yaml: str) -> Path:
+    """Hold out all but 8 recordings of ``folder/data``; write a student, and ``run.yaml``, which is returned."""
+    whole = read_manifest(folder / "data", "train", labels=False)
+    for split, rows in (("train", whole.utterances[:8]), ("valid", whole.utterances[8:])):
+        write_manifest(folder / "data", split, Manifest(whole.root, rows))
+    (folder / "student.yaml").write_text("optimization: {max_update: 10}\n")
+    run = folder / "run.yaml"
+    run.write_text(yaml.format(folder=folder, python=sys.executable, trainer=HERE / "fake_trainer.py"))
+    return run
+
+
+def made(layout: RunLayout) -> dict[str, bytes]:
+    """Return what a run came to, but for times."""
+    ends = (".tsv", ".wrd", ".ltr", ".txt", ".jsonl", "tune.json", "signals.json", "model.pt")
+    files = [file for file in sorted(layout.run.rglob("*")) if file.name.endswith(ends)]
+    return {str(file.relative_to(layout.run)): file.read_bytes() for file in files}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.layout import RunLayout
-from xlpl_plugin.run.plan.recipes import recipes
+from xlpl_plugin.run.plan.recipes import Recipe
 from xlpl_plugin.run.plan.steps import Step
 from xlpl_plugin.stage import Stage
 
@@ -19,9 +20,9 @@ class Draft:
     A step is named after the folder that it writes below, and what it does there.
     """
 
-    def __init__(self, config: IterateConfig, steps: list[Step]) -> None:
-        self.config, self.steps, self.layout = config, steps, RunLayout(config.out)
-        self.recipes = recipes(config)
+    def __init__(self, config: IterateConfig, recipes: Sequence[Recipe], steps: list[Step]) -> None:
+        self.config, self.recipes, self.steps = config, recipes, steps
+        self.layout = RunLayout(config.out)
         target = config.target
         self.train_split, self.valid_split = target.train_split, target.valid_split
         self.splits = (target.train_split, target.valid_split, *target.eval_splits)

@@ -29,7 +29,8 @@ class _Planner:
         self.config, self.recipes = config, recipes(config)
         self.steps: list[Step] = []
         self.models: list[Model] = []
-        self.trainings, self.labellings = Trainings(config, self.steps), Labellings(config, self.steps)
+        self.trainings = Trainings(config, self.recipes, self.steps)
+        self.labellings = Labellings(config, self.recipes, self.steps)
 
     def add_rounds(self) -> None:
         first, *others = self.recipes

@@ -115,7 +115,7 @@ def _row(question: Question, labels: Mapping[str, str], records: Mapping[str, Ce
 
 
 def _tuned(question: Question) -> str:
-    return f"\\* recipes were chosen on {', '.join(question.file.tuned_on)}; the other targets were looked at once."
+    return f"\\* recipes were chosen on {', '.join(question.file.tuned_on)}; the other targets are looked at once."
 
 
 class _Compared(NamedTuple):

@@ -15,8 +15,8 @@ import numpy as np
 
 from xlpl_plugin.evaluation.counting import EditCounts, count_characters, count_words
 from xlpl_plugin.evaluation.texts import read_references
-from xlpl_plugin.labelling.filter_columns import Column, Measurer, Traits
-from xlpl_plugin.labelling.other_labels import OtherLabels, letter_nats
+from xlpl_plugin.labelling.filtering.filter_columns import Column, Measurer, Traits
+from xlpl_plugin.labelling.filtering.other_labels import OtherLabels, letter_nats
 from xlpl_plugin.labelling.records import LABELS_FILE, LabelRecord, iter_labels
 from xlpl_plugin.text_table import render
 

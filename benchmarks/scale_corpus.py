@@ -16,8 +16,9 @@ from unigrams import write_unigrams
 
 from xlpl_plugin.audio.writing import write_audio
 from xlpl_plugin.data.columns import TextColumn
-from xlpl_plugin.data.manifest import Manifest, Utterance, UtteranceColumns, read_manifest, write_manifest
+from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
 from xlpl_plugin.data.units import LETTERS, letters_line, write_units
+from xlpl_plugin.data.utterances import Utterance, UtteranceColumns
 from xlpl_plugin.decoding import LogProbs
 from xlpl_plugin.files import make_folder, write_lines
 from xlpl_plugin.labelling.label_split import LabelConfig, label

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
+from xlpl_plugin.data.manifest import Manifest, write_manifest
 from xlpl_plugin.data.units import LETTERS, SPECIAL_SYMBOLS, WORD_BOUNDARY, letters_line
+from xlpl_plugin.data.utterances import Utterance
 from xlpl_plugin.decoding import LogProbs
 from xlpl_plugin.emissions.source import Emission, Window
 from xlpl_plugin.emissions.stored import SUFFIX, EmissionFacts, write_shard

@@ -15,8 +15,9 @@ from unigrams import write_unigrams
 from updates import Batch, Updater
 
 from xlpl_plugin.audio import SAMPLE_RATE
-from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
+from xlpl_plugin.data.manifest import Manifest, write_manifest
 from xlpl_plugin.data.units import LETTERS, SPECIAL_SYMBOLS, WORD_BOUNDARY, letters_line
+from xlpl_plugin.data.utterances import Utterance
 from xlpl_plugin.files import write_lines
 from xlpl_plugin.models.encoder import AcousticEncoder, EncoderConfig
 

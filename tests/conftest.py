@@ -15,8 +15,9 @@ from support.tiny_run import tiny_run
 
 from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.audio.reading import write_audio
-from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
+from xlpl_plugin.data.manifest import Manifest, write_manifest
 from xlpl_plugin.data.units import LETTERS, letters_line, write_units
+from xlpl_plugin.data.utterances import Utterance
 
 __all__ = ["actions", "configure", "fake_run", "listener", "make_config", "project", "results", "ssl_run", "tiny_run"]
 

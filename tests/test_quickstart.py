@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from xlpl_plugin.data.check import check_folder
+from xlpl_plugin.data.checking.check import check_folder
 from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.data.units import LETTERS
 from xlpl_plugin.errors import XlplError

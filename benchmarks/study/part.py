@@ -12,8 +12,9 @@ from pathlib import Path
 import click
 from unigrams import write_unigrams
 
-from xlpl_plugin.data.manifest import Manifest, UtteranceColumns, read_manifest, write_manifest
+from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
 from xlpl_plugin.data.summary import REPORT, PrepareReport, part_report
+from xlpl_plugin.data.utterances import UtteranceColumns
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import copy_file, iter_lines, new_output, write_lines
 from xlpl_plugin.text.spelling.lexicon import count_words, rank_words

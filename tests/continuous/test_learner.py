@@ -21,7 +21,7 @@ from xlpl_plugin.continuous.schedule import Schedule
 from xlpl_plugin.continuous.streams import Batching, BatchStream
 from xlpl_plugin.continuous.teacher import Labelled, Teacher
 from xlpl_plugin.data.dataset import AudioDataset, DataPart
-from xlpl_plugin.data.manifest import Utterance
+from xlpl_plugin.data.utterances import Utterance
 from xlpl_plugin.errors import XlplError
 
 PAD, NUM_UNITS, SEED = 1, 30, 5

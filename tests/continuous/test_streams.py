@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from xlpl_plugin.continuous.streams import Batching, BatchStream
 from xlpl_plugin.data.dataset import AudioDataset, DataPart
-from xlpl_plugin.data.manifest import Utterance
+from xlpl_plugin.data.utterances import Utterance
 from xlpl_plugin.errors import XlplError
 
 LIMIT = 30

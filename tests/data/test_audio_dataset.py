@@ -6,6 +6,7 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from fairseq.data import Dictionary
 from xlpl_plugin.audio.augmentation.augmentation_options import AugmentationOptions
 from xlpl_plugin.audio.augmentation.augmenter import Augmenter
 from xlpl_plugin.data.dataset import AudioDataset, DataPart, keep_durations, read_part
-from xlpl_plugin.data.manifest import Utterance
+from xlpl_plugin.data.manifest import read_manifest, write_manifest
 from xlpl_plugin.data.units import LETTERS
+from xlpl_plugin.data.utterances import Utterance
 from xlpl_plugin.errors import XlplError
 
 TEXTS = ["ab cab", "bad", "dad face ab", "a"]
@@ -103,6 +105,38 @@ def test_batch_holds_padded_audio_units_and_weights(folder: Path, dictionary: Di
     assert batch["target"][1, 4:].unique().tolist() == [dictionary.pad()]
     assert batch["weights"].tolist() == [1.0, 0.25]
     assert batch["names"] == ["train/0", "train/1"]
+
+
+def test_a_stretch_is_heard_without_the_rest_of_its_recording(folder: Path, dictionary: Dictionary) -> None:
+    whole = AudioDataset([read_part(folder, "train", dictionary)], pad=dictionary.pad())
+    (folder / "train.stretch").write_text("\n800-2400\n\n0-1600\n")
+    dataset = AudioDataset([read_part(folder, "train", dictionary)], pad=dictionary.pad())
+    assert dataset.sizes.tolist() == [whole.sizes[0], 1600, whole.sizes[2], 1600]
+    assert torch.equal(dataset[1]["source"], whole[1]["source"][800:2400])
+    assert torch.equal(dataset[0]["source"], whole[0]["source"])
+    assert dataset[1]["name"] == f"{whole[1]['name']}#800-2400"
+    assert dataset.identity != whole.identity
+    left = keep_durations(read_part(folder, "train", dictionary), 0.15, 0)
+    assert [row.stretch for row in left.utterances] == [None, None]
+
+
+@pytest.mark.parametrize("line", ["5", "0-0", "10-5", "0-99999999", "-3-5", "0-8 9-12"])
+def test_a_stretch_outside_its_recording_names_file_and_line(folder: Path, dictionary: Dictionary, line: str) -> None:
+    (folder / "train.stretch").write_text(f"\n{line}\n\n\n")
+    with pytest.raises(XlplError, match=r"train\.stretch:2: cannot use the stretch"):
+        read_part(folder, "train", dictionary)
+
+
+def test_a_recording_may_be_there_in_several_stretches(folder: Path, dictionary: Dictionary) -> None:
+    manifest = read_manifest(folder, "train")
+    row = manifest.utterances[0]
+    parts = tuple(replace(row, stretch=bounds) for bounds in ((0, 800), (900, 1700)))
+    write_manifest(folder, "train", replace(manifest, utterances=(*parts, *manifest.utterances[1:])))
+    dataset = AudioDataset([read_part(folder, "train", dictionary)], pad=dictionary.pad())
+    assert dataset.sizes[:2].tolist() == [800, 800]
+    assert read_manifest(folder, "train").utterances == (*parts, *manifest.utterances[1:])
+    with pytest.raises(XlplError, match="duplicate id"):
+        write_manifest(folder, "train", replace(manifest, utterances=(parts[0], parts[0])))
 
 
 def test_unlabelled_split_has_no_target(

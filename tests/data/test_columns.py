@@ -24,7 +24,8 @@ from xlpl_plugin.data.columns import (
     repeated_texts,
     sorted_rows,
 )
-from xlpl_plugin.data.manifest import Manifest, Utterance, UtteranceColumns, read_manifest, write_manifest
+from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
+from xlpl_plugin.data.utterances import Utterance, UtteranceColumns
 
 TEXTS = st.lists(st.text(), max_size=20)
 

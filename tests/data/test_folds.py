@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
+from xlpl_plugin.data.manifest import Manifest, write_manifest
 from xlpl_plugin.data.segments import Segment, Segments
 from xlpl_plugin.data.split import Folds
+from xlpl_plugin.data.utterances import Utterance
 from xlpl_plugin.errors import XlplError
 
 NAMES = [f"u{number}" for number in range(9)]

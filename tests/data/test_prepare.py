@@ -12,7 +12,7 @@ import soundfile
 from click.testing import CliRunner
 
 from xlpl_plugin.cli.prepare_manifest import command
-from xlpl_plugin.data.check import check_folder
+from xlpl_plugin.data.checking.check import check_folder
 from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.data.summary import PrepareReport
 from xlpl_plugin.errors import XlplError

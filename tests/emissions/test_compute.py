@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from xlpl_plugin.data.manifest import Manifest, Utterance, read_manifest, write_manifest
+from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
+from xlpl_plugin.data.utterances import Utterance
 from xlpl_plugin.emissions.compute import Emissions, EmitConfig, InputConfig, Window, emit, open_source
 from xlpl_plugin.errors import XlplError
 

@@ -13,7 +13,8 @@ import pytest
 import soundfile
 import torch
 
-from xlpl_plugin.data.manifest import Manifest, Utterance
+from xlpl_plugin.data.manifest import Manifest
+from xlpl_plugin.data.utterances import Utterance
 from xlpl_plugin.emissions import forward
 from xlpl_plugin.emissions.forward import ModelEmissions
 from xlpl_plugin.emissions.source import Emission, Window

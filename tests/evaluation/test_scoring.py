@@ -9,7 +9,8 @@ import pytest
 from support import label_records
 from support.label_records import record
 
-from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
+from xlpl_plugin.data.manifest import Manifest, write_manifest
+from xlpl_plugin.data.utterances import Utterance
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.evaluation.counting import bootstrap_rates, count_characters, count_words
 from xlpl_plugin.evaluation.hints import hints

@@ -13,7 +13,7 @@ from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
 from xlpl_plugin.data.units import read_units
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.labelling.cross_labels import join_cross_labels
-from xlpl_plugin.labelling.filters import FilterConfig
+from xlpl_plugin.labelling.filtering.filters import FilterConfig
 from xlpl_plugin.labelling.label_split import LabelConfig, label
 from xlpl_plugin.labelling.provenance import decoded_with, read_facts
 from xlpl_plugin.labelling.records import read_labels

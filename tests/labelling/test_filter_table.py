@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
+from xlpl_plugin.data.manifest import Manifest, write_manifest
+from xlpl_plugin.data.utterances import Utterance
 from xlpl_plugin.files import write_lines
 from xlpl_plugin.labelling.records import make_record, record_line
 

@@ -17,9 +17,9 @@ from xlpl_plugin.data.units import frames_needed
 from xlpl_plugin.decoding import Hypothesis
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import write_lines
-from xlpl_plugin.labelling.filter_columns import Traits, repeats
-from xlpl_plugin.labelling.filters import LEAST_WEIGHT, RULES, Choice, FilterConfig, choose, gather
-from xlpl_plugin.labelling.other_labels import letter_nats, unknown_share
+from xlpl_plugin.labelling.filtering.filter_columns import Traits, repeats
+from xlpl_plugin.labelling.filtering.filters import LEAST_WEIGHT, RULES, Choice, FilterConfig, choose, gather
+from xlpl_plugin.labelling.filtering.other_labels import letter_nats, unknown_share
 from xlpl_plugin.labelling.records import LabelRecord, agreement, make_record, read_labels, record_line
 
 # as good as without memory, and the end of a label costs nothing

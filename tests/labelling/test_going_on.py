@@ -13,7 +13,7 @@ import pytest
 
 from xlpl_plugin.decoding.pool import DecoderPool
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.labelling.filters import FilterConfig
+from xlpl_plugin.labelling.filtering.filters import FilterConfig
 from xlpl_plugin.labelling.label_split import LabelConfig, label, label_part
 from xlpl_plugin.shards.store import Part, ShardStore
 

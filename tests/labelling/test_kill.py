@@ -19,7 +19,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
+from xlpl_plugin.data.manifest import Manifest, write_manifest
+from xlpl_plugin.data.utterances import Utterance
 from xlpl_plugin.emissions.source import Emission, Window
 from xlpl_plugin.emissions.stored import SUFFIX, EmissionFacts, write_shard
 from xlpl_plugin.labelling.records import read_labels

@@ -19,7 +19,7 @@ from xlpl_plugin.emissions.source import Emission, Window
 from xlpl_plugin.emissions.stored import Emissions
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import sha256
-from xlpl_plugin.labelling.filters import FilterConfig
+from xlpl_plugin.labelling.filtering.filters import FilterConfig
 from xlpl_plugin.labelling.label_split import LabelConfig, label
 from xlpl_plugin.labelling.records import iter_labels, read_labels
 

@@ -16,7 +16,7 @@ from xlpl_plugin.cli.label import command as label_command
 from xlpl_plugin.cli.labels_merge import command as merge_command
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import sha256
-from xlpl_plugin.labelling.filters import FilterConfig
+from xlpl_plugin.labelling.filtering.filters import FilterConfig
 from xlpl_plugin.labelling.label_split import LabelConfig, label, label_part
 from xlpl_plugin.labelling.merge_parts import merge
 from xlpl_plugin.shards.store import Part

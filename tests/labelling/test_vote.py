@@ -15,7 +15,7 @@ from support.loudness_model import LISTENERS
 from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import sha256
-from xlpl_plugin.labelling.filters import FilterConfig
+from xlpl_plugin.labelling.filtering.filters import FilterConfig
 from xlpl_plugin.labelling.label_split import LabelConfig, label
 from xlpl_plugin.labelling.provenance import LabelFacts, read_facts
 from xlpl_plugin.labelling.records import LabelRecord, read_labels

@@ -9,8 +9,9 @@ import pytest
 from conftest import MakeFolder
 from support.label_records import record, write_labels
 
-from xlpl_plugin.data.manifest import Manifest, Utterance, read_manifest
+from xlpl_plugin.data.manifest import Manifest, read_manifest
 from xlpl_plugin.data.units import letters_line
+from xlpl_plugin.data.utterances import Utterance
 from xlpl_plugin.labelling.records import LABELS_FILE
 from xlpl_plugin.picking.pick_options import PickOptions
 from xlpl_plugin.picking.write import Picks, write_picks

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from xlpl_plugin.data.manifest import Manifest, Utterance, read_manifest, write_manifest
+from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
 from xlpl_plugin.data.units import LETTERS, write_units
+from xlpl_plugin.data.utterances import Utterance, utterance_id
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.run.plan.steps import Divide
 from xlpl_plugin.run.student_data import Fold, divide_folds
@@ -51,6 +53,21 @@ def test_a_student_learns_from_all_but_what_it_labels(step: Divide) -> None:
         taught += data.ids
     assert sorted(labelled) == NAMES[1:]
     assert sorted(taught) == NAMES[:7]
+
+
+def test_all_stretches_of_a_recording_are_in_its_fold(step: Divide) -> None:
+    labels = read_manifest(step.labels, "train")
+    halves = ((0, 8_000), (8_000, 16_000))
+    rows = tuple(replace(row, stretch=half) for row in labels.utterances for half in halves)
+    write_manifest(step.labels, "train", replace(labels, utterances=rows))
+    divide_folds(step)
+    for fold in (1, 2):
+        own = set(read_manifest(step.audio_of(fold), "heard", labels=False).ids)
+        taught = read_manifest(step.data_of(fold), "train").utterances
+        names = [utterance_id(row.path) for row in taught]
+        assert [row.stretch for row in taught] == [*halves] * (len(taught) // 2)
+        assert not own & set(names)
+        assert names[::2] == names[1::2]
 
 
 def test_a_student_without_a_lesson_is_told(step: Divide) -> None:

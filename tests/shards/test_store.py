@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xlpl_plugin.data.manifest import Utterance
+from xlpl_plugin.data.utterances import Utterance
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import atomic_open
 from xlpl_plugin.shards.store import Part, ShardStore, Sink, divide

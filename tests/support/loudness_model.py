@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
+from xlpl_plugin.data.manifest import Manifest, write_manifest
 from xlpl_plugin.data.units import PIECE_MARK
+from xlpl_plugin.data.utterances import Utterance
 from xlpl_plugin.decoding import DecoderConfig
 from xlpl_plugin.decoding.greedy import GreedyDecoder
 from xlpl_plugin.decoding.hypothesis import NOTHING

@@ -12,9 +12,10 @@ import soundfile
 
 from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.data.items import Item
-from xlpl_plugin.data.manifest import Utterance, read_manifest
+from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.data.prepare import PrepareOptions, prepare
 from xlpl_plugin.data.summary import PrepareReport
+from xlpl_plugin.data.utterances import Utterance
 
 WHOLE = {"valid": 0.0, "test": 0.0, "workers": 1}
 

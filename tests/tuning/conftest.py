@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
+from xlpl_plugin.data.manifest import Manifest, write_manifest
+from xlpl_plugin.data.utterances import Utterance
 from xlpl_plugin.decoding import DecoderConfig, Hypothesis
 from xlpl_plugin.emissions.compute import Emission, Window
 from xlpl_plugin.emissions.stored import SUFFIX, EmissionFacts, write_shard

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from xlpl_plugin.data.check import check_folder
-from xlpl_plugin.data.check_text import FRAME_SECONDS
+from xlpl_plugin.data.checking.check import check_folder
+from xlpl_plugin.data.checking.check_text import FRAME_SECONDS
 from xlpl_plugin.text_table import render
 
 

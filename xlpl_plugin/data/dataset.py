@@ -20,7 +20,8 @@ from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.audio.augmentation.augmenter import Augmenter
 from xlpl_plugin.audio.reading import Waveform, read_audio
 from xlpl_plugin.data.columns import NumberRows
-from xlpl_plugin.data.manifest import Utterance, UtteranceColumns, read_manifest
+from xlpl_plugin.data.manifest import read_manifest
+from xlpl_plugin.data.utterances import Utterance, UtteranceColumns, stretch_line
 from xlpl_plugin.errors import XlplError
 
 logger = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ def _encode(line: str, dictionary: Dictionary, file: Path, number: int) -> list[
 def keep_durations(part: DataPart, shortest: float, longest: float) -> DataPart:
     """Leave out utterances shorter or longer than so many seconds (0 = no limit); the rest stays whole."""
     columns = UtteranceColumns.of(part.utterances)
-    seconds = columns.samples / SAMPLE_RATE
+    seconds = columns.samples_heard / SAMPLE_RATE
     short, long = seconds < shortest, seconds > (longest or np.inf)
     if not (short.any() or long.any()):
         return part
@@ -131,7 +132,7 @@ class AudioDataset(FairseqDataset):
         # columns and not objects: processes that are forked to read audio share them, since nothing in them changes
         self.utterances = UtteranceColumns.joined([UtteranceColumns.of(part.utterances) for part in parts])
         self.targets = NumberRows.joined([part.targets for part in parts if part.targets is not None], _INDEX)
-        self.sizes = self.utterances.samples
+        self.sizes = self.utterances.samples_heard
 
     def __len__(self) -> int:
         return len(self.utterances)
@@ -140,10 +141,12 @@ class AudioDataset(FairseqDataset):
     def identity(self) -> dict[str, Any]:
         """Return what tells these data from others, wherever the audio lies: rows, labels and shares."""
         digest = hashlib.sha256(repr(self.shares).encode())
-        for row, (part, utterance) in enumerate(zip(self.part.tolist(), self.utterances, strict=True)):
-            digest.update(f"{part}\t{utterance.path}\t{utterance.num_samples}\t{utterance.weight}\n".encode())
+        for number, (part, utterance) in enumerate(zip(self.part.tolist(), self.utterances, strict=True)):
+            stretch = f"\t{stretch_line(utterance.stretch)}" if utterance.stretch else ""
+            row = f"{part}\t{utterance.path}\t{utterance.num_samples}\t{utterance.weight}{stretch}\n"
+            digest.update(row.encode())
             if self.labelled:
-                digest.update(self.targets[row].tobytes())
+                digest.update(self.targets[number].tobytes())
         return {"rows": len(self.utterances), "digest": digest.hexdigest()}
 
     def __getitem__(self, index: int) -> dict[str, Any]:
@@ -177,7 +180,7 @@ class AudioDataset(FairseqDataset):
                 expected="audio as it was when the folder was prepared",
                 remedy="prepare the folder again",
             )
-        return samples
+        return samples[slice(*utterance.stretch)] if utterance.stretch else samples
 
     def _read_other(self, index: int, rng: np.random.Generator) -> Waveform:
         """Read any row but ``index``."""

@@ -1,55 +1,26 @@
-"""fairseq's audio manifests: ``{split}.tsv`` with, where there are labels, ``.wrd``, ``.ltr`` and ``.weight``.
+"""fairseq's audio manifests: ``{split}.tsv``, and where there are labels ``.wrd``, ``.ltr``, ``.weight``, ``.stretch``.
 
 The .tsv holds the audio root on its first line, then ``relpath<TAB>num_samples`` a line; the other files
-have one line for each of those rows. An utterance's id is its relative path without the extension.
+have one line for each of those rows. An utterance's id is its relative path without the extension. A line of .stretch
+says which part of the recording the row is, ``first-end`` in samples; it is empty where it is the whole.
 """
 
 from __future__ import annotations
 
 import hashlib
-import posixpath
+import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import chain, repeat
 from operator import attrgetter
 from pathlib import Path
-from typing import overload
-
-import numpy as np
-import numpy.typing as npt
 
 from xlpl_plugin.audio import SAMPLE_RATE
-from xlpl_plugin.data.columns import RowsOf, TextColumn, first_repeat
+from xlpl_plugin.data.columns import TextColumn, first_repeat
+from xlpl_plugin.data.utterances import Utterance, UtteranceColumns, ids_of, stretch_line
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import atomic_open, iter_lines
-
-Texts = TextColumn | RowsOf[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Utterance:
-    """One row of a manifest. ``words`` and ``units`` are None where the split has no labels."""
-
-    path: str
-    num_samples: int
-    words: str | None = None
-    units: str | None = None
-    weight: float = 1.0
-
-    @property
-    def id(self) -> str:
-        return utterance_id(self.path)
-
-    @property
-    def seconds(self) -> float:
-        """Duration at 16 kHz, the only rate of prepared audio."""
-        return self.num_samples / SAMPLE_RATE
-
-
-def utterance_id(path: str) -> str:
-    return posixpath.splitext(path)[0]
 
 
 @dataclass(frozen=True)
@@ -61,140 +32,13 @@ class Manifest:
 
     @property
     def ids(self) -> list[str]:
-        return [utterance.id for utterance in self.utterances]
+        return list(ids_of(self.utterances))
 
     @property
     def seconds(self) -> float:
         if isinstance(self.utterances, UtteranceColumns):
-            return sum(samples / SAMPLE_RATE for samples in self.utterances.samples.tolist())
+            return sum(samples / SAMPLE_RATE for samples in self.utterances.samples_heard.tolist())
         return sum(utterance.seconds for utterance in self.utterances)
-
-
-class UtteranceColumns(Sequence[Utterance]):
-    """Utterances as columns, so that a million fit in some 100 MB: each is made when it is asked for.
-
-    They equal any sequence of the same utterances.
-    """
-
-    def __init__(
-        self,
-        paths: Texts,
-        samples: Iterable[int],
-        words: Texts | None = None,
-        units: Texts | None = None,
-        weights: Iterable[float] | None = None,
-    ) -> None:
-        """Take columns of one length; labels or weights that there are not are None."""
-        self.paths, self.words, self.units = paths, words, units
-        self._samples = samples if isinstance(samples, array) else array("q", samples)
-        self._weights = weights if weights is None or isinstance(weights, array) else array("d", weights)
-
-    @property
-    def samples(self) -> npt.NDArray[np.int64]:
-        """Return the length of each, in samples."""
-        return np.frombuffer(self._samples, dtype=np.int64)
-
-    @property
-    def weights(self) -> npt.NDArray[np.float64]:
-        """Return the weight of each."""
-        return np.ones(len(self)) if self._weights is None else np.frombuffer(self._weights)
-
-    @property
-    def suffixes(self) -> list[str]:
-        """Return the suffixes of the files beside the .tsv that have something to say of them."""
-        told = {"wrd": self.words is not None, "ltr": self.units is not None, "weight": (self.weights != 1.0).any()}
-        return [suffix for suffix, is_told in told.items() if is_told and len(self)]
-
-    @classmethod
-    def of(cls, utterances: Sequence[Utterance]) -> UtteranceColumns:
-        """Return utterances as columns.
-
-        Raises:
-            ValueError: some have words, or units, and some have none.
-        """
-        if isinstance(utterances, cls):
-            return utterances
-        return cls(
-            TextColumn(utterance.path for utterance in utterances),
-            (utterance.num_samples for utterance in utterances),
-            _texts([utterance.words for utterance in utterances]),
-            _texts([utterance.units for utterance in utterances]),
-            (utterance.weight for utterance in utterances),
-        )
-
-    @classmethod
-    def recordings(cls, utterances: Sequence[Utterance]) -> UtteranceColumns:
-        """Return paths and lengths alone as columns; those of columns are not copied."""
-        if isinstance(utterances, cls):
-            return cls(utterances.paths, utterances._samples)
-        return cls(TextColumn(row.path for row in utterances), (row.num_samples for row in utterances))
-
-    def id(self, row: int) -> str:
-        """Return the id of an utterance, without making it."""
-        return utterance_id(self.paths[row])
-
-    def take(self, rows: Sequence[int]) -> UtteranceColumns:
-        """Return the utterances of these rows."""
-        return UtteranceColumns(
-            self.paths.take(rows),
-            (self._samples[row] for row in rows),
-            self.words and self.words.take(rows),
-            self.units and self.units.take(rows),
-            self._weights and (self._weights[row] for row in rows),
-        )
-
-    def without_texts(self) -> UtteranceColumns:
-        """Return the same recordings with their weights alone."""
-        return UtteranceColumns(self.paths, self._samples, weights=self._weights)
-
-    @classmethod
-    def joined(cls, parts: Sequence[UtteranceColumns]) -> UtteranceColumns:
-        """Return the recordings of all parts, one after the other, with their weights alone."""
-        if len(parts) == 1:
-            return parts[0].without_texts()
-        return cls(
-            TextColumn(chain.from_iterable(part.paths for part in parts)),
-            chain.from_iterable(part._samples for part in parts),
-            weights=chain.from_iterable(part.weights.tolist() for part in parts),
-        )
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    @overload
-    def __getitem__(self, row: int) -> Utterance: ...
-    @overload
-    def __getitem__(self, row: slice) -> UtteranceColumns: ...
-    def __getitem__(self, row: int | slice) -> Utterance | UtteranceColumns:
-        number = range(len(self))[row]
-        if isinstance(number, range):
-            return self.take(number)
-        return Utterance(
-            self.paths[number],
-            self._samples[number],
-            None if self.words is None else self.words[number],
-            None if self.units is None else self.units[number],
-            1.0 if self._weights is None else self._weights[number],
-        )
-
-    def __iter__(self) -> Iterator[Utterance]:
-        labels = (repeat(None) if column is None else column for column in (self.words, self.units))
-        weights = repeat(1.0) if self._weights is None else self._weights
-        return map(Utterance, self.paths, self._samples, *labels, weights)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence):
-            return NotImplemented
-        return len(self) == len(other) and all(mine == theirs for mine, theirs in zip(self, other, strict=True))
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-def _texts(texts: Sequence[str | None]) -> TextColumn | None:
-    given = [text for text in texts if text is not None]
-    if given and len(given) < len(texts):
-        raise ValueError(f"{len(given)} texts of {len(texts)} utterances")
-    return TextColumn(given) if given else None
 
 
 def manifest_digest(manifest: Manifest) -> str:
@@ -223,19 +67,22 @@ def read_manifest(folder: str | Path, split: str, *, labels: bool = True, units_
         path, length = _parse_row(line, tsv, number)
         paths.append(path)
         samples.append(length)
-    _reject_duplicates(tsv, paths)
     columns = {
         suffix: _aligned(tsv, Path(folder) / f"{split}.{suffix}", len(paths)) if labels else None
-        for suffix in ("wrd", units_suffix, "weight")
+        for suffix in ("wrd", units_suffix, "weight", "stretch")
     }
-    weights = columns["weight"]
+    weights, stretches = columns["weight"], columns["stretch"]
+    if stretches is not None:
+        _check_stretches(stretches, samples, tsv.with_suffix(".stretch"))
     utterances = UtteranceColumns(
         paths,
         samples,
         columns["wrd"],
         columns[units_suffix],
         None if weights is None else _parse_weights(weights, tsv.with_suffix(".weight")),
+        stretches,
     )
+    _reject_duplicates(tsv, utterances)
     root = Path(first)
     return Manifest(root if root.is_absolute() else (tsv.parent / root), utterances)
 
@@ -249,7 +96,7 @@ def write_manifest(folder: str | Path, split: str, manifest: Manifest) -> None:
     folder = Path(folder)
     utterances: Sequence[Utterance] = manifest.utterances
     known = utterances if isinstance(utterances, UtteranceColumns) else None
-    _reject_duplicates(folder / f"{split}.tsv", known.paths if known else (row.path for row in utterances))
+    _reject_duplicates(folder / f"{split}.tsv", utterances)
     columns = known.suffixes if known else _suffixes(folder / split, utterances)
     with open_manifest(folder, split, manifest.root, columns) as add:
         for utterance in utterances:
@@ -265,7 +112,8 @@ def _suffixes(base: Path, utterances: Sequence[Utterance]) -> list[str]:
             raise XlplError(f"only {present} of {len(utterances)} utterances have labels", file=f"{base}.{suffix}")
         if present:
             columns.append(suffix)
-    return [*columns, "weight"] if any(utterance.weight != 1.0 for utterance in utterances) else columns
+    told = {"weight": any(row.weight != 1.0 for row in utterances), "stretch": any(row.stretch for row in utterances)}
+    return [*columns, *(suffix for suffix, is_told in told.items() if is_told)]
 
 
 @contextmanager
@@ -281,7 +129,7 @@ def open_manifest(
         folder: of the split.
         split: its name.
         root: what the utterances' paths are relative to.
-        columns: which of wrd, ltr and weight to write beside the .tsv.
+        columns: which of wrd, ltr, weight and stretch to write beside the .tsv.
     """
     base = Path(folder) / split
     with ExitStack() as stack:
@@ -300,7 +148,20 @@ _COLUMNS: Mapping[str, Callable[[Utterance], str]] = {
     "wrd": lambda utterance: utterance.words or "",
     "ltr": lambda utterance: utterance.units or "",
     "weight": lambda utterance: f"{utterance.weight:.6g}",
+    "stretch": lambda utterance: stretch_line(utterance.stretch),
 }
+
+
+def _check_stretches(lines: Iterable[str], samples: Iterable[int], file: Path) -> None:
+    for number, (line, length) in enumerate(zip(lines, samples, strict=True), start=1):
+        bounds = re.fullmatch(r"(\d+)-(\d+)", line, re.ASCII)
+        if line and not (bounds and int(bounds[1]) < int(bounds[2]) <= length):
+            raise XlplError(
+                f"cannot use the stretch {line!r} of {length} samples",
+                file=file,
+                line=number,
+                expected="first-end inside the recording, or nothing for the whole",
+            )
 
 
 def _parse_row(line: str, tsv: Path, number: int) -> tuple[str, int]:
@@ -330,8 +191,8 @@ def _parse_weight(text: str, file: Path, line: int) -> float:
     return weight
 
 
-def _reject_duplicates(tsv: Path, paths: Iterable[str]) -> None:
-    ids = TextColumn(map(utterance_id, paths))
+def _reject_duplicates(tsv: Path, utterances: Sequence[Utterance]) -> None:
+    ids = TextColumn(ids_of(utterances))
     if found := first_repeat(ids):
         row, first = found
         raise XlplError(

@@ -23,8 +23,9 @@ from xlpl_plugin.data.columns import (
     different_numbers,
     different_texts,
 )
-from xlpl_plugin.data.manifest import UtteranceColumns, read_manifest
+from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.data.segments import Segments
+from xlpl_plugin.data.utterances import UtteranceColumns
 from xlpl_plugin.errors import XlplError
 
 PARTS = ("train", "valid", "test")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from xlpl_plugin.data.manifest import Manifest, UtteranceColumns
+from xlpl_plugin.data.manifest import Manifest
 from xlpl_plugin.data.preparing.reasons import Dropped, LeftOut
+from xlpl_plugin.data.utterances import UtteranceColumns
 from xlpl_plugin.json_record import JsonRecord
 from xlpl_plugin.text.spelling.lexicon import count_words
 

@@ -17,7 +17,8 @@ from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.audio.reading import Waveform, read_audio
 from xlpl_plugin.audio.windows import SHORTEST_WINDOW, cut_at_silence
 from xlpl_plugin.concurrency import map_ahead, prefetch
-from xlpl_plugin.data.manifest import Manifest, Utterance
+from xlpl_plugin.data.manifest import Manifest
+from xlpl_plugin.data.utterances import Utterance
 from xlpl_plugin.decoding import LogProbs
 from xlpl_plugin.emissions.source import Emission, Window
 from xlpl_plugin.errors import XlplError

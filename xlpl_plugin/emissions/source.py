@@ -6,7 +6,8 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from xlpl_plugin.data.manifest import Manifest, Utterance
+from xlpl_plugin.data.manifest import Manifest
+from xlpl_plugin.data.utterances import Utterance
 from xlpl_plugin.decoding import LogProbs
 
 

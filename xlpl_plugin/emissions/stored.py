@@ -15,7 +15,8 @@ import numpy as np
 
 from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.data.columns import TextColumn, TextIndex
-from xlpl_plugin.data.manifest import Manifest, Utterance
+from xlpl_plugin.data.manifest import Manifest
+from xlpl_plugin.data.utterances import Utterance
 from xlpl_plugin.decoding import LogProbs
 from xlpl_plugin.emissions.source import Emission, Window
 from xlpl_plugin.errors import XlplError

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from xlpl_plugin.data.columns import ColumnMapping, FloatRows, NumberRows, TextColumn, first_repeat
-from xlpl_plugin.data.manifest import Utterance, read_manifest
+from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.data.units import words_of_units
+from xlpl_plugin.data.utterances import Utterance
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
 from xlpl_plugin.labelling.provenance import decoded_with

@@ -18,7 +18,7 @@ from xlpl_plugin.emissions.stored import SUFFIX, EmissionFacts, Emissions
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import write_lines
 from xlpl_plugin.labelling.decode_shards import ShardsUnderWay, decode_shards
-from xlpl_plugin.labelling.filters import FilterConfig
+from xlpl_plugin.labelling.filtering.filters import FilterConfig
 from xlpl_plugin.labelling.provenance import LabelFacts, LabelSummary
 from xlpl_plugin.labelling.write_manifests import finish, finished, remove_results
 from xlpl_plugin.schema import check_options, option

@@ -13,7 +13,7 @@ from typing import Any
 from xlpl_plugin.config import load_config
 from xlpl_plugin.data.manifest import Manifest, manifest_digest, read_manifest
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.labelling.filters import FilterConfig
+from xlpl_plugin.labelling.filtering.filters import FilterConfig
 from xlpl_plugin.labelling.label_split import LEFT_OUT_FILE, LabelConfig
 from xlpl_plugin.labelling.provenance import LabelFacts, LabelStore, LabelSummary
 from xlpl_plugin.labelling.write_manifests import finish, finished, remove_results

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xlpl_plugin.labelling.filters import FilterRow
+from xlpl_plugin.labelling.filtering.filters import FilterRow
 from xlpl_plugin.shards.store import PROVENANCE_FILE, ShardStore
 
 

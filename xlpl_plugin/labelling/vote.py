@@ -15,7 +15,7 @@ from omegaconf import MISSING
 
 from xlpl_plugin.data.manifest import Manifest, manifest_digest, read_manifest
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.labelling.filters import FilterConfig
+from xlpl_plugin.labelling.filtering.filters import FilterConfig
 from xlpl_plugin.labelling.provenance import LabelFacts, LabelStore, LabelSummary, Tally
 from xlpl_plugin.labelling.records import LabelRecord, agreement, record_line
 from xlpl_plugin.labelling.respell_records import RecordSpeller, make_record_speller

@@ -16,7 +16,7 @@ from xlpl_plugin.data.manifest import Manifest, open_manifest
 from xlpl_plugin.data.units import SPECIAL_SYMBOLS, write_units
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import atomic_open, sha256
-from xlpl_plugin.labelling.filters import Choice, FilterConfig, choose, gather
+from xlpl_plugin.labelling.filtering.filters import Choice, FilterConfig, choose, gather
 from xlpl_plugin.labelling.provenance import LabelStore, LabelSummary, Times
 from xlpl_plugin.labelling.records import LABELS_FILE, LabelRecord, parse_record, record_line
 from xlpl_plugin.shards.store import shard_order

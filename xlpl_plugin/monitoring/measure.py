@@ -17,7 +17,7 @@ from xlpl_plugin.decoding.options import DecoderConfig
 from xlpl_plugin.emissions.compute import Emissions
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
-from xlpl_plugin.labelling.other_labels import OtherLabels, spelled_words
+from xlpl_plugin.labelling.filtering.other_labels import OtherLabels, spelled_words
 from xlpl_plugin.labelling.records import LABELS_FILE, LabelRecord, iter_labels
 from xlpl_plugin.monitoring.signals import Signals, SignalsConfig
 from xlpl_plugin.monitoring.training_log import read_training_log

@@ -72,8 +72,9 @@ class Resources:
 Action = Callable[[Any, Resources], str | None]
 
 
-def _collect(step: Collect, resources: Resources) -> None:
-    collect_labels(step)
+def _collect(step: Collect, resources: Resources) -> str | None:
+    sure = collect_labels(step)
+    return f"{step.name}: {sure.told()}" if sure else None
 
 
 def _collect_corrected(step: CollectCorrected, resources: Resources) -> str:

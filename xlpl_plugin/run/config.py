@@ -11,7 +11,7 @@ from xlpl_plugin.continuous.options import ContinuousOptions
 from xlpl_plugin.decoding.options import DecoderConfig
 from xlpl_plugin.executors.labelling_config import LabellingConfig
 from xlpl_plugin.executors.launchers import LauncherConfig
-from xlpl_plugin.labelling.filters import FilterConfig
+from xlpl_plugin.labelling.filtering.filters import FilterConfig
 from xlpl_plugin.monitoring.best_round import StopConfig
 from xlpl_plugin.monitoring.signals import SignalsConfig
 from xlpl_plugin.schema import option, unset
@@ -87,6 +87,13 @@ class StudentConfig(TrainingConfig):
         least=1,
         most=20,
     )
+    drop_unsure_words: float = option(
+        0.0,
+        "share of the labels' words, those of the lowest confidence, that students do not learn from; they hear the "
+        "stretches of the recordings between them",
+        least=0,
+        below=1,
+    )
 
 
 @dataclass
@@ -102,6 +109,7 @@ class RoundChanges:
     checkpoint: str = option("", "as in student; empty: no change", choices=("", *CHECKPOINTS))
     folds: int = option(0, "as in student; 0: no change, 1: one student", least=0, most=20)
     team: int = option(0, "as in student; 0: no change, 1: one student", least=0, most=20)
+    drop_unsure_words: float | None = option(None, "as in student; null: no change", least=0, below=1)
     share: float = option(
         0.0, "share of the target's train split that this round labels; 0: as in target", least=0, most=1
     )

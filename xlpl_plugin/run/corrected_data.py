@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 
-from xlpl_plugin.data.manifest import Manifest, Utterance
+from xlpl_plugin.data.manifest import Manifest
+from xlpl_plugin.data.utterances import Utterance, utterance_id
 from xlpl_plugin.files import sha256
 from xlpl_plugin.json_record import JsonRecord
 from xlpl_plugin.run.config import CorrectionsConfig
@@ -85,22 +87,25 @@ class Corrector:
         Raises:
             XlplError: a word that cannot be written in the units of the acoustic model.
         """
-        kept = {utterance.id: utterance for utterance in labels.utterances}
-        rows = []
+        # a recording may be there in several stretches
+        kept = {name: list(rows) for name, rows in groupby(labels.utterances, lambda row: utterance_id(row.path))}
+        rows: list[Utterance] = []
         for recording in recordings.utterances:
-            label, transcript = kept.get(recording.id), self.transcripts.get(recording.id)
-            row = label if transcript is None else self._row(recording, label, transcript, weighted)
-            rows += [row] if row else []
+            label, transcript = kept.get(recording.id, []), self.transcripts.get(recording.id)
+            if transcript is None:
+                rows += label
+            elif row := self._row(recording, bool(label), transcript, weighted):
+                rows.append(row)
         return replace(labels, utterances=tuple(rows))
 
     def _row(
-        self, recording: Utterance, label: Utterance | None, transcript: HumanTranscript, weighted: bool
+        self, recording: Utterance, labelled: bool, transcript: HumanTranscript, weighted: bool
     ) -> Utterance | None:
         self._done.append((recording, transcript))
         if not transcript.words:
-            self._counts["removed"] += label is not None
+            self._counts["removed"] += labelled
             return None
-        self._counts["replaced" if label else "added"] += 1
+        self._counts["replaced" if labelled else "added"] += 1
         units = " ".join(unit for word in transcript.words.split() for unit in self._spell(word, recording, transcript))
         weight = transcript.told_by.weight if weighted else 1.0
         return replace(recording, words=transcript.words, units=units, weight=weight)

@@ -118,8 +118,9 @@ def _begun_with(layout: RunLayout) -> dict[str, Any]:
         return {}
     begun = cast("dict[str, Any]", OmegaConf.to_container(OmegaConf.load(layout.config)))
     # runs of earlier versions have no such keys
-    begun["student"] = {"folds": 1, "team": 1, **begun.get("student", {})}
-    begun["changes"] = [{"folds": 0, "team": 0, **change} for change in begun.get("changes", [])]
+    begun["student"] = {"folds": 1, "team": 1, "drop_unsure_words": 0.0, **begun.get("student", {})}
+    later = {"folds": 0, "team": 0, "drop_unsure_words": None}
+    begun["changes"] = [{**later, **change} for change in begun.get("changes", [])]
     return {_CORRECTIONS: [], "bf16": False, **begun}
 
 

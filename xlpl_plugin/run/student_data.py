@@ -8,11 +8,14 @@ from math import ceil
 from pathlib import Path
 from random import Random
 
-from xlpl_plugin.data.manifest import Manifest, UtteranceColumns, read_manifest, write_manifest
+from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
 from xlpl_plugin.data.split import Folds
 from xlpl_plugin.data.units import SPECIAL_SYMBOLS, read_units, write_units
+from xlpl_plugin.data.utterances import UtteranceColumns, utterance_id
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import copy_file
+from xlpl_plugin.labelling.filtering.unsure_words import SureLabels, drop_unsure_words
+from xlpl_plugin.labelling.records import LABELS_FILE
 from xlpl_plugin.run.corrected_data import CORRECTIONS_FILE, CorrectionsRecord, make_corrector
 from xlpl_plugin.run.plan.steps import Collect, CollectCorrected, Divide, DrawSample
 from xlpl_plugin.stage import CONTINUOUS, Stage
@@ -26,13 +29,13 @@ class Fold:
     taught: int
 
 
-def collect_labels(step: Collect) -> None:
-    """Write train.* and valid.* of the kept labels, and the dictionary, to ``step.out``.
+def collect_labels(step: Collect) -> SureLabels | None:
+    """Write train.* and valid.* of the kept labels, and the dictionary, to ``step.out``; return what was dropped.
 
     Raises:
         XlplError: no label of one of the splits was kept.
     """
-    _collect(step, lambda labels, split: labels)
+    return _collect(step, lambda labels, split: labels)
 
 
 def collect_corrected(step: CollectCorrected) -> CorrectionsRecord:
@@ -59,9 +62,14 @@ def _units(step: Collect) -> tuple[str, ...]:
     return read_units(Path(step.train) / "dict.ltr.txt")
 
 
-def _collect(step: Collect, change: Callable[[Manifest, str], Manifest]) -> None:
+def _collect(step: Collect, change: Callable[[Manifest, str], Manifest]) -> SureLabels | None:
+    sure = None
     for split, folder, name in (("train", step.train, step.train_split), ("valid", step.valid, step.valid_split)):
-        labels = change(read_manifest(folder, name), name)
+        labels = read_manifest(folder, name)
+        if split == "train" and step.drop_unsure_words:
+            sure = drop_unsure_words(labels, Path(folder) / LABELS_FILE, step.drop_unsure_words)
+            labels = sure.labels
+        labels = change(labels, name)
         if not labels.utterances:
             raise XlplError(
                 "no label was kept: there is nothing to learn from",
@@ -72,6 +80,7 @@ def _collect(step: Collect, change: Callable[[Manifest, str], Manifest]) -> None
             )
         write_manifest(step.out, split, labels)
     write_units(step.out, _units(step)[len(SPECIAL_SYMBOLS) :])
+    return sure
 
 
 def draw_sample(step: DrawSample) -> None:
@@ -109,8 +118,10 @@ def divide_folds(step: Divide) -> list[Fold]:
 
 def _write_fold(step: Divide, folds: Folds, number: int) -> Fold:
     audio, labels = read_manifest(step.audio, step.split, labels=False), read_manifest(step.labels, "train")
+    audio_rows, label_rows = UtteranceColumns.of(audio.utterances), UtteranceColumns.of(labels.utterances)
     own, _ = folds.rows(audio.ids, number)
-    _, others = folds.rows(labels.ids, number)
+    # all stretches of a recording are in its fold
+    _, others = folds.rows(map(utterance_id, label_rows.paths), number)
     for rows, source, what in ((own, step.audio, "to label"), (others, step.labels, "to learn from")):
         if not rows:
             raise XlplError(
@@ -119,7 +130,6 @@ def _write_fold(step: Divide, folds: Folds, number: int) -> Fold:
                 expected="recordings in every fold",
                 remedy="ask for fewer folds, or, where target.share is below 1, for a larger share",
             )
-    audio_rows, label_rows = UtteranceColumns.of(audio.utterances), UtteranceColumns.of(labels.utterances)
     write_manifest(step.audio_of(number), step.split, replace(audio, utterances=audio_rows.take(own)))
     write_manifest(step.data_of(number), "train", replace(labels, utterances=label_rows.take(others)))
     for file in (*sorted(Path(step.labels).glob("valid.*")), Path(step.labels) / "dict.ltr.txt"):

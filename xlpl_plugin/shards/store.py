@@ -18,7 +18,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar, overload
 import numpy as np
 import numpy.typing as npt
 
-from xlpl_plugin.data.manifest import Utterance, UtteranceColumns
+from xlpl_plugin.data.utterances import Utterance, UtteranceColumns
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import PART, atomic_open, new_output, read_json, sha256, write_json
 from xlpl_plugin.json_record import convert

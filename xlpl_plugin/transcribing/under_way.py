@@ -12,8 +12,8 @@ import numpy as np
 from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.audio.reading import Waveform
 from xlpl_plugin.audio.speech_activity import Span
-from xlpl_plugin.data.manifest import Utterance
 from xlpl_plugin.data.segments import Segment
+from xlpl_plugin.data.utterances import Utterance
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.labelling.join_pieces import place
 from xlpl_plugin.labelling.records import TOO_SHORT, LabelRecord

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from support.layouts import layouts
 
 from xlpl_plugin.cli.prepare_manifest import command
-from xlpl_plugin.data.check import check_folder
+from xlpl_plugin.data.checking.check import check_folder
 from xlpl_plugin.data.corpora.forms import FORMS, read_corpus
 from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.errors import XlplError

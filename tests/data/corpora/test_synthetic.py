@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from xlpl_plugin.audio.espeak import Voice, speak
 from xlpl_plugin.audio.noise import add_noise
 from xlpl_plugin.cli.prepare_espeak import command
-from xlpl_plugin.data.check import check_folder
+from xlpl_plugin.data.checking.check import check_folder
 from xlpl_plugin.data.corpora import synthetic
 from xlpl_plugin.data.corpora.synthetic import Cast, phrases, synthesize
 from xlpl_plugin.data.manifest import read_manifest

@@ -11,7 +11,7 @@ from support.preparing import hiss, reasons, run, save, utterances
 
 from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.audio.reading import read_audio
-from xlpl_plugin.data.check import check_folder
+from xlpl_plugin.data.checking.check import check_folder
 from xlpl_plugin.data.items import Item
 from xlpl_plugin.data.segments import Segments, Speakers
 from xlpl_plugin.errors import XlplError

@@ -14,7 +14,7 @@ from support.long_recording import say
 from support.preparing import hiss, run, save, utterances
 
 from xlpl_plugin.audio.reading import read_audio
-from xlpl_plugin.data.check import check_folder
+from xlpl_plugin.data.checking.check import check_folder
 from xlpl_plugin.data.items import Item, ItemColumns
 from xlpl_plugin.data.prepare import PrepareOptions, prepare
 from xlpl_plugin.data.preparing.audio_files import AudioFiles

@@ -298,6 +298,14 @@ def test_a_team_learns_the_same_labels_with_other_seeds_and_votes(configure: Con
     assert measure.config.labels == votes[0].out
 
 
+def test_rounds_leave_out_as_many_words_as_they_are_told(configure: Configure) -> None:
+    told = ("rounds=3", "student.drop_unsure_words=0.3", "changes=[{round: 2, drop_unsure_words: 0}]")
+    collects = [step for step in make_plan(configure(*told)) if isinstance(step, Collect)]
+    assert [step.drop_unsure_words for step in collects] == [0.3, 0, 0.3]
+    # steps that leave nothing out stay what they were before there was such an option
+    assert ["drop_unsure_words" in step_options(step) for step in collects] == [True, False, True]
+
+
 @pytest.mark.parametrize("several", ["student.folds=2", "student.team=2"])
 def test_several_students_keep_filters_shares_and_choices(configure: Configure, several: str) -> None:
     """All that a plain round can have; every step needs only earlier ones."""
@@ -331,12 +339,13 @@ def test_several_students_keep_filters_shares_and_choices(configure: Configure, 
 def test_a_run_of_an_earlier_version_has_one_student_a_round(
     configure: Configure, project: Path, fake_run: ModuleType
 ) -> None:
-    """Its configuration has no keys of several students, and it goes on."""
+    """Its configuration has no keys of what students came to do since, and it goes on."""
     told = ["rounds=1", "changes=[{round: 1, max_update: 7}]"]
     iterate(configure(*told), actions=fake_run.FAKES)
     file = project / "run/config.yaml"
-    kept = [line for line in file.read_text().splitlines() if line.split(":")[0].strip() not in ("folds", "team")]
-    assert len(kept) == len(file.read_text().splitlines()) - 4
+    since = ("folds", "team", "drop_unsure_words")
+    kept = [line for line in file.read_text().splitlines() if line.split(":")[0].strip() not in since]
+    assert len(kept) == len(file.read_text().splitlines()) - 6
     file.write_text("\n".join(kept))
     done: list[str] = []
     iterate(configure(*told), actions=fake_run.noting(fake_run.FAKES, done))

@@ -14,7 +14,7 @@ import numpy as np
 from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.data.columns import ColumnMapping, Numbers, RowsOf, sorted_rows
 from xlpl_plugin.data.items import ItemColumns
-from xlpl_plugin.data.manifest import Manifest, UtteranceColumns, write_manifest
+from xlpl_plugin.data.manifest import Manifest, write_manifest
 from xlpl_plugin.data.preparing.divide import Divisible, divide
 from xlpl_plugin.data.preparing.kept import KeptColumns
 from xlpl_plugin.data.preparing.outcome import Outcome
@@ -24,6 +24,7 @@ from xlpl_plugin.data.split import PARTS
 from xlpl_plugin.data.summary import REPORT, PrepareReport
 from xlpl_plugin.data.transcriber import LabelColumns
 from xlpl_plugin.data.units import write_units
+from xlpl_plugin.data.utterances import UtteranceColumns
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import make_folder
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from xlpl_plugin.emissions.compute import EmitConfig
-from xlpl_plugin.labelling.filters import FilterConfig
+from xlpl_plugin.labelling.filtering.filters import FilterConfig
 from xlpl_plugin.labelling.label_split import LabelConfig
 from xlpl_plugin.labelling.vote import VoteConfig
 from xlpl_plugin.monitoring.measure import MeasureConfig

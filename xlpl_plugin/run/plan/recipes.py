@@ -40,6 +40,7 @@ class Recipe:
         corrections: what its model learns from beside labels; the continuous phase from all that the rounds did.
         folds: students that each leave out one part; 1: none.
         team: students of the same labels; 1: one.
+        drop_unsure_words: share of the labels' words that is left out, with their audio.
     """
 
     stage: Stage
@@ -51,6 +52,7 @@ class Recipe:
     corrections: tuple[CorrectionsConfig, ...] = ()
     folds: int = 1
     team: int = 1
+    drop_unsure_words: float = 0.0
 
     @property
     def students(self) -> int:
@@ -94,6 +96,7 @@ def _recipe(config: IterateConfig, changes: RoundChanges, tuned_before: Stage | 
         corrections=tuple(entry for entry in config.corrections if entry.from_round <= changes.round),
         folds=(changes.folds or student.folds) if changes.round else 1,
         team=(changes.team or student.team) if changes.round else 1,
+        drop_unsure_words=student.drop_unsure_words if changes.drop_unsure_words is None else changes.drop_unsure_words,
     )
 
 
@@ -140,6 +143,7 @@ def phase_recipe(config: IterateConfig, start: Recipe, weights: DecoderWeights) 
         share=config.target.share,
         tuned=CONTINUOUS if tuning.enabled and tuning.every_round else start.tuned,
         corrections=tuple(config.corrections),
+        drop_unsure_words=config.student.drop_unsure_words,
     )
 
 

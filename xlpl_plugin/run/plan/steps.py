@@ -38,12 +38,16 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Collect(Step):
-    """Put labels of the target's train and valid splits together as one folder that fairseq reads."""
+    """Put labels of the target's train and valid splits together as one folder that fairseq reads.
+
+    ``drop_unsure_words`` is the share of the words of train that is left out, with their audio.
+    """
 
     train: str
     valid: str
     train_split: str
     valid_split: str
+    drop_unsure_words: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,8 +200,10 @@ class Measure(Step):
 
 
 def step_options(step: Step) -> dict[str, Any]:
-    """Return a step's options; bf16 that is off does not count, so that runs of earlier versions go on."""
+    """Return a step's options; what is off and came later does not count, so that runs of earlier versions go on."""
     options = asdict(step)
+    if not options.get("drop_unsure_words"):
+        options.pop("drop_unsure_words", None)
     config = options.get("config", {})
     if not config.get("bf16"):
         config.pop("bf16", None)

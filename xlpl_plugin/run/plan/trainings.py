@@ -100,6 +100,7 @@ class Trainings(Draft):
             valid=str(self.layout.labels(recipe.before, self.valid_split)),
             train_split=self.train_split,
             valid_split=self.valid_split,
+            drop_unsure_words=recipe.drop_unsure_words,
         )
         if recipe.corrections:
             collect = with_corrections(collect, recipe.corrections, self.config)

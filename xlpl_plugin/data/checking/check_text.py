@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from xlpl_plugin.data.manifest import Manifest, Utterance
+from xlpl_plugin.data.manifest import Manifest
+from xlpl_plugin.data.utterances import Utterance
 from xlpl_plugin.files import iter_lines
 from xlpl_plugin.text.identifying import other_languages
 from xlpl_plugin.text.language import find_language

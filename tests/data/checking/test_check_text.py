@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from xlpl_plugin.audio.reading import write_audio
-from xlpl_plugin.data.check import check_folder
+from xlpl_plugin.data.checking.check import check_folder
 from xlpl_plugin.data.items import Item
 from xlpl_plugin.data.prepare import PrepareOptions, prepare
 from xlpl_plugin.data.units import frames_needed

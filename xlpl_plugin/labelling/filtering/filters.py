@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.labelling.filter_columns import Column, Measurer, Traits
-from xlpl_plugin.labelling.other_labels import OtherLabels, letter_nats, unknown_share
+from xlpl_plugin.labelling.filtering.filter_columns import Column, Measurer, Traits
+from xlpl_plugin.labelling.filtering.other_labels import OtherLabels, letter_nats, unknown_share
 from xlpl_plugin.labelling.records import LABELS_FILE, LabelRecord
 from xlpl_plugin.schema import check_options, join, option
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from xlpl_plugin.data.check_text import Remark
+from xlpl_plugin.data.checking.check_text import Remark
 from xlpl_plugin.data.columns import text_hashes
-from xlpl_plugin.data.manifest import Manifest, Utterance
+from xlpl_plugin.data.manifest import Manifest
 from xlpl_plugin.data.summary import BY_CORPUS, BY_SENTENCE
+from xlpl_plugin.data.utterances import Utterance
 
 # trait -> kinds of division that cannot keep it apart, so that prepare said so and a check need only repeat it
 _GIVEN_UP = {"id": (), "sentence": (BY_CORPUS,), "speaker": (BY_CORPUS, BY_SENTENCE)}

@@ -14,7 +14,7 @@ import numpy as np
 from xlpl_plugin.data.units import words_of_units
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
-from xlpl_plugin.labelling.filter_columns import letters
+from xlpl_plugin.labelling.filtering.filter_columns import letters
 from xlpl_plugin.labelling.records import LABELS_FILE, LabelRecord, agreement, parse_record
 from xlpl_plugin.text.perplexity import load_lm
 from xlpl_plugin.text.spelling.lexicon import Lexicon, read_lexicon

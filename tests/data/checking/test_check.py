@@ -13,8 +13,9 @@ from click.testing import CliRunner, Result
 
 from xlpl_plugin.audio.reading import write_audio
 from xlpl_plugin.cli.check import command
-from xlpl_plugin.data.manifest import Manifest, Utterance, write_manifest
+from xlpl_plugin.data.manifest import Manifest, write_manifest
 from xlpl_plugin.data.units import write_units
+from xlpl_plugin.data.utterances import Utterance
 from xlpl_plugin.errors import XlplError
 
 WAVEFORM = np.random.default_rng(1).uniform(-0.2, 0.2, 8_000).astype(np.float32)

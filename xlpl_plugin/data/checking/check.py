@@ -9,8 +9,8 @@ from pathlib import Path
 from xlpl_plugin.audio import SAMPLE_RATE
 from xlpl_plugin.audio.reading import audio_info, read_audio
 from xlpl_plugin.concurrency import parallel_map
-from xlpl_plugin.data.check_parts import FolderFault, check_parts
-from xlpl_plugin.data.check_text import FRAME_SECONDS, Remark, check_transcripts
+from xlpl_plugin.data.checking.check_parts import FolderFault, check_parts
+from xlpl_plugin.data.checking.check_text import FRAME_SECONDS, Remark, check_transcripts
 from xlpl_plugin.data.manifest import Manifest, read_manifest
 from xlpl_plugin.data.segments import Speakers
 from xlpl_plugin.data.summary import REPORT, PrepareReport

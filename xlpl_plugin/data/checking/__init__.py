@@ -1,0 +1,1 @@
+"""Verifying a prepared folder: files, parts that should not share anything, transcripts."""

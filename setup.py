@@ -99,6 +99,8 @@ EXTRAS = {
     "onnx": ["onnxscript>=0.7.2,<0.8", "onnxruntime>=1.23,<2"],
     # Hugging Face datasets with the audio inside
     "parquet": ["pyarrow>=20,<27"],
+    # distances between languages in benchmarks/study; xlpl itself needs none
+    "study": ["urielplus>=1.3.2,<2"],
     # transcripts for people: Praat's TextGrid, ELAN's eaf, subtitles
     "linguistics": ["praatio>=6.2,<7", "pympi-ling>=1.71,<2", "pysubs2>=1.8,<2"],
 }

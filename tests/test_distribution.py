@@ -30,6 +30,7 @@ NOT_IMPORTED = {
     "pyarrow": "imported by name, so that an error names the extra",
     "pypdf": "imported by name, so that an error names the extra",
     "pysubs2": "imported by name, so that an error names the extra",
+    "urielplus": "benchmarks/study imports it by name, so that an error names the extra",
     "praatio": "imported by name, so that an error names the extra",
     "pympi-ling": "imported by name, so that an error names the extra",
     "transformers": "opens what xlpl writes for it, in the tests as well",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from study.cells import Cell, Question, read_questions
 from study.columns import COLUMNS
+from study.distances import inventory_distance, nearest_source
 from study.pages import render_pages
 from study.pool import ZERO_SHOT, Pool, best, chosen, stage
 from study.records import TOPLINE, CellRecord
@@ -166,3 +168,12 @@ def test_the_declared_questions_name_columns_that_there_are() -> None:
         labels = {picture.line for picture in file.pictures if picture.line}
         labels |= {file.agreement.within} if file.agreement else set()
         assert all(labels <= set(cell.row) for cell in question.cells), question.name
+
+
+def test_the_nearest_source_is_not_of_the_targets_language(question: Question) -> None:
+    record = make_record(question.cells[0], STAGES, "round-1")
+    sources = {"asterisk": ["it", "fr", "ru"], "gcompris": ["it_IT"], "espeak": {"fi": 0, "tr": 5}}
+    told = replace(record, settings={"target": {"language": "it"}, "sources": sources})
+    assert nearest_source(told) == inventory_distance("fr", "it") == pytest.approx(0.44, abs=0.05)
+    assert nearest_source(replace(record, settings={"sources": {"asterisk": ["it"]}})) is None
+    assert inventory_distance("fr", "qaa") is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from study.distances import nearest_source
 from study.pool import TOP, ZERO_SHOT, Pick, Pool, best, chosen, stage
 from study.records import CHARACTERS, CellRecord
 from xlpl_plugin.evaluation.scoring import Interval
@@ -114,5 +115,6 @@ COLUMNS: Mapping[str, Column] = {
     "perplexity held out": _number(_held_out, ".0f"),
     "perplexity of references": _number(lambda record: record.lm.references.perplexity_with_oov, ".0f"),
     "OOV %": _number(lambda record: 100 * record.lm.references.oov_rate, ".1f"),
+    "nearest source's distance": _number(nearest_source, ".2f"),
     "minutes of rounds": _number(lambda record: _seconds(record) / 60, ".0f"),
 }

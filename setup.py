@@ -123,7 +123,7 @@ setup(
     license_files=["LICENSE", "NOTICE"],
     python_requires=">=3.11,<3.13",
     packages=find_namespace_packages(include=["xlpl_plugin", "xlpl_plugin.*"]),
-    package_data={"": ["*.yaml", "*.j2", "py.typed"]},
+    package_data={"": ["*.yaml", "*.j2", "*.json", "py.typed"]},
     data_files=SHARED,
     install_requires=REQUIRES,
     # scripts/build_kenlm.sh takes cmake from here when the machine has none

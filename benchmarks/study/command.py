@@ -12,12 +12,14 @@ from pathlib import Path
 import click
 
 from study.cells import Cell, Question, read_questions
+from study.expected import cases_of, chosen_model, told
 from study.measure import measure_cell
-from study.pages import render_pages
+from study.pages import put_between, render_pages
 from study.plan import CellPlan, plan_cell
 from study.records import RecordFolder
 from study.steps import ROOT, WorkFolder
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.monitoring.expected_error import SHIPPED
 from xlpl_plugin.text_table import render
 
 PATH = click.Path(path_type=Path)
@@ -144,7 +146,10 @@ class Study:
         measure_cell(cell, plan, self.work).write(self.records.file(cell))
 
     def draw(self, questions: Sequence[Question], results: Path) -> list[Path]:
-        """Make the tables and pictures of all pages, RESULTS.md among them."""
+        """Make the tables and pictures of all pages, RESULTS.md among them, and the model of error rates."""
         records = self.records.read_all(cell for question in questions for cell in question.cells)
         pages = [*([ROOT / "RESULTS.md"] if results == RESULTS else []), *sorted(results.glob("*.md"))]
-        return render_pages(questions, records, pages, results)
+        cases = cases_of(list(records.values()))
+        if results == RESULTS and (model := chosen_model(cases)):
+            model.write(SHIPPED)
+        return [*render_pages(questions, records, pages, results), *put_between("expected-error", told(cases), pages)]

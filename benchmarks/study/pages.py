@@ -36,33 +36,41 @@ def render_pages(
     """
     texts = {page: page.read_text("utf-8") for page in pages}
     for question in questions:
-        if not any(_begin(question) in text for text in texts.values()):
-            heading = f"# {question.file.question}\n\n{_begin(question)}\n{_end(question)}\n"
+        if not any(_begin(question.name) in text for text in texts.values()):
+            heading = f"# {question.file.question}\n\n{_begin(question.name)}\n{_end(question.name)}\n"
             texts[folder / f"study-{question.name}.md"] = heading
     changed = []
     for page, text in texts.items():
         for question in questions:
-            if _begin(question) in text:
-                text = _replaced(text, question, _block(question, records, page.parent, folder), page)
+            if _begin(question.name) in text:
+                text = _replaced(text, question.name, _block(question, records, page.parent, folder), page)
                 changed.append(page)
         if page in changed:
             write_text(page, text)
     return list(dict.fromkeys(changed))
 
 
-def _begin(question: Question) -> str:
-    return f"<!-- study:{question.name} -->"
+def put_between(name: str, block: str, pages: Sequence[Path]) -> list[Path]:
+    """Put a block between the markers of this name on the pages that have them, and return these."""
+    changed = [page for page in pages if _begin(name) in page.read_text("utf-8")]
+    for page in changed:
+        write_text(page, _replaced(page.read_text("utf-8"), name, block, page))
+    return changed
 
 
-def _end(question: Question) -> str:
-    return f"<!-- /study:{question.name} -->"
+def _begin(name: str) -> str:
+    return f"<!-- study:{name} -->"
 
 
-def _replaced(text: str, question: Question, block: str, page: Path) -> str:
-    pattern = re.compile(f"{re.escape(_begin(question))}.*?{re.escape(_end(question))}", re.DOTALL)
+def _end(name: str) -> str:
+    return f"<!-- /study:{name} -->"
+
+
+def _replaced(text: str, name: str, block: str, page: Path) -> str:
+    pattern = re.compile(f"{re.escape(_begin(name))}.*?{re.escape(_end(name))}", re.DOTALL)
     if not pattern.search(text):
-        raise XlplError(f"{_begin(question)} has no end", file=page, expected=_end(question))
-    return pattern.sub(lambda _: f"{_begin(question)}\n{block}\n{_end(question)}", text)
+        raise XlplError(f"{_begin(name)} has no end", file=page, expected=_end(name))
+    return pattern.sub(lambda _: f"{_begin(name)}\n{block}\n{_end(name)}", text)
 
 
 def _block(question: Question, records: Mapping[str, CellRecord], here: Path, folder: Path) -> str:

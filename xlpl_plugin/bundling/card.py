@@ -96,6 +96,8 @@ def _judged(origin: Origin) -> Iterator[str]:
         yield f"Of its source model, without references: {result.verdict.reason}."
     if not origin.scores:
         yield "Nothing was judged with references, as far as is known here: its error rates are not known."
+        if origin.expected:
+            yield f"By the signals of runs on other languages, its word error rate is {origin.expected.told()}."
         return
     [one, *_] = origin.scores
     yield (

@@ -13,6 +13,8 @@ from omegaconf import OmegaConf
 from xlpl_plugin.data.summary import REPORT, PrepareReport
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.evaluation.scoring import FIRST, Score, ScoreTable
+from xlpl_plugin.monitoring.expected_error import ExpectedError, expected_error
+from xlpl_plugin.monitoring.signals import Measurement
 from xlpl_plugin.report.gathering import SCORES_FILE
 from xlpl_plugin.run.layout import RunLayout
 from xlpl_plugin.run.result import Result
@@ -54,6 +56,7 @@ class Origin:
         corrected_minutes: of the target that a person transcribed for it.
         result: which round is the best, and why.
         scores: of the best stage and of round 0, under the decoder, where references were compared with.
+        expected: what the signals of the best stage lead to expect of its words.
     """
 
     run: str = ""
@@ -62,6 +65,7 @@ class Origin:
     corrected_minutes: float = 0.0
     result: Result | None = None
     scores: tuple[Score, ...] = ()
+    expected: ExpectedError | None = None
 
     @property
     def language(self) -> str:
@@ -94,6 +98,7 @@ def find_origin(model: Path) -> Origin:
         corrected_minutes=sum(table.minutes for table in result.corrections),
         result=result,
         scores=tuple(_scores(layout, result)),
+        expected=_expected(layout, result),
     )
 
 
@@ -144,3 +149,8 @@ def _scores(layout: RunLayout, result: Result) -> Iterator[Score]:
     table = ScoreTable.read_if_there(layout.run / SCORES_FILE)
     rows = {row.stage: row for row in (table.rows if table else ()) if row.stage is not None and not row.greedy}
     yield from (rows[stage] for stage in dict.fromkeys((result.best_stage, FIRST)) if stage in rows)
+
+
+def _expected(layout: RunLayout, result: Result) -> ExpectedError | None:
+    measured = Measurement.read_if_there(layout.signals(result.best_stage))
+    return expected_error(measured.signals) if measured else None

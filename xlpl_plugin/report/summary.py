@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from xlpl_plugin.monitoring.expected_error import expected_error
 from xlpl_plugin.monitoring.signals import SIGNALS
 from xlpl_plugin.report.contents import Report
 from xlpl_plugin.run.correction_words import size_of, told_of_corrections, told_of_unknown_words
@@ -77,7 +78,7 @@ def facts(report: Report) -> list[Fact]:
     """Return the figures that are known, the most telling first."""
     return [
         fact
-        for find in (_error_rate, _label_free, _changed, _audio, _corrected, _steps, _time)
+        for find in (_error_rate, _expected, _label_free, _changed, _audio, _corrected, _steps, _time)
         for fact in find(report)
     ]
 
@@ -103,6 +104,15 @@ def _error_rate(report: Report) -> Iterator[Fact]:
         more.append("the lowest of all rounds")
     of_what = called(CONTINUOUS) if chosen.stage == CONTINUOUS else "the best round"
     yield Fact(f"{chosen.headline} of {of_what}", f"{100 * chosen.rate.value:.1f} %", "; ".join(more))
+
+
+def _expected(report: Report) -> Iterator[Fact]:
+    """Say what the signals of the best stage lead to expect, where references say nothing."""
+    entry = next((entry for entry in report.stages if entry.stage == report.status.best), None)
+    if report.scores or entry is None or entry.measured is None:
+        return
+    if expected := expected_error(entry.measured.signals):
+        yield Fact("WER, without references", expected.told(), "by the signals of runs on other languages")
 
 
 def _label_free(report: Report) -> Iterator[Fact]:

@@ -72,6 +72,25 @@ def texts(folder: Path) -> dict[str, str]:
     return {record.id: record.text for record in read_labels(folder / "labels.jsonl")}
 
 
+def test_a_student_is_taught_the_stretches_of_sure_words(
+    configure_real: Callable[..., IterateConfig], actions: dict[Any, Any], tmp_path: Path
+) -> None:
+    iterate(configure_real("rounds=1", "student.drop_unsure_words=0.3"), actions=actions)
+    layout = RunLayout(tmp_path / "run")
+    labels = read_labels(layout.labels(Stage.round(0), "train") / "labels.jsonl")
+    confidences = sorted(one for record in labels for one in record.word_confidences)
+    least = confidences[int(0.3 * len(confidences))]
+    sure = [word for record in labels for word, one in zip(record.words, record.word_confidences, strict=True)
+            if one >= least]  # fmt: skip
+    told = read_manifest(layout.data(Stage.round(1)), "train").utterances
+    assert [word for row in told for word in (row.words or "").split()] == sure
+    assert 0 < len(sure) < len(confidences)
+    assert any(row.stretch for row in told)
+    # what is measured and voted on stays whole
+    assert not list(layout.labels(Stage.round(1), "train").glob("*.stretch"))
+    assert not list(layout.data(Stage.round(1)).glob("valid.stretch"))
+
+
 def taught(layout: RunLayout, number: int) -> set[str]:
     """Return the ids of what a student's training read, by its command."""
     home = layout.stage(FOLDED) if number == 1 else layout.voter(FOLDED, number)

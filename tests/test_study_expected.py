@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from study.cells import Question, read_questions
-from study.expected import LEVEL, Case, cases_of, chosen_model, fit, told, trials
+from study.expected import LEVEL, Case, cases_of, fit, told, trials
 from study.pages import put_between
 from support.healthy import HEALTHY
 from support.study_records import make_record
@@ -30,7 +30,7 @@ def make_cases(languages: str, offset: float = 0.3, seed: int = 1) -> list[Case]
             other = dict.fromkeys(("held_out", "evidence"), float(rng.random()))
             signals = replace(HEALTHY, label_free=float(score), confidence=float(rng.random()), **other)
             rate = odds_to_rate(6 * score - 4 + own)
-            found.append(Case(language, f"five-{language}-1", f"round-{number}", signals, float(rate)))
+            found.append(Case(language, f"round-{number}", signals, float(rate)))
     return found
 
 
@@ -71,9 +71,10 @@ def test_signals_that_are_not_known_tell_nothing(tmp_path: Path) -> None:
 
 
 def test_two_languages_are_too_few() -> None:
-    assert chosen_model(make_cases("ab")) is None
-    assert told(make_cases("ab")).startswith("Not known yet")
-    assert "| label_free" in told(make_cases("abcd"))
+    few, enough = make_cases("ab"), make_cases("abcd")
+    assert trials(few) == []
+    assert told(few, trials(few)).startswith("Not known yet")
+    assert "| label_free" in told(enough, trials(enough))
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from study.cells import Cell, Question, read_questions
-from study.expected import cases_of, chosen_model, told
+from study.expected import cases_of, fit, told, trials
 from study.measure import measure_cell
 from study.pages import put_between, render_pages
 from study.plan import CellPlan, plan_cell
@@ -150,6 +150,8 @@ class Study:
         records = self.records.read_all(cell for question in questions for cell in question.cells)
         pages = [*([ROOT / "RESULTS.md"] if results == RESULTS else []), *sorted(results.glob("*.md"))]
         cases = cases_of(list(records.values()))
-        if results == RESULTS and (model := chosen_model(cases)):
-            model.write(SHIPPED)
-        return [*render_pages(questions, records, pages, results), *put_between("expected-error", told(cases), pages)]
+        found = trials(cases)
+        if results == RESULTS and found:
+            fit(cases, found[0].signals).write(SHIPPED)
+        told_of = told(cases, found)
+        return [*render_pages(questions, records, pages, results), *put_between("expected-error", told_of, pages)]

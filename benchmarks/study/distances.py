@@ -12,7 +12,6 @@ from typing import Any
 import langcodes
 
 from study.records import CellRecord
-from study.settings import TargetSettings
 from xlpl_plugin.extras import optional_module
 
 _UNKNOWN = -1.0
@@ -24,13 +23,11 @@ def nearest_source(record: CellRecord) -> float | None:
     Raises:
         MissingExtra: urielplus is not installed.
     """
-    settings = record.settings
-    target = settings.get("target", {}).get("language", TargetSettings.language)
-    chosen = settings.get("sources", {})
+    chosen = record.settings.get("sources", {})
     spoken = [name for name, minutes in chosen.get("espeak", {}).items() if minutes and chosen.get("espeak_weight", 1)]
     folders = (folder.partition("_")[0] for folder in chosen.get("gcompris", []))
-    sources = {*chosen.get("asterisk", []), *folders, *spoken} - {target}
-    return min(_known(target, sources), default=None)
+    sources = {*chosen.get("asterisk", []), *folders, *spoken} - {record.language}
+    return min(_known(record.language, sources), default=None)
 
 
 def _known(target: str, sources: Iterable[str]) -> Iterable[float]:

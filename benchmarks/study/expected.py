@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from scipy.stats import t as student_t  # type: ignore[import-untyped]
 
 from study.records import WORDS, CellRecord
-from study.settings import TargetSettings
 from xlpl_plugin.monitoring.expected_error import ErrorModel, log_odds
 from xlpl_plugin.monitoring.signals import Signals
 from xlpl_plugin.text_table import render
@@ -32,7 +31,6 @@ class Case:
     """One labelling whose error rate is known."""
 
     language: str
-    cell: str
     stage: str
     signals: Signals
     rate: float
@@ -59,7 +57,7 @@ class Trial:
 def cases_of(records: Sequence[CellRecord]) -> list[Case]:
     """Return all labellings with words and an LM, of people's speech."""
     return [
-        Case(_language(record), record.cell, stage.stage, stage.measurement.signals, stage.lm.score.rate.value)
+        Case(record.language, stage.stage, stage.measurement.signals, stage.lm.score.rate.value)
         for record in records
         if record.unit == WORDS and "speech" not in record.settings.get("target", {})
         for stage in record.stages
@@ -67,12 +65,13 @@ def cases_of(records: Sequence[CellRecord]) -> list[Case]:
     ]
 
 
-def _language(record: CellRecord) -> str:
-    return str(record.settings.get("target", {}).get("language", TargetSettings.language))
-
-
 def trials(cases: Sequence[Case]) -> list[Trial]:
-    """Try each signal alone, and each pair, leaving out one language after the other; the least error first."""
+    """Try each signal alone, and each pair, leaving out one language after the other; the least error first.
+
+    Empty for too few languages.
+    """
+    if len(_languages(cases)) < LEAST_LANGUAGES:
+        return []
     choices = [*((name,) for name in CANDIDATES), *itertools.combinations(CANDIDATES, 2)]
     return sorted((_trial(cases, choice) for choice in choices), key=lambda trial: trial.error)
 
@@ -138,17 +137,11 @@ def _languages(cases: Sequence[Case]) -> list[str]:
     return sorted({case.language for case in cases})
 
 
-def chosen_model(cases: Sequence[Case]) -> ErrorModel | None:
-    """Return the line that is wrong by least on languages left out, fitted on all; None for too few languages."""
-    return fit(cases, trials(cases)[0].signals) if len(_languages(cases)) >= LEAST_LANGUAGES else None
-
-
-def told(cases: Sequence[Case]) -> str:
-    """Return the page's tables: what each choice of signals gives, and the best one by language."""
+def told(cases: Sequence[Case], found: Sequence[Trial]) -> str:
+    """Return the page's tables of ``trials``: what each choice of signals gives, and the best one by language."""
     languages = _languages(cases)
-    if len(languages) < LEAST_LANGUAGES:
+    if not found:
         return f"Not known yet: it takes {LEAST_LANGUAGES} languages, and there are records of {len(languages)}."
-    found = trials(cases)
     rows = [
         {
             "signals": ", ".join(trial.signals),

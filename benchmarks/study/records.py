@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.cells import Cell
+from study.settings import TargetSettings
 from xlpl_plugin.evaluation.scoring import Score
 from xlpl_plugin.json_record import JsonRecord
 from xlpl_plugin.monitoring.signals import Measurement
@@ -114,6 +115,11 @@ class CellRecord(JsonRecord):
     def all_stages(self) -> dict[str, StageRecord]:
         stages = (*self.stages, *([self.topline] if self.topline else []))
         return {stage.stage: stage for stage in stages}
+
+    @property
+    def language(self) -> str:
+        """The target's."""
+        return str(self.settings.get("target", {}).get("language", TargetSettings.language))
 
     @property
     def unit(self) -> str:

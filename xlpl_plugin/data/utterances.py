@@ -43,8 +43,7 @@ class Utterance:
         >>> Utterance("a/b.flac", 900).id, Utterance("a/b.flac", 900, stretch=(0, 400)).id
         ('a/b', 'a/b#0-400')
         """
-        whole = utterance_id(self.path)
-        return f"{whole}#{stretch_line(self.stretch)}" if self.stretch else whole
+        return utterance_id(self.path, stretch_line(self.stretch))
 
     @property
     def seconds(self) -> float:
@@ -53,8 +52,10 @@ class Utterance:
         return (end - first) / SAMPLE_RATE
 
 
-def utterance_id(path: str) -> str:
-    return posixpath.splitext(path)[0]
+def utterance_id(path: str, stretch: str = "") -> str:
+    """Return the id of a recording, or of a stretch of it as a .stretch file has it."""
+    whole = posixpath.splitext(path)[0]
+    return f"{whole}#{stretch}" if stretch else whole
 
 
 def ids_of(utterances: Sequence[Utterance]) -> Iterator[str]:
@@ -134,6 +135,20 @@ class UtteranceColumns(Sequence[Utterance]):
         )
 
     @classmethod
+    def packed(cls, utterances: Iterable[Utterance]) -> UtteranceColumns:
+        """Return labelled utterances as columns, each packed as it comes."""
+        paths, words, units, stretches = (TextColumn() for _ in range(4))
+        samples, weights = array("q"), array("d")
+        for utterance in utterances:
+            paths.append(utterance.path)
+            samples.append(utterance.num_samples)
+            words.append(utterance.words or "")
+            units.append(utterance.units or "")
+            weights.append(utterance.weight)
+            stretches.append(stretch_line(utterance.stretch))
+        return cls(paths, samples, words, units, weights, stretches)
+
+    @classmethod
     def recordings(cls, utterances: Sequence[Utterance]) -> UtteranceColumns:
         """Return paths and lengths alone as columns; those of columns are not copied."""
         if isinstance(utterances, cls):
@@ -142,8 +157,7 @@ class UtteranceColumns(Sequence[Utterance]):
 
     def id(self, row: int) -> str:
         """Return the id of an utterance, without making it."""
-        whole = utterance_id(self.paths[row])
-        return f"{whole}#{self.stretches[row]}" if self.stretches and self.stretches[row] else whole
+        return utterance_id(self.paths[row], self.stretches[row] if self.stretches else "")
 
     def take(self, rows: Sequence[int]) -> UtteranceColumns:
         """Return the utterances of these rows."""

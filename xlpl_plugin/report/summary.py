@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from xlpl_plugin.monitoring.expected_error import expected_error
 from xlpl_plugin.monitoring.signals import SIGNALS
-from xlpl_plugin.report.contents import Report
+from xlpl_plugin.report.contents import Report, StageReport
 from xlpl_plugin.run.correction_words import size_of, told_of_corrections, told_of_unknown_words
 from xlpl_plugin.stage import CONTINUOUS, Stage
 
@@ -108,7 +108,7 @@ def _error_rate(report: Report) -> Iterator[Fact]:
 
 def _expected(report: Report) -> Iterator[Fact]:
     """Say what the signals of the best stage lead to expect, where references say nothing."""
-    entry = next((entry for entry in report.stages if entry.stage == report.status.best), None)
+    entry = _best(report)
     if report.scores or entry is None or entry.measured is None:
         return
     if expected := expected_error(entry.measured.signals):
@@ -117,13 +117,17 @@ def _expected(report: Report) -> Iterator[Fact]:
 
 def _label_free(report: Report) -> Iterator[Fact]:
     display = next(display for display in SIGNALS if display.key == "label_free")
-    best = report.status.best
-    value = next((entry.signal(display.key) for entry in report.stages if entry.stage == best), None)
-    if value is None:
+    entry = _best(report)
+    value = entry.signal(display.key) if entry else None
+    if entry is None or value is None:
         return
     first = report.stages[0].signal(display.key)
-    more = f"round 0: {display.text(first)}; lower is better" if first is not None and best != FIRST else ""
+    more = f"round 0: {display.text(first)}; lower is better" if first is not None and entry.stage != FIRST else ""
     yield Fact("label-free score", display.text(value), more or "lower is better")
+
+
+def _best(report: Report) -> StageReport | None:
+    return next((entry for entry in report.stages if entry.stage == report.status.best), None)
 
 
 def _changed(report: Report) -> Iterator[Fact]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -16,10 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from xlpl_plugin.audio import SAMPLE_RATE
-from xlpl_plugin.data.columns import TextColumn
 from xlpl_plugin.data.manifest import Manifest
 from xlpl_plugin.data.units import PIECE_MARK, WORD_BOUNDARY
-from xlpl_plugin.data.utterances import Utterance, UtteranceColumns, stretch_line
+from xlpl_plugin.data.utterances import Utterance, UtteranceColumns
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.labelling.records import LabelRecord, iter_labels
 
@@ -65,16 +64,15 @@ def drop_unsure_words(labels: Manifest, file: Path, share: float) -> SureLabels:
     confidences = array("d")
     for record in _kept(file):
         confidences.extend(record.word_confidences)
-    count = int(len(confidences) * share)
-    least = float(np.partition(np.frombuffer(confidences), count)[count]) if count else 0.0
-    stretches, taught, emptied = _Columns(), 0, 0
-    for utterance, record in zip(labels.utterances, _kept(file), strict=True):
-        sure = [confidence >= least for confidence in record.word_confidences]
-        taught += sum(sure)
-        emptied += not any(sure)
-        for stretch in _stretches(utterance, record, sure):
-            stretches.add(stretch)
-    return SureLabels(Manifest(labels.root, stretches.joined()), len(confidences), len(confidences) - taught, emptied)
+    known, count = np.asarray(confidences), int(len(confidences) * share)
+    least = float(np.partition(known, count)[count]) if count else 0.0
+    left = UtteranceColumns.packed(
+        stretch
+        for utterance, record in zip(labels.utterances, _kept(file), strict=True)
+        for stretch in _stretches(utterance, record, least)
+    )
+    emptied = len(labels.utterances) - sum(1 for _ in groupby(left.paths))
+    return SureLabels(Manifest(labels.root, left), len(known), int(np.count_nonzero(known < least)), emptied)
 
 
 def _kept(file: Path) -> Iterator[LabelRecord]:
@@ -99,8 +97,9 @@ def _spelled(record: LabelRecord) -> list[str]:
     return _BETWEEN_WORDS.split(record.units) if record.units else []
 
 
-def _stretches(utterance: Utterance, record: LabelRecord, sure: Sequence[bool]) -> Iterator[Utterance]:
-    """Yield the runs of sure words; the utterance as it is where all are."""
+def _stretches(utterance: Utterance, record: LabelRecord, least: float) -> Iterator[Utterance]:
+    """Yield the runs of words of at least such confidence; the utterance as it is where all are."""
+    sure = [confidence >= least for confidence in record.word_confidences]
     if all(sure):
         yield utterance
         return
@@ -120,22 +119,3 @@ def _edges(samples: int, record: LabelRecord) -> list[int]:
     edges = np.array([0, *(round(second * SAMPLE_RATE) for second in halfway), samples])
     ascending: list[int] = np.maximum.accumulate(np.minimum(edges, samples)).tolist()
     return ascending
-
-
-class _Columns:
-    """Utterances, packed as they come."""
-
-    def __init__(self) -> None:
-        self._paths, self._words, self._units, self._stretches = (TextColumn() for _ in range(4))
-        self._samples, self._weights = array("q"), array("d")
-
-    def add(self, utterance: Utterance) -> None:
-        self._paths.append(utterance.path)
-        self._words.append(utterance.words or "")
-        self._units.append(utterance.units or "")
-        self._stretches.append(stretch_line(utterance.stretch))
-        self._samples.append(utterance.num_samples)
-        self._weights.append(utterance.weight)
-
-    def joined(self) -> UtteranceColumns:
-        return UtteranceColumns(self._paths, self._samples, self._words, self._units, self._weights, self._stretches)

@@ -175,5 +175,7 @@ def test_the_nearest_source_is_not_of_the_targets_language(question: Question) -
     sources = {"asterisk": ["it", "fr", "ru"], "gcompris": ["it_IT"], "espeak": {"fi": 0, "tr": 5}}
     told = replace(record, settings={"target": {"language": "it"}, "sources": sources})
     assert nearest_source(told) == inventory_distance("fr", "it") == pytest.approx(0.44, abs=0.05)
+    spoken = replace(told, settings={"target": {"language": "it"}, "sources": {"mbrola": {"fr": "fr1", "es": ""}}})
+    assert nearest_source(spoken) == nearest_source(told)
     assert nearest_source(replace(record, settings={"sources": {"asterisk": ["it"]}})) is None
     assert inventory_distance("fr", "qaa") is None

@@ -25,8 +25,9 @@ def nearest_source(record: CellRecord) -> float | None:
     """
     chosen = record.settings.get("sources", {})
     spoken = [name for name, minutes in chosen.get("espeak", {}).items() if minutes and chosen.get("espeak_weight", 1)]
+    read = [name for name, voices in chosen.get("mbrola", {}).items() if voices]
     folders = (folder.partition("_")[0] for folder in chosen.get("gcompris", []))
-    sources = {*chosen.get("asterisk", []), *folders, *spoken} - {record.language}
+    sources = {*chosen.get("asterisk", []), *folders, *read, *spoken} - {record.language}
     return min(_known(record.language, sources), default=None)
 
 

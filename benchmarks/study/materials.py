@@ -157,6 +157,9 @@ class Materials:
         for folder in chosen.gcompris:
             if folder.partition("_")[0] != self.language:
                 yield self._cut(self._gcompris(folder, units)), chosen.gcompris_weight, False
+        for language, voices in chosen.mbrola.items():
+            if voices and language != self.language:
+                yield self._cut(self._mbrola(language, voices.split(), units)), chosen.mbrola_weight, False
         first = not languages
         for language, minutes in chosen.espeak.items():
             if chosen.espeak_weight and minutes and language != self.language:
@@ -181,6 +184,15 @@ class Materials:
         given = Outside(str(table), sha256(must_exist(table, f"GCompris' voice {folder}")))
         words = ("manifest", given, "--language", folder.partition("_")[0], "--test", "0", "--valid", "0")
         return self._prepare(f"gcompris-{folder}", words, units)
+
+    def _mbrola(self, language: str, voices: list[str], units: UnitSettings) -> Step:
+        lines = str(len(voices) * self.settings.sources.mbrola_lines)
+        spoken = ("part", "phrases", language, "--lines", lines, "--out", Place("spoken.txt"))
+        text = Place("spoken.txt", Step("spoken", f"phrases-{language}", (spoken,)))
+        cast = "VOICES=" + " ".join(f"mbrola:{voice}" for voice in voices)
+        words = (cast, "bash", Aside((str(ROOT / "examples/voices/voices.sh"),)), language, text, Place("data"))
+        command = ("env", *words, "--test", "0", "--valid", "0", *self._spelling(units))
+        return Step("speech", f"mbrola-{language}", (command,))
 
     def _espeak(self, language: str, minutes: float, units: UnitSettings, *, main: bool) -> Step:
         voices = self.settings.sources.espeak_voices

@@ -1,7 +1,8 @@
-"""Parts of what is there, drawn at random, of a prepared folder and of a text; and a unigram LM, which KenLM lacks."""
+"""Parts of a prepared folder, a text or a word list, drawn at random; and a unigram LM, which KenLM lacks."""
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import click
 from unigrams import write_unigrams
 
+from xlpl_plugin.data.corpora.synthetic import phrases as draw_phrases
 from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
 from xlpl_plugin.data.summary import REPORT, PrepareReport, part_report
 from xlpl_plugin.data.utterances import UtteranceColumns
@@ -86,6 +88,16 @@ def lines(text: Path, number: int, words: tuple[int, int], seed: int, out: Path)
     order = list(range(len(whole)))
     random.Random(f"lines {seed}").shuffle(order)
     write_lines(new_output(out), (whole[row] for row in sorted(order[:number])))
+
+
+@main.command()
+@click.argument("language")
+@click.option("--lines", "number", type=int, required=True)
+@click.option("--seed", default=1, show_default=True)
+@click.option("--out", type=PATH, required=True)
+def phrases(language: str, number: int, seed: int, out: Path) -> None:
+    """Write so many phrases of the frequent words of LANGUAGE."""
+    write_lines(new_output(out), itertools.islice(draw_phrases(language, seed), number))
 
 
 @main.command()

@@ -30,6 +30,7 @@ PROGRAMS = {
     "part": (sys.executable, "-m", "study.part"),
     "train": (str(Path(sys.executable).parent / "fairseq-hydra-train"),),
     "phrases": (sys.executable, str(ROOT / "examples/quickstart/phrases.py")),
+    "env": ("env",),
 }
 # as the examples set it: the first makes fairseq read UTF-8, the rest spares a CPU training page faults and spinning
 _ENVIRONMENT = {
@@ -218,7 +219,8 @@ def _clear(folder: Path) -> None:
 def _run(command: list[str], log: Path, lock: int) -> None:
     """Run a command; what it prints is added to the log. The lock lives as long as it does."""
     path = os.pathsep.join(filter(None, (str(ROOT), str(ROOT / "benchmarks"), os.environ.get("PYTHONPATH"))))
-    environment = {**os.environ, **_ENVIRONMENT, "PYTHONPATH": path}
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, **_ENVIRONMENT, "PYTHONPATH": path, "PATH": programs}
     with log.open("ab") as stream:
         stream.write(f"$ {' '.join(command)}\n".encode())
         stream.flush()

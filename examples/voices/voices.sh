@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Labelled SYNTHETIC speech of the voices of flite and Festival, which you have installed (Debian: flite, festival and festvox-*).
+# Labelled SYNTHETIC speech of the voices of flite, Festival and MBROLA, which you have installed (Debian: flite; festival and
+# festvox-*; espeak-ng, mbrola and mbrola-*).
 #
-#   VOICES="flite:slt flite:rms festival:ked_diphone" bash examples/voices/voices.sh en lines.txt data/voices-en --test 0 --valid 0
+#   VOICES="flite:slt mbrola:us1 festival:ked_diphone" bash examples/voices/voices.sh en lines.txt data/voices-en --test 0 --valid 0
 #
 # LANGUAGE, a text with a phrase a line, the folder to make, options of 'xlpl prepare manifest'. The voices take turns line by
 # line. Lines that a voice cannot speak are counted and left out.
@@ -15,11 +16,20 @@ mkdir -p "$(dirname "$out")"
 work=$(mktemp -d -p "$(cd "$(dirname "$out")" && pwd)" .voices.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 
-# speak_flite VOICE, speak_festival VOICE: NAME<TAB>LINE from the input to $work/NAME.wav
+# speak_flite VOICE, speak_mbrola VOICE, speak_festival VOICE: NAME<TAB>LINE from the input to $work/NAME.wav
 speak_flite() {
   local name line
   while IFS=$'\t' read -r name line; do
     flite -voice "$1" -t "$line" -o "$work/$name.wav" </dev/null || echo "flite: line $name" >&2
+  done
+}
+# faster and slower, higher and lower from line to line
+speak_mbrola() {
+  local name line
+  espeak-ng -q -v "mb-$1" "" # ends here where there is no such voice
+  while IFS=$'\t' read -r name line; do
+    espeak-ng -v "mb-$1" -s $((130 + 10#$name * 37 % 60)) -p $((30 + 10#$name * 53 % 40)) -w "$work/$name.wav" -- "$line" \
+      </dev/null 2>>"$work/mbrola.log" || echo "mbrola: line $name" >&2
   done
 }
 speak_festival() {

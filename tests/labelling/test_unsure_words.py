@@ -28,7 +28,7 @@ def label(key: str, words: str, confidences: list[float], *, pieces: bool = Fals
     return replace(record(key, words, words), **told)
 
 
-def dropped(folder: Path, records: list[LabelRecord], share: float) -> SureLabels:
+def dropped(folder: Path, records: list[LabelRecord], share: float, below: float = 1.0) -> SureLabels:
     write_labels(folder, records)
     rows = tuple(
         Utterance(f"{one.id}.wav", int(1.5 * SECOND * len(one.words)), one.text, one.units, one.weight)
@@ -36,7 +36,7 @@ def dropped(folder: Path, records: list[LabelRecord], share: float) -> SureLabel
         if one.kept
     )
     write_manifest(folder, "train", Manifest(folder, rows))
-    return drop_unsure_words(read_manifest(folder, "train"), folder / LABELS_FILE, share)
+    return drop_unsure_words(read_manifest(folder, "train"), folder / LABELS_FILE, share, below)
 
 
 def test_stretches_reach_halfway_to_what_is_dropped(tmp_path: Path) -> None:
@@ -54,6 +54,12 @@ def test_stretches_reach_halfway_to_what_is_dropped(tmp_path: Path) -> None:
 def test_a_label_that_is_sure_throughout_stays_whole(tmp_path: Path) -> None:
     found = dropped(tmp_path, [label("a", "one two", [0.9, 0.8]), label("b", "no yes", [0.1, 0.9])], 0.25)
     assert (found.labels.utterances[0].words, found.labels.utterances[0].stretch) == ("one two", None)
+
+
+def test_words_that_are_sure_enough_stay(tmp_path: Path) -> None:
+    records = [label("a", "one two three", [0.9, 0.1, 0.3])]
+    assert [row.words for row in dropped(tmp_path / "some", records, 0.7, 0.3).labels.utterances] == ["one", "three"]
+    assert dropped(tmp_path / "none", records, 0.7, 0.1).dropped == 0
 
 
 def test_pieces_go_with_their_words(tmp_path: Path) -> None:
@@ -85,7 +91,7 @@ def test_all_words_but_the_least_sure_are_taught_once(
         label(f"u{number}", " ".join(f"w{number}x{place}" for place in range(len(row))), row)
         for number, row in enumerate(confidences)
     ]
-    found = dropped(tmp_path_factory.mktemp("labels"), records, share)
+    found = dropped(tmp_path_factory.mktemp("labels"), records, share, 6)
     everything = sorted(itertools.chain(*confidences))
     least = everything[int(len(everything) * share)]
     taught = [word for row in found.labels.utterances for word in (row.words or "").split()]

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from support.label_records import filter_out
 from support.tiny_run import make_corrected_run
 
 from xlpl_plugin.cli.iterate import command
-from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
+from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import sha256
 from xlpl_plugin.picking.table import TableRow, write_table
@@ -59,9 +60,7 @@ def picky(fake_run: ModuleType) -> dict[Any, Any]:
 
     def label(step: Any, resources: Any) -> None:
         fake_run.label(step, resources)
-        labels = read_manifest(step.out, step.config.split)
-        kept = tuple(row for row in labels.utterances if row.id != "train3")
-        write_manifest(step.out, step.config.split, Manifest(labels.root, kept))
+        filter_out(Path(step.out), step.config.split, ["train3"])
 
     return {**fake_run.FAKES, fake_run.Label: label}
 

@@ -17,8 +17,10 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from support.label_records import filter_out
 
 from xlpl_plugin.cli.iterate import command
+from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.driver import iterate
@@ -250,9 +252,10 @@ def test_trainer_that_leaves_no_model(configure: Configure, fake_run: ModuleType
 def test_labels_without_a_word_cannot_teach(configure: Configure, project: Path, fake_run: ModuleType) -> None:
     def nothing(step: Any, resources: Any) -> None:
         fake_run.label(step, resources)
-        for suffix in ("tsv", "wrd", "ltr"):
-            file = Path(step.out) / f"{step.config.split}.{suffix}"
-            file.write_text(f"{project}\n" if suffix == "tsv" else "")
+        split = step.config.split
+        filter_out(Path(step.out), split, read_manifest(step.out, split).ids)
+        for suffix in ("wrd", "ltr"):
+            (Path(step.out) / f"{split}.{suffix}").write_text("")
 
     with pytest.raises(XlplError, match=r"round-0/labels/train/train.tsv: no label was kept(.|\n)*filter"):
         iterate(configure(), actions={**fake_run.FAKES, fake_run.Label: nothing})

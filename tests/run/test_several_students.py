@@ -75,7 +75,7 @@ def texts(folder: Path) -> dict[str, str]:
 def test_a_student_is_taught_the_stretches_of_sure_words(
     configure_real: Callable[..., IterateConfig], actions: dict[Any, Any], tmp_path: Path
 ) -> None:
-    iterate(configure_real("rounds=1", "student.drop_unsure_words=0.3"), actions=actions)
+    iterate(configure_real("rounds=1", "student.drop_unsure_words=0.3", "student.unsure_below=1"), actions=actions)
     layout = RunLayout(tmp_path / "run")
     labels = read_labels(layout.labels(Stage.round(0), "train") / "labels.jsonl")
     confidences = sorted(one for record in labels for one in record.word_confidences)
@@ -102,7 +102,8 @@ def taught(layout: RunLayout, number: int) -> set[str]:
 def test_folds_label_what_they_never_learned_from_and_the_next_round_learns_all(
     configure_real: Callable[..., IterateConfig], actions: dict[Any, Any]
 ) -> None:
-    config = configure_real("rounds=3", "changes=[{round: 2, folds: 2}, {round: 3, init: previous}]")
+    told = ("rounds=3", "changes=[{round: 2, folds: 2}, {round: 3, init: previous}]", "student.drop_unsure_words=0")
+    config = configure_real(*told)
     iterate(config, actions=actions)
     layout = RunLayout(config.out)
     ids = [f"u{number:02}" for number in range(8)]

@@ -20,7 +20,9 @@ from support.healthy import HEALTHY
 
 from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
 from xlpl_plugin.data.units import LETTERS, write_units
+from xlpl_plugin.data.utterances import Utterance
 from xlpl_plugin.decoding import Hypothesis
+from xlpl_plugin.emissions.source import Window
 from xlpl_plugin.files import write_lines
 from xlpl_plugin.labelling.records import LABELS_FILE, make_record, record_line
 from xlpl_plugin.monitoring.signals import DecoderWeights, Measurement
@@ -71,21 +73,25 @@ def label(step: Label, resources: Resources) -> None:
     for number, utterance in enumerate(manifest.utterances):
         words = ["no"] * (1 + int(seed[number % 60], 16))
         rows.append(replace(utterance, words=" ".join(words), units=" ".join(["n o |"] * len(words))))
-    heard = {
-        row.id: Hypothesis(tuple(row.words.split()), tuple(row.units.split()), -1.0, -1.0, -2.0, ()) for row in rows
-    }
-    records = (make_record(row.id, row.seconds, 1000, heard[row.id], heard[row.id]) for row in rows)
+    records = (make_record(row.id, row.seconds, 1000, heard(row), heard(row), windows=[WINDOW]) for row in rows)
     write_lines(Path(step.out) / LABELS_FILE, map(record_line, records))
     write_manifest(step.out, step.config.split, Manifest(manifest.root, tuple(rows)))
     write_units(Path(step.out), LETTERS)
 
 
+def heard(row: Utterance) -> Hypothesis:
+    """Words of which none is less sure than another: a unit a frame."""
+    words, units = tuple(row.words.split()), tuple(row.units.split())
+    frames = tuple(range(len(units) + 1))
+    return Hypothesis(words, units, -1.0, -1.0, -2.0, frames[:-1], frames[1:], (0.5,) * len(words))
+
+
 def measure(step: Measure, resources: Resources) -> None:
     assert all(Path(file).exists() for file in step.history)
-    heard = int(digest(Path(step.config.labels) / "labels.jsonl")[:4], 16)
+    seed = int(digest(Path(step.config.labels) / "labels.jsonl")[:4], 16)
     number = step.stage.number
     change = None if step.stage == FIRST else 0.5
-    told = {"vocabulary": 700 + heard % 50, "change": change, "label_free": 1 / (1 + number)}
+    told = {"vocabulary": 700 + seed % 50, "change": change, "label_free": 1 / (1 + number)}
     signals = replace(HEALTHY, utterances=4, **told)
     Measurement(step.stage.folder, WEIGHTS, signals, ()).write(step.out)
 
@@ -96,6 +102,7 @@ def write(path: Path, text: str) -> None:
 
 
 FIRST = Stage.round(0)
+WINDOW = Window(1000, 0.0, 1.0)
 WEIGHTS = DecoderWeights(lm_weight=2.5, word_score=-0.5, blank_penalty=0.25, beam=100)
 FAKES = {
     **ACTIONS,

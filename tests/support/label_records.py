@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from xlpl_plugin.data.manifest import read_manifest, write_manifest
 from xlpl_plugin.evaluation.scoring import Interval, Score, ScoreTable
 from xlpl_plugin.files import write_lines
-from xlpl_plugin.labelling.records import LABELS_FILE, LabelRecord, record_line
+from xlpl_plugin.labelling.records import LABELS_FILE, LabelRecord, read_labels, record_line
 
 
 def record(key: str, words: str, greedy: str, confidence: float = 0.5, **more: Any) -> LabelRecord:
@@ -33,6 +35,16 @@ def record(key: str, words: str, greedy: str, confidence: float = 0.5, **more: A
 def write_labels(folder: Path, records: Iterable[LabelRecord]) -> Path:
     write_lines(folder / LABELS_FILE, map(record_line, records))
     return folder
+
+
+def filter_out(folder: Path, split: str, names: Iterable[str]) -> None:
+    """Have the labels of a folder as if filters had dropped those of these names."""
+    gone = set(names)
+    records = [replace(one, kept=one.kept and one.id not in gone) for one in read_labels(folder / LABELS_FILE)]
+    write_labels(folder, records)
+    labels = read_manifest(folder, split)
+    rows = tuple(row for row in labels.utterances if row.id not in gone)
+    write_manifest(folder, split, replace(labels, utterances=rows))
 
 
 def write_scores(file: Path, rates: dict[str, float]) -> Path:

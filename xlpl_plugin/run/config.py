@@ -88,11 +88,14 @@ class StudentConfig(TrainingConfig):
         most=20,
     )
     drop_unsure_words: float = option(
-        0.0,
+        0.3,
         "share of the labels' words, those of the lowest confidence, that students do not learn from; they hear the "
-        "stretches of the recordings between them",
+        "stretches of the recordings between them. 0: learn from all",
         least=0,
         below=1,
+    )
+    unsure_below: float = option(
+        0.1, "words whose confidence is at least this are not dropped: good labels lose few", above=0, most=1
     )
 
 

@@ -118,7 +118,8 @@ def _begun_with(layout: RunLayout) -> dict[str, Any]:
         return {}
     begun = cast("dict[str, Any]", OmegaConf.to_container(OmegaConf.load(layout.config)))
     # runs of earlier versions have no such keys
-    begun["student"] = {"folds": 1, "team": 1, "drop_unsure_words": 0.0, **begun.get("student", {})}
+    since = {"folds": 1, "team": 1, "drop_unsure_words": 0.0, "unsure_below": 1.0}
+    begun["student"] = {**since, **begun.get("student", {})}
     later = {"folds": 0, "team": 0, "drop_unsure_words": None}
     begun["changes"] = [{**later, **change} for change in begun.get("changes", [])]
     return {_CORRECTIONS: [], "bf16": False, **begun}

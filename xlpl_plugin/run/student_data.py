@@ -67,7 +67,8 @@ def _collect(step: Collect, change: Callable[[Manifest, str], Manifest]) -> Sure
     for split, folder, name in (("train", step.train, step.train_split), ("valid", step.valid, step.valid_split)):
         labels = read_manifest(folder, name)
         if split == "train" and step.drop_unsure_words:
-            sure = drop_unsure_words(labels, Path(folder) / LABELS_FILE, step.drop_unsure_words)
+            file = Path(folder) / LABELS_FILE
+            sure = drop_unsure_words(labels, file, step.drop_unsure_words, step.unsure_below)
             labels = sure.labels
         labels = change(labels, name)
         if not labels.utterances:

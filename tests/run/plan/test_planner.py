@@ -303,7 +303,8 @@ def test_rounds_leave_out_as_many_words_as_they_are_told(configure: Configure) -
     collects = [step for step in make_plan(configure(*told)) if isinstance(step, Collect)]
     assert [step.drop_unsure_words for step in collects] == [0.3, 0, 0.3]
     # steps that leave nothing out stay what they were before there was such an option
-    assert ["drop_unsure_words" in step_options(step) for step in collects] == [True, False, True]
+    for option in ("drop_unsure_words", "unsure_below"):
+        assert [option in step_options(step) for step in collects] == [True, False, True]
 
 
 @pytest.mark.parametrize("several", ["student.folds=2", "student.team=2"])
@@ -336,16 +337,20 @@ def test_several_students_keep_filters_shares_and_choices(configure: Configure, 
             assert "round-2/divide" in chosen.needs
 
 
+# as runs did before there was a choice
+LEARN_ALL = ("student.drop_unsure_words=0", "student.unsure_below=1")
+
+
 def test_a_run_of_an_earlier_version_has_one_student_a_round(
     configure: Configure, project: Path, fake_run: ModuleType
 ) -> None:
     """Its configuration has no keys of what students came to do since, and it goes on."""
-    told = ["rounds=1", "changes=[{round: 1, max_update: 7}]"]
+    told = ["rounds=1", "changes=[{round: 1, max_update: 7}]", *LEARN_ALL]
     iterate(configure(*told), actions=fake_run.FAKES)
     file = project / "run/config.yaml"
-    since = ("folds", "team", "drop_unsure_words")
+    since = ("folds", "team", "drop_unsure_words", "unsure_below")
     kept = [line for line in file.read_text().splitlines() if line.split(":")[0].strip() not in since]
-    assert len(kept) == len(file.read_text().splitlines()) - 6
+    assert len(kept) == len(file.read_text().splitlines()) - 7
     file.write_text("\n".join(kept))
     done: list[str] = []
     iterate(configure(*told), actions=fake_run.noting(fake_run.FAKES, done))

@@ -49,14 +49,16 @@ class SureLabels:
         )
 
 
-def drop_unsure_words(labels: Manifest, file: Path, share: float) -> SureLabels:
-    """Return the stretches between the ``share`` of all words whose confidence is lowest.
+def drop_unsure_words(labels: Manifest, file: Path, share: float, below: float = 1.0) -> SureLabels:
+    """Return the stretches between the ``share`` of all words whose confidence is lowest, and lower than ``below``.
 
     A stretch reaches halfway to the word that is dropped beside it.
 
     Args:
         labels: those that the filters kept.
         file: the labels.jsonl that they are from.
+        share: at most so many, of 1.
+        below: good labels have fewer such words than bad ones, so that less of them is lost.
 
     Raises:
         XlplError: labels without words' times or confidences.
@@ -65,7 +67,7 @@ def drop_unsure_words(labels: Manifest, file: Path, share: float) -> SureLabels:
     for record in _kept(file):
         confidences.extend(record.word_confidences)
     known, count = np.asarray(confidences), int(len(confidences) * share)
-    least = float(np.partition(known, count)[count]) if count else 0.0
+    least = min(float(np.partition(known, count)[count]), below) if count else 0.0
     left = UtteranceColumns.packed(
         stretch
         for utterance, record in zip(labels.utterances, _kept(file), strict=True)

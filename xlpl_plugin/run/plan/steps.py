@@ -40,7 +40,8 @@ class Step:
 class Collect(Step):
     """Put labels of the target's train and valid splits together as one folder that fairseq reads.
 
-    ``drop_unsure_words`` is the share of the words of train that is left out, with their audio.
+    ``drop_unsure_words`` is the share of the words of train that is left out, with their audio, where their
+    confidence is lower than ``unsure_below``.
     """
 
     train: str
@@ -48,6 +49,7 @@ class Collect(Step):
     train_split: str
     valid_split: str
     drop_unsure_words: float = 0.0
+    unsure_below: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,6 +206,7 @@ def step_options(step: Step) -> dict[str, Any]:
     options = asdict(step)
     if not options.get("drop_unsure_words"):
         options.pop("drop_unsure_words", None)
+        options.pop("unsure_below", None)
     config = options.get("config", {})
     if not config.get("bf16"):
         config.pop("bf16", None)

@@ -153,6 +153,15 @@ def test_small_text_needs_the_fallback_and_says_so(tmp_path) -> None:
 
 
 @needs_lmplz
+@pytest.mark.parametrize("setting", ["MALLOC_MMAP_MAX_=0", "MALLOC_PERTURB_=165"])
+def test_a_limited_vocabulary_whatever_is_in_memory(text, tmp_path, monkeypatch, setting) -> None:
+    """lmplz takes memory for zeros that may be none: these settings see to it that it is not."""
+    monkeypatch.setenv(*setting.split("="))
+    build_lm([text / "train.txt"], tmp_path / "lm", LmOptions(order=4, vocab_limit=30))
+    assert load_lm(tmp_path / "lm" / "lm.bin").order == 4
+
+
+@needs_lmplz
 def test_both_estimators_limit_the_vocabulary_alike(text, tmp_path, request) -> None:
     options, files = LmOptions(order=2, vocab_limit=30), {"heldout": text / "heldout.txt"}
     ours = build_lm([text / "train.txt"], tmp_path / "lmplz", options, **files)

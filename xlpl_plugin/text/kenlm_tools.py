@@ -11,6 +11,10 @@ from pathlib import Path
 
 from xlpl_plugin.errors import XlplError
 
+# with --limit_vocab_file lmplz takes new memory for zeros, and dies by a signal where it holds something else, as under
+# the malloc settings that a CPU training gains from. glibc fills new memory with the complement of this byte
+_ZEROED_MEMORY = {"MALLOC_PERTURB_": "255"}
+
 
 def find_tool(name: str) -> Path | None:
     """Look for ``lmplz`` or ``build_binary`` on the PATH, in $XLPL_KENLM_BIN, and beside this Python."""
@@ -31,10 +35,12 @@ def estimate_with_lmplz(
     command = [str(program), "--order", str(order), "--text", str(text), "--arpa", str(arpa), "--memory", memory]
     command += ["--temp_prefix", f"{arpa.parent}/", "--prune", *map(str, prune or [0])]
     command += ["--limit_vocab_file", str(vocabulary)] if vocabulary is not None else []
-    result = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    environment = os.environ if vocabulary is None else {**os.environ, **_ZEROED_MEMORY}
+    result = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment)
     fallback = result.returncode != 0 and "discount_fallback" in result.stderr
     if fallback:
-        result = subprocess.run([*command, "--discount_fallback"], capture_output=True, text=True, errors="replace")
+        command.append("--discount_fallback")
+        result = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment)
     if result.returncode != 0:
         raise _failed("lmplz", result)
     return fallback

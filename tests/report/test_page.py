@@ -206,7 +206,8 @@ def test_error_rates_appear_only_with_scores(copy: MakeCopy, tmp_path: Path) -> 
     page = Page(
         render_page(report, dict.fromkeys(("scores", "curves", "continuous", "trainings", "tunings", "costs"), ()))
     )
-    assert "WER" not in page.text
+    # what signals lead to expect is told as such
+    assert page.text.count("WER") == page.text.count("WER, without references") <= 1
     assert "#scores" not in [attributes["href"] for attributes in page.all("a")]
     assert "No round raised an alarm" in page.text
 

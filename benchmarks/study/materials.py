@@ -22,6 +22,8 @@ _SPOKEN_MINUTES, _SPOKEN_WORDS, _GRAMMAR_LINES = 24.0, (3, 12), 3000
 _TARGET_CAST = ("--voices", "m4 m5 m6 f4", "--test-voices", "m7 m8 f5", "--noise", "0", "15")
 # more sentences than are spoken: how long one takes is not known before
 _LINES_A_MINUTE = 40
+# of MBROLA
+_LINES_A_VOICE = 50
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ class Materials:
                 yield self._cut(self._gcompris(folder, units)), chosen.gcompris_weight, False
         for language, voices in chosen.mbrola.items():
             if voices and language != self.language:
-                yield self._cut(self._mbrola(language, voices.split(), units)), chosen.mbrola_weight, False
+                yield self._cut(self._mbrola(language, voices.split(), units)), 1.0, False
         first = not languages
         for language, minutes in chosen.espeak.items():
             if chosen.espeak_weight and minutes and language != self.language:
@@ -186,8 +188,8 @@ class Materials:
         return self._prepare(f"gcompris-{folder}", words, units)
 
     def _mbrola(self, language: str, voices: list[str], units: UnitSettings) -> Step:
-        lines = str(len(voices) * self.settings.sources.mbrola_lines)
-        spoken = ("part", "phrases", language, "--lines", lines, "--out", Place("spoken.txt"))
+        lines = len(voices) * _LINES_A_VOICE
+        spoken = ("part", "phrases", language, "--lines", str(lines), "--out", Place("spoken.txt"))
         text = Place("spoken.txt", Step("spoken", f"phrases-{language}", (spoken,)))
         cast = "VOICES=" + " ".join(f"mbrola:{voice}" for voice in voices)
         words = (cast, "bash", Aside((str(ROOT / "examples/voices/voices.sh"),)), language, text, Place("data"))

@@ -30,8 +30,6 @@ class SourceSettings:
     gcompris: list[str] = option([], "folders of GCompris' voices, such as de or pt_BR (environment: GCOMPRIS)")
     gcompris_weight: float = option(0.5, "share of these voices in each epoch", above=0)
     mbrola: dict[str, str] = option({}, "language: voices of MBROLA (synthetic, of people's diphones); empty: none")
-    mbrola_lines: int = option(50, "phrases that each of these voices says", least=1)
-    mbrola_weight: float = option(1.0, "share of their speech in each epoch", above=0)
     espeak: dict[str, float] = option({}, "language: minutes of synthetic speech; 0: none")
     espeak_weight: float = option(0.5, "share of the synthetic speech in each epoch; 0: none at all", least=0)
     espeak_voices: str = option("", "espeak-ng's voice variants; empty: all")

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from xlpl_plugin.errors import XlplError
@@ -35,12 +35,11 @@ def estimate_with_lmplz(
     command = [str(program), "--order", str(order), "--text", str(text), "--arpa", str(arpa), "--memory", memory]
     command += ["--temp_prefix", f"{arpa.parent}/", "--prune", *map(str, prune or [0])]
     command += ["--limit_vocab_file", str(vocabulary)] if vocabulary is not None else []
-    environment = os.environ if vocabulary is None else {**os.environ, **_ZEROED_MEMORY}
-    result = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment)
+    environment = {} if vocabulary is None else _ZEROED_MEMORY
+    result = _run(command, environment)
     fallback = result.returncode != 0 and "discount_fallback" in result.stderr
     if fallback:
-        command.append("--discount_fallback")
-        result = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment)
+        result = _run([*command, "--discount_fallback"], environment)
     if result.returncode != 0:
         raise _failed("lmplz", result)
     return fallback
@@ -56,12 +55,15 @@ def build_binary(program: Path, arpa: Path, binary: Path, kind: str, *, bits: in
         XlplError: build_binary failed.
     """
     quantised = ["-q", str(bits), "-b", str(bits)] if bits else []
-    result = subprocess.run(
-        [str(program), "-T", f"{binary.parent}/", *quantised, kind, str(arpa), str(binary)],
-        capture_output=True, text=True, errors="replace",
-    )  # fmt: skip
+    result = _run([str(program), "-T", f"{binary.parent}/", *quantised, kind, str(arpa), str(binary)], {})
     if result.returncode != 0:
         raise _failed("build_binary", result)
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a program, with more variables than ours."""
+    variables = {**os.environ, **environment}
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", env=variables)
 
 
 def _failed(name: str, result: subprocess.CompletedProcess[str]) -> XlplError:

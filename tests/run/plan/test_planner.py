@@ -305,6 +305,9 @@ def test_rounds_leave_out_as_many_words_as_they_are_told(configure: Configure) -
     # steps that leave nothing out stay what they were before there was such an option
     for option in ("drop_unsure_words", "unsure_below"):
         assert [option in step_options(step) for step in collects] == [True, False, True]
+    # nor had any a bound before there was one
+    unbound = [step for step in make_plan(configure(*told, "student.unsure_below=1")) if isinstance(step, Collect)]
+    assert not any("unsure_below" in step_options(step) for step in unbound)
 
 
 @pytest.mark.parametrize("several", ["student.folds=2", "student.team=2"])

@@ -201,12 +201,13 @@ class Measure(Step):
     weights_from: str
 
 
+# options that steps came to have, as they are where they do nothing
+_LATER = {"drop_unsure_words": Collect.drop_unsure_words, "unsure_below": Collect.unsure_below}
+
+
 def step_options(step: Step) -> dict[str, Any]:
     """Return a step's options; what is off and came later does not count, so that runs of earlier versions go on."""
-    options = asdict(step)
-    if not options.get("drop_unsure_words"):
-        options.pop("drop_unsure_words", None)
-        options.pop("unsure_below", None)
+    options = {name: value for name, value in asdict(step).items() if name not in _LATER or value != _LATER[name]}
     config = options.get("config", {})
     if not config.get("bf16"):
         config.pop("bf16", None)

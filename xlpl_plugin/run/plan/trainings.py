@@ -101,7 +101,7 @@ class Trainings(Draft):
             train_split=self.train_split,
             valid_split=self.valid_split,
             drop_unsure_words=recipe.drop_unsure_words,
-            unsure_below=self.config.student.unsure_below,
+            unsure_below=self.config.student.unsure_below if recipe.drop_unsure_words else Collect.unsure_below,
         )
         if recipe.corrections:
             collect = with_corrections(collect, recipe.corrections, self.config)

@@ -26,11 +26,13 @@ speak_flite() {
 # faster and slower, higher and lower from line to line
 speak_mbrola() {
   local name line
+  : >"$work/$1.log"
   espeak-ng -q -v "mb-$1" "" # ends here where there is no such voice
   while IFS=$'\t' read -r name line; do
     espeak-ng -v "mb-$1" -s $((130 + 10#$name * 37 % 60)) -p $((30 + 10#$name * 53 % 40)) -w "$work/$name.wav" -- "$line" \
-      </dev/null 2>>"$work/mbrola.log" || echo "mbrola: line $name" >&2
+      </dev/null 2>>"$work/$1.log" || echo "mbrola: line $name" >&2
   done
+  echo "mbrola: $1 lacks $(grep -c 'replaced with' "$work/$1.log" || true) of the pairs of sounds; they are silent" >&2
 }
 speak_festival() {
   local say='(unwind-protect (utt.save.wave (utt.synth (Utterance Text "\2")) "'$work'/\1.wav" (quote riff)) nil)'

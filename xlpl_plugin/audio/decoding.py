@@ -127,8 +127,25 @@ def _errors(path: Path) -> Iterator[None]:
         ) from error
 
 
+class Mapped(mmap.mmap):
+    """A file in memory.
+
+    Python before 3.11.4, such as Debian 12's, reads a byte behind the last that ``mmap.find`` searches
+    (github.com/python/cpython/issues/105235): behind a file of whole pages lies memory that may be nobody's.
+    """
+
+    def find(self, sub: bytes, start: int = 0, end: int | None = None) -> int:  # type: ignore[override]
+        """Search as ``bytes.find`` does, from 0 or later; the last byte is compared by itself."""
+        size = len(self)
+        stop = size if end is None else min(end, size)
+        place = super().find(sub, start, min(stop, size - 1))
+        if place < 0 and stop == size and self[max(start, size - len(sub)) :] == sub:
+            return size - len(sub)
+        return place
+
+
 def _parts(path: Path) -> list[_Part]:
-    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+    with path.open("rb") as stream, Mapped(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
         magic = content[:4]
         if magic == b"OggS":
             return _ogg_parts(path, content)

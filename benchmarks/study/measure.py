@@ -17,6 +17,7 @@ from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.evaluation.counting import EditCounts, count_characters, count_unspaced, count_words
 from xlpl_plugin.evaluation.scoring import Score, score
 from xlpl_plugin.evaluation.texts import References, System, read_references, read_systems
+from xlpl_plugin.models.precision import computes_bf16
 from xlpl_plugin.monitoring.signals import Measurement
 from xlpl_plugin.run.layout import RunLayout, labelled_stages
 from xlpl_plugin.run.result import Result
@@ -40,7 +41,7 @@ def measure_cell(cell: Cell, plan: CellPlan, work: WorkFolder) -> CellRecord:
         key=cell.key,
         settings=changed(cell.settings),
         row=dict(cell.row),
-        machine={name: text for name, text in about().items() if name != "load before"},
+        machine=_machine(),
         date=datetime.now(UTC).date().isoformat(),
         minutes=round(read_manifest(_file(plan.materials.target.data, work), "train", labels=False).seconds / 60, 2),
         utterances=len(ids),
@@ -54,6 +55,11 @@ def measure_cell(cell: Cell, plan: CellPlan, work: WorkFolder) -> CellRecord:
         source_seconds=_seconds(_source_run(plan, work), SOURCE),
         lm=_lm(plan, cell.settings.text.order, work, truth),
     )
+
+
+def _machine() -> dict[str, str]:
+    told = {name: text for name, text in about().items() if name != "load before"}
+    return {**told, "precision": "bfloat16" if computes_bf16() else "32 bits"}
 
 
 def _file(place: Place, work: WorkFolder) -> Path:

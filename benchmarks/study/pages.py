@@ -157,6 +157,6 @@ def _origin(question: Question, records: Sequence[CellRecord]) -> str:
     """Say how the figures are made again, where and from which commit those here are."""
     command = f"`make results ONLY={question.name}`; {len(records)} of {len(question.cells)} cells are done"
     commits = sorted({record.machine["commit"] for record in records})
-    machines = sorted({record.machine["cpu"] for record in records})
+    machines = sorted({f"{record.machine['cpu']}, {record.machine['precision']}" for record in records})
     origin = f"; commit {', '.join(commits)}; {'; '.join(machines)}" if records else ""
     return f"{command}{origin}."

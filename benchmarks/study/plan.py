@@ -13,6 +13,7 @@ from study.cells import Cell
 from study.materials import Materials, TargetText
 from study.settings import CellSettings
 from study.steps import ROOT, Aside, Place, Step, WorkFolder
+from xlpl_plugin.models.precision import computes_bf16
 
 # inside the folder of a step that is a run of `xlpl iterate`
 CONFIG, RUN = "run.yaml", "run"
@@ -88,7 +89,7 @@ def _source(settings: CellSettings, materials: Materials) -> Step:
     """
     (first, _, _), *others = materials.sources
     mix = {"mix": [place for place, _, _ in others], "mix_weights": [weight for _, weight, _ in others]}
-    training = _with_seed(settings.recipes.source, settings.sources.seed) | mix
+    training = _completed(settings.recipes.source, settings.sources.seed) | mix
     config = {
         **_NO_ROUNDS,
         "source": {"data": first, "training": training},
@@ -112,7 +113,7 @@ def _common(settings: CellSettings, materials: Materials) -> dict[str, Any]:
 
 
 def _run(settings: CellSettings, materials: Materials, am: Place, common: dict[str, Any]) -> dict[str, Any]:
-    student = _with_seed(common.get("student", {}), settings.seed)
+    student = _completed(common.get("student", {}), settings.seed)
     weight = settings.sources.student_weight
     if mixed := [place for place, _, human in materials.sources if human and weight]:
         student |= {"mix": mixed, "mix_weights": [weight] * len(mixed)}
@@ -121,7 +122,7 @@ def _run(settings: CellSettings, materials: Materials, am: Place, common: dict[s
 
 def _topline(settings: CellSettings, materials: Materials, am: Place, common: dict[str, Any]) -> Step:
     """Train from the source AM on the target's transcripts, then tune and label as round 0 of a run does."""
-    training = _with_seed(settings.recipes.topline, settings.seed)
+    training = _completed(settings.recipes.topline, settings.seed)
     words = {"max_update": "optimization.max_update={}", "lr": "optimization.lr=[{}]"}
     command = (
         "train", Aside(("--config-dir", str(ROOT / "config"))), "--config-name", training["config_name"],
@@ -135,9 +136,11 @@ def _topline(settings: CellSettings, materials: Materials, am: Place, common: di
     return replace(run, commands=(command, *run.commands))
 
 
-def _with_seed(training: Mapping[str, Any], seed: int) -> dict[str, Any]:
+def _completed(training: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Return a recipe with its seed, in the precision in which this machine is quick."""
     made = deepcopy(dict(training))
-    made["overrides"] = [*made.get("overrides", []), f"common.seed={seed}"]
+    precision = [Aside(("common.bf16=true",))] if computes_bf16() else []
+    made["overrides"] = [*made.get("overrides", []), *precision, f"common.seed={seed}"]
     return made
 
 

@@ -80,7 +80,7 @@ class CellRecord(JsonRecord):
 
     Attributes:
         settings: those that differ from their defaults, and ``key``, which stands for all of them.
-        machine: of `benchmarks/machine.py`, with the commit.
+        machine: of `benchmarks/machine.py`, with the commit, and the precision of the trainings.
         minutes: of the target's train part.
         utterances: how many the test part has, and a digest of their ids: records of one digest can be paired.
         lengths: script -> words or characters -> of each reference, packed.

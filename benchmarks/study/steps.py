@@ -64,7 +64,7 @@ class Outside:
 
 @dataclass(frozen=True)
 class Aside:
-    """Words that change nothing of the result, such as where packages are found."""
+    """Words that change nothing that a result is known by, such as where packages are found."""
 
     words: tuple[str, ...]
 
@@ -76,7 +76,7 @@ class Step:
     Attributes:
         kind: what it makes, such as speech or source; expected hours are by kind.
         commands: each the name of a program and its words: text, Place, Outside or Aside; a tuple of these is one word.
-        files: name -> content of a YAML file in its folder, with Places in it.
+        files: name -> content of a YAML file in its folder, with Places in it, and Asides in its lists.
         goes_on: its commands go on where they were killed; else the step begins anew.
     """
 
@@ -89,8 +89,7 @@ class Step:
     @cached_property
     def key(self) -> str:
         """Stands for all that decides the result: words, files, and the keys of the steps whose output is read."""
-        commands = [[word for word in command if not isinstance(word, Aside)] for command in self.commands]
-        content = json.dumps([commands, self.files], sort_keys=True, default=_known_by)
+        content = json.dumps(_without_asides([self.commands, self.files]), sort_keys=True, default=_known_by)
         return hashlib.sha256(content.encode()).hexdigest()[:10]
 
     @property
@@ -114,6 +113,14 @@ class Step:
             for step in self.needs:
                 yield from step._walk(seen)
             yield self
+
+
+def _without_asides(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_asides(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_asides(part) for part in value if not isinstance(part, Aside)]
+    return value
 
 
 def _known_by(value: Any) -> str:
@@ -162,14 +169,7 @@ class WorkFolder:
 
     def commands(self, step: Step) -> list[list[str]]:
         """Return the words of each command, the program's name first."""
-        return [
-            [
-                text
-                for word in command
-                for text in (word.words if isinstance(word, Aside) else [self.filled(word, step)])
-            ]
-            for command in step.commands
-        ]
+        return [self.filled(list(command), step) for command in step.commands]
 
     def do(self, step: Step) -> None:
         """Do a step whose needs are done, unless it is done.
@@ -195,7 +195,7 @@ class WorkFolder:
         StepRecord(step.kind, step.name, step.key, seconds).write(folder / DONE_FILE)
 
     def filled(self, value: Any, step: Step) -> Any:
-        """Return a value with paths in place of Places, and a tuple as one text."""
+        """Return a value with paths in place of Places, a tuple as one text, and in lists the words of Asides."""
         if isinstance(value, Place):
             return str(self.path(value.step or step, value.path))
         if isinstance(value, Outside):
@@ -204,7 +204,10 @@ class WorkFolder:
             return "".join(self.filled(part, step) for part in value)
         if isinstance(value, Mapping):
             return {key: self.filled(part, step) for key, part in value.items()}
-        return [self.filled(part, step) for part in value] if isinstance(value, list) else value
+        if isinstance(value, list):
+            parts = ([*part.words] if isinstance(part, Aside) else [self.filled(part, step)] for part in value)
+            return [text for texts in parts for text in texts]
+        return value
 
 
 def _clear(folder: Path) -> None:

@@ -18,6 +18,7 @@ from xlpl_plugin.criterions.meters import METRICS, log_validation, validation_co
 from xlpl_plugin.data.units import SPECIAL_SYMBOLS
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.models.outputs import log_probs_and_frames
+from xlpl_plugin.models.precision import warn_of_emulation
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +79,8 @@ class Ctc(FairseqCriterion):
         if sample.get("target") is None:
             raise XlplError("the split has no labels", expected="a .ltr file beside the .tsv")
         log_probs, frames = log_probs_and_frames(model, sample["net_input"])
+        if sample["net_input"]["source"].dtype is torch.bfloat16:
+            warn_of_emulation(log_probs.device.type)
         targets, lengths = sample["target"], sample["target_lengths"]
         feasible = frames >= required_frames(targets, lengths)
         with torch.autocast(log_probs.device.type, enabled=False), torch.backends.cudnn.flags(enabled=False):

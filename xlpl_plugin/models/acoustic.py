@@ -21,6 +21,7 @@ from xlpl_plugin.audio.features import WINDOW
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.models.checkpoint import checkpoint_units, read_checkpoint
 from xlpl_plugin.models.outputs import log_probs_of_each
+from xlpl_plugin.models.precision import warn_of_emulation
 
 logger = logging.getLogger(__name__)
 # how errors of CUDA and of its libraries begin; after them nothing on the GPU can be relied on
@@ -154,5 +155,7 @@ def load_acoustic_model(checkpoint: str | Path, device: str = "auto", *, bf16: b
             remedy="check that it was trained with this version of xlpl",
         ) from error
     logger.info("%s: acoustic model on %s%s", checkpoint, device, " in bfloat16" if bf16 else "")
+    if bf16:
+        warn_of_emulation(torch.device(device).type)
     normalize = bool(config.task.get("normalize", False))
     return AcousticModel(models[0], units, normalize=normalize, device=device, bf16=bf16)

@@ -1,4 +1,7 @@
-"""The encoder of a ``wav2vec_ctc`` whose training begins: a pre-trained file, or that of the model it starts from."""
+"""The encoder of a ``wav2vec_ctc`` whose training begins: a pre-trained file, or that of the model it starts from.
+
+Also the adapter in its layers, which fairseq wants to be told of for every batch.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from fairseq.models.wav2vec.wav2vec2 import TransformerSentenceEncoderWithAdapterLayer
 from omegaconf import DictConfig, OmegaConf, open_dict
+from torch import nn
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
@@ -94,3 +99,14 @@ def _encoder_of(start: State | None, init_from: str) -> dict[str, Any]:
             remedy="start from one, or name the encoder that it was fine-tuned from: model.w2v_path=ENCODER",
         )
     return encoder
+
+
+def choose_only_adapter(model: nn.Module) -> None:
+    """Let a model that has one adapter in a layer use it, where a batch does not name one (``corpus_key``)."""
+    for module in model.modules():
+        if isinstance(module, TransformerSentenceEncoderWithAdapterLayer) and module.adapter_num == 1:
+            module.register_forward_pre_hook(_first, with_kwargs=True)
+
+
+def _first(module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    return inputs, {"corpus_key": [0], **named}

@@ -21,9 +21,8 @@ from xlpl_plugin.data.dataset import AudioDataset, DataPart, keep_durations, rea
 from xlpl_plugin.data.units import SPECIAL_SYMBOLS, read_units
 from xlpl_plugin.decoding.options import DecoderConfig
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.models.adapters import choose_only_adapter
 from xlpl_plugin.models.checkpoint import checkpoint_units, read_checkpoint
-from xlpl_plugin.models.fine_tuning import encoder_to_build
+from xlpl_plugin.models.fine_tuning import choose_only_adapter, encoder_to_build
 from xlpl_plugin.models.initialize import initialize
 from xlpl_plugin.models.masks import seed_masks
 from xlpl_plugin.tasks.beginnings import require_metric, require_restore_file, warn_of_other_data

@@ -137,6 +137,19 @@ def test_a_key_of_a_step_follows_contents_not_places(voices: Path, monkeypatch: 
     assert not set(keys()) & set(before)
 
 
+def test_precision_is_the_machine_s_and_in_no_key(
+    voices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell, work, seen = next(cell for cell in declared() if cell.settings.topline), WorkFolder(tmp_path), {}
+    for quick in (True, False):
+        monkeypatch.setattr("study.plan.computes_bf16", lambda quick=quick: quick)
+        trainings = [step for step in plan_cell(cell.settings).steps() if step.kind in ("source", "topline", "run")]
+        words = [str([work.commands(step), work.filled(dict(step.files), step)]) for step in trainings]
+        assert [text.count("common.bf16=true") for text in words] == [int(quick)] * 3
+        seen[quick] = [step.key for step in trainings]
+    assert seen[True] == seen[False]
+
+
 def test_no_source_speaks_the_target(voices: Path) -> None:
     for cell in declared():
         plan = plan_cell(cell.settings)

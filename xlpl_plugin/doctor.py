@@ -100,9 +100,12 @@ def _python() -> str:
 def _torch() -> str:
     import torch
 
+    from xlpl_plugin.models.precision import computes_bf16
+
     query = torch.randn(1, 1, 4, 8)
     torch.nn.functional.scaled_dot_product_attention(query, query, query)
-    return f"attention computed, {torch.get_num_threads()} threads"
+    bf16 = "computes in" if computes_bf16("cpu") else "emulates"
+    return f"attention computed, {torch.get_num_threads()} threads; the CPU {bf16} bfloat16"
 
 
 def _torchaudio() -> str:
@@ -284,12 +287,14 @@ def _debian_tools() -> str:
 def _gpu() -> str:
     import torch
 
+    from xlpl_plugin.models.precision import computes_bf16
+
     if not torch.cuda.is_available():
         raise BrokenComponent("no CUDA device; training and labelling run on the CPU")
     if not torch.ones(2, 2, device="cuda").sum().item() == 4.0:
         raise BrokenComponent("the device computes nonsense")
     free, memory = (amount / 2**30 for amount in torch.cuda.mem_get_info())
-    bf16 = "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "no bfloat16 (use float16)"
+    bf16 = "bfloat16" if computes_bf16("cuda") else "no bfloat16 (use float16)"
     found = f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}"
     return f"{found}, {memory:.0f} GiB, {free:.0f} of them free, {bf16}, CUDA {torch.version.cuda}"
 

@@ -135,6 +135,17 @@ def test_half_precision_logits_give_a_float32_loss(dictionary: Dictionary) -> No
     torch.testing.assert_close(losses[0], losses[1])
 
 
+@pytest.mark.parametrize(("dtype", "told"), [(torch.bfloat16, ["cpu"]), (torch.float32, [])])
+def test_a_batch_in_bfloat16_asks_whether_it_is_emulated(
+    dictionary: Dictionary, monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype, told: list[str]
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("xlpl_plugin.criterions.ctc.warn_of_emulation", asked.append)
+    batch = sample([[A, B, C]])
+    criterion(dictionary)(random_model([50]), {**batch, "weights": batch["weights"].to(dtype)})
+    assert asked == told
+
+
 def test_weights_scale_the_pull_of_their_utterance_only(dictionary: Dictionary) -> None:
     targets = [[A, B], [C, BAR], [B]]
 

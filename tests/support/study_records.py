@@ -33,7 +33,7 @@ def make_record(cell: Cell, wrong: Mapping[str, Sequence[int]], chosen: str, com
         key=cell.key,
         settings=changed(cell.settings),
         row=dict(cell.row),
-        machine={"cpu": "two cores", "commit": commit},
+        machine={"cpu": "two cores", "precision": "32 bits", "commit": commit},
         date="2026-01-01",
         minutes=16.0,
         utterances=len(texts),

@@ -18,6 +18,7 @@ from xlpl_plugin.criterions.ctc import CtcConfig
 from xlpl_plugin.criterions.meters import METRICS
 from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
 from xlpl_plugin.errors import XlplError
+from xlpl_plugin.models.precision import computes_bf16
 from xlpl_plugin.tasks.asr import AsrConfig, AsrTask
 
 ROOT = Path(__file__).parents[2]
@@ -102,9 +103,10 @@ def test_all_of_it_under_fairseq(folder: Path, tmp_path: Path) -> None:
         )
         return done.returncode, done.stdout + done.stderr
 
-    code, said = train("checkpoint.best_checkpoint_metric=per", "optimization.max_update=2")
+    code, said = train("checkpoint.best_checkpoint_metric=per", "optimization.max_update=2", "common.bf16=true")
     assert code, said[-3000:]
     assert "is not measured at validation" in said
+    assert said.count("the CPU of this machine emulates bfloat16") == (not computes_bf16("cpu"))
     code, said = train(f"checkpoint.restore_file={tmp_path}/gone.pt", "optimization.max_update=2")
     assert code, said[-3000:]
     assert "gone.pt: no such file (checkpoint.restore_file)" in said

@@ -79,7 +79,7 @@ class Ctc(FairseqCriterion):
         if sample.get("target") is None:
             raise XlplError("the split has no labels", expected="a .ltr file beside the .tsv")
         log_probs, frames = log_probs_and_frames(model, sample["net_input"])
-        if sample["net_input"]["source"].dtype is torch.bfloat16:
+        if sample["weights"].dtype is torch.bfloat16:  # as fairseq makes all of a batch with common.bf16
             warn_of_emulation(log_probs.device.type)
         targets, lengths = sample["target"], sample["target_lengths"]
         feasible = frames >= required_frames(targets, lengths)

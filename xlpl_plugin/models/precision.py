@@ -16,7 +16,6 @@ _INSTRUCTIONS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 _CPUINFO = Path("/proc/cpuinfo")
 
 
-@cache
 def computes_bf16(device: str = "auto") -> bool:
     """Return whether a type of device (auto: cuda where there is one) has instructions for bfloat16."""
     if device == "auto":

@@ -103,10 +103,9 @@ def test_all_of_it_under_fairseq(folder: Path, tmp_path: Path) -> None:
         )
         return done.returncode, done.stdout + done.stderr
 
-    code, said = train("checkpoint.best_checkpoint_metric=per", "optimization.max_update=2", "common.bf16=true")
+    code, said = train("checkpoint.best_checkpoint_metric=per", "optimization.max_update=2")
     assert code, said[-3000:]
     assert "is not measured at validation" in said
-    assert said.count("the CPU of this machine emulates bfloat16") == (not computes_bf16("cpu"))
     code, said = train(f"checkpoint.restore_file={tmp_path}/gone.pt", "optimization.max_update=2")
     assert code, said[-3000:]
     assert "gone.pt: no such file (checkpoint.restore_file)" in said
@@ -116,3 +115,6 @@ def test_all_of_it_under_fairseq(folder: Path, tmp_path: Path) -> None:
     code, said = train("optimization.max_update=4")
     assert not code, said[-3000:]
     assert "other data than the checkpoint's: 4 rows then, 2 now" in said
+    code, said = train("optimization.max_update=2", "common.bf16=true", f"checkpoint.save_dir={tmp_path}/coarse")
+    assert not code, said[-3000:]
+    assert said.count("the CPU of this machine emulates bfloat16") == (not computes_bf16("cpu"))

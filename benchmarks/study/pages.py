@@ -41,13 +41,13 @@ def render_pages(
             texts[folder / f"study-{question.name}.md"] = heading
     changed = []
     for page, text in texts.items():
-        for question in questions:
-            if _begin(question.name) in text:
-                text = _replaced(text, question.name, _block(question, records, page.parent, folder), page)
-                changed.append(page)
-        if page in changed:
+        named = [question for question in questions if _begin(question.name) in text]
+        for question in named:
+            text = _replaced(text, question.name, _block(question, records, page.parent, folder), page)
+        if named:
             write_text(page, text)
-    return list(dict.fromkeys(changed))
+            changed.append(page)
+    return changed
 
 
 def put_between(name: str, block: str, pages: Sequence[Path]) -> list[Path]:

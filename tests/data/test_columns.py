@@ -185,3 +185,12 @@ def test_a_written_manifest_is_read_as_columns(rows: Sequence[Utterance], tmp_pa
     assert isinstance(manifest.utterances, UtteranceColumns)
     assert manifest.utterances == rows
     assert manifest == Manifest(tmp_path, manifest.utterances)
+
+
+def test_a_split_written_again_keeps_no_labels_of_the_former(tmp_path: Path) -> None:
+    labelled = Utterance("one.flac", 16_000, "uno", "u n o |", 0.5, (0, 8_000))
+    write_manifest(tmp_path, "train", Manifest(tmp_path, (labelled,)))
+    assert {file.suffix for file in tmp_path.iterdir()} == {".tsv", ".wrd", ".ltr", ".weight", ".stretch"}
+    for rows in ((Utterance("two.flac", 16_000),), ()):
+        write_manifest(tmp_path, "train", Manifest(tmp_path, rows))
+        assert [file.name for file in tmp_path.iterdir()] == ["train.tsv"]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-Content = bytes | mmap.mmap
+from xlpl_plugin.audio.lengths import Content
 
 # the mark of a stream, then a metadata block of type 0 (the last or not) and 34 bytes: STREAMINFO
 _MARK = b"fLaC"

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from xlpl_plugin.errors import XlplError
 
+# a file that was read whole, or one that is mapped into memory
 Content = bytes | mmap.mmap
 
 # a header of RIFF has 44 to 58 bytes; of 16 kHz speech 64 bytes are 2 ms, and no transfer breaks off so near the end

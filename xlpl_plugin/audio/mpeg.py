@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -10,9 +9,7 @@ from typing import Any
 
 import av
 
-from xlpl_plugin.audio.lengths import truncated
-
-Content = bytes | mmap.mmap
+from xlpl_plugin.audio.lengths import Content, truncated
 
 # kbit/s by the header's index
 _LAYER_III = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)

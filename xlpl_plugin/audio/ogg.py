@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import mmap
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-Content = bytes | mmap.mmap
+from xlpl_plugin.audio.lengths import Content
 
 # with the version of the form
 _MARK = b"OggS\0"

@@ -25,7 +25,7 @@ from xlpl_plugin.text_table import Form
 @click.option("--split", default="test", show_default=True, help="Split of the references.")
 @click.option("--run", type=click.Path(path_type=Path), help="Run of 'xlpl iterate': rows for each round.")
 @click.option("--baseline", metavar="[NAME=]LABELS", help="Compare every row with these. [with --run: zero-shot]")
-@click.option("--romanised", is_flag=True, help="Compare the LM's words by their spelling in units as well.")
+@click.option("--romanised", is_flag=True, help="Compare the LM's words by their spelling in units instead.")
 @click.option("--nbest", is_flag=True, help="A row more where labels hold alternatives: the best of the n (an oracle).")
 @click.option(
     "--reliability",

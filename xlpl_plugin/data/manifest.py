@@ -123,7 +123,8 @@ def open_manifest(
     """Write a split one utterance at a time: the block gets a function that adds one.
 
     The root is written as an absolute path (fairseq reads it as it stands). All files come into place at the end of
-    the block, the .tsv last, so that a reader that finds it finds the rest.
+    the block, the .tsv last, so that a reader that finds it finds the rest; files beside a former .tsv of this split
+    that have no part in it are removed.
 
     Args:
         folder: of the split.
@@ -142,6 +143,8 @@ def open_manifest(
 
         streams["tsv"].write(f"{root.resolve()}\n")
         yield add
+        for suffix in _COLUMNS.keys() - set(columns):
+            Path(f"{base}.{suffix}").unlink(missing_ok=True)
 
 
 _COLUMNS: Mapping[str, Callable[[Utterance], str]] = {

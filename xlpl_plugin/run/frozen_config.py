@@ -16,7 +16,7 @@ from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import must_exist
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.layout import RunLayout
-from xlpl_plugin.run.plan.steps import Step
+from xlpl_plugin.run.plan.steps import LATER, Step
 from xlpl_plugin.run.state import RunState
 from xlpl_plugin.stage import CONTINUOUS
 
@@ -118,7 +118,7 @@ def _begun_with(layout: RunLayout) -> dict[str, Any]:
         return {}
     begun = cast("dict[str, Any]", OmegaConf.to_container(OmegaConf.load(layout.config)))
     # runs of earlier versions have no such keys
-    since = {"folds": 1, "team": 1, "drop_unsure_words": 0.0, "unsure_below": 1.0}
+    since = {"folds": 1, "team": 1, **LATER}
     begun["student"] = {**since, **begun.get("student", {})}
     later = {"folds": 0, "team": 0, "drop_unsure_words": None}
     begun["changes"] = [{**later, **change} for change in begun.get("changes", [])]

@@ -202,12 +202,12 @@ class Measure(Step):
 
 
 # options that steps came to have, as they are where they do nothing
-_LATER = {"drop_unsure_words": Collect.drop_unsure_words, "unsure_below": Collect.unsure_below}
+LATER = {"drop_unsure_words": Collect.drop_unsure_words, "unsure_below": Collect.unsure_below}
 
 
 def step_options(step: Step) -> dict[str, Any]:
     """Return a step's options; what is off and came later does not count, so that runs of earlier versions go on."""
-    options = {name: value for name, value in asdict(step).items() if name not in _LATER or value != _LATER[name]}
+    options = {name: value for name, value in asdict(step).items() if name not in LATER or value != LATER[name]}
     config = options.get("config", {})
     if not config.get("bf16"):
         config.pop("bf16", None)

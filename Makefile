@@ -1,7 +1,8 @@
 # make quickstart  set up, then a first result on synthetic speech in ten minutes (examples/quickstart)
 # make asterisk    set up, then the whole way on real speech (examples/asterisk)
 # make results     set up, then every experiment of docs/results/study-*.md (benchmarks/study; days on two cores);
-#                  ONLY=five, HOURS=8 for a part; make results-tables: tables and pictures from what is done
+#                  ONLY=five, HOURS=8 for a part; make results-list: what is done, and the hours that the rest
+#                  adds; make results-tables: tables and pictures from what is done
 # make test        set up, lint, types, tests
 # make test-slurm  set up, then a run on a real Slurm of this machine alone (root on Debian; scripts/slurm.sh)
 # PYTHON=...       the interpreter of the virtual environment (3.11 or 3.12); VENV=... where it is
@@ -15,7 +16,7 @@ JOBS ?= $(shell nproc)
 
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: venv lint test test-slurm quickstart asterisk results results-tables clean
+.PHONY: venv lint test test-slurm quickstart asterisk results results-list results-tables clean
 .DEFAULT_GOAL := venv
 
 venv: $(STAMP)
@@ -45,6 +46,9 @@ asterisk: $(STAMP)
 
 results: $(STAMP)
 	$(BIN)/python benchmarks/study $(if $(ONLY),--only "$(ONLY)") $(if $(HOURS),--hours $(HOURS))
+
+results-list: $(STAMP)
+	$(BIN)/python benchmarks/study --list
 
 results-tables: $(STAMP)
 	$(BIN)/python benchmarks/study --render

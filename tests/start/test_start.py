@@ -28,6 +28,7 @@ from xlpl_plugin.files import write_lines
 from xlpl_plugin.models.checkpoint import write_weights
 from xlpl_plugin.models.encoder import EncoderConfig
 from xlpl_plugin.models.huggingface.importing import import_huggingface
+from xlpl_plugin.models.precision import computes_bf16
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.start.inputs import Inputs, check_inputs
 from xlpl_plugin.start.settings import Hardware, choose_settings
@@ -69,6 +70,8 @@ def test_everything_is_prepared_and_the_configuration_is_valid(brought: Path, tm
     assert not set(test.ids) & {*train.ids, *valid.ids}
     assert all(utterance.words is None for part in (train, valid, test) for utterance in part.utterances)
     assert read_manifest(run / "data" / "references", "test").utterances[0].words
+    for training in (config.source.training, config.student):
+        assert ("common.bf16=true" in training.overrides) == computes_bf16()
     assert Path(config.decoder.lm).exists()
     assert Path(config.decoder.lexicon).exists()
     assert "model mini" in (run / "run.yaml").read_text()
@@ -199,12 +202,12 @@ def test_a_run_is_a_folder(brought: Path) -> None:
 
 
 def test_sizes_grow_with_audio_and_hardware() -> None:
-    laptop, server = Hardware(2, 0), Hardware(32, 4)
+    laptop, server = Hardware(2, 0, bf16=False), Hardware(32, 4, bf16=True)
     small = choose_settings(0.2, 0.4, laptop, 16_000)
-    assert (small.model, small.source_updates, small.student_updates, small.gpu) == ("mini", 1000, 200, False)
+    assert (small.model, small.source_updates, small.student_updates, small.bf16) == ("mini", 1000, 200, False)
     assert choose_settings(1.0, 3.0, laptop, 16_000).model == "tiny"
     big = choose_settings(50.0, 500.0, server, 16_000)
-    assert (big.model, big.source_updates, big.workers, big.gpu) == ("base", 80_000, 32, True)
+    assert (big.model, big.source_updates, big.workers, big.bf16) == ("base", 80_000, 32, True)
     assert all(big.reasons)
 
 

@@ -91,7 +91,7 @@ def _render(folder: Path, inputs: Inputs, materials: Materials, settings: Settin
         loader=PackageLoader("xlpl_plugin.start", ""), autoescape=False, keep_trailing_newline=True
     )
     sizes = [f"model={settings.model}", f"dataset.max_tokens={settings.max_tokens}"]
-    precision = ["common.bf16=true"] if settings.gpu else []
+    precision = ["common.bf16=true"] if settings.bf16 else []
     student = StudentTraining("train", sizes)
     if inputs.source_model is not None:
         student = student_training(inputs.source_model, settings.max_tokens)

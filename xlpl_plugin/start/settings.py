@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
+from xlpl_plugin.models.precision import computes_bf16
+
 # padded audio in a batch: measured to fit 2 GB of memory on a CPU, and 24 GB of a GPU with the largest model here
 _CPU_BATCH, _GPU_BATCH = 40.0, 200.0
 # how often a training goes through its audio, and the bounds of its length in updates; from runs on two CPU cores
@@ -19,15 +21,16 @@ _STUDENT_PART = 7
 
 @dataclass(frozen=True)
 class Hardware:
-    """What a training can use."""
+    """What a training can use; ``bf16``: instructions for bfloat16, of the GPUs where there are any."""
 
     cores: int
     gpus: int
+    bf16: bool
 
     @classmethod
     def here(cls) -> Hardware:
         """Look at this machine."""
-        return cls(len(os.sched_getaffinity(0)), torch.cuda.device_count())
+        return cls(len(os.sched_getaffinity(0)), torch.cuda.device_count(), computes_bf16())
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Settings:
     max_tokens: int
     beam: int
     workers: int
-    gpu: bool
+    bf16: bool
     reasons: tuple[str, ...]
 
 
@@ -61,7 +64,7 @@ def choose_settings(target_hours: float, source_hours: float, hardware: Hardware
     return Settings(
         model=model, source_updates=updates, source_lr=0.002 if small else 0.001, student_updates=student,
         student_lr=0.001 if small else 0.0005, rounds=3 if small else 6, max_tokens=int(batch * sample_rate),
-        beam=500 if small else 1000, workers=max(1, hardware.cores), gpu=gpu,
+        beam=500 if small else 1000, workers=max(1, hardware.cores), bf16=hardware.bf16,
         reasons=(
             f"model {model}: {why}, on {place}",
             f"batches of {batch:.0f} s of audio: what fits the memory of {'a GPU' if gpu else 'a small machine'}",
@@ -69,6 +72,9 @@ def choose_settings(target_hours: float, source_hours: float, hardware: Hardware
             f"{least} to {most}",
             f"{student} updates for each student, which goes on from the model before it",
             f"{max(1, hardware.cores)} processes decode, one a core",
+            "trainings in bfloat16, for which there are instructions"
+            if hardware.bf16
+            else "trainings in 32 bits: bfloat16 would be emulated",
         ),
     )  # fmt: skip
 

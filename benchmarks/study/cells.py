@@ -52,7 +52,7 @@ class CellLine(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rename={
 class Picture(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What is drawn: the rounds, or one column over another, a line for each value of a label of the rows.
 
-    ``only``: labels that a row must have to be drawn.
+    ``only``: labels that a row must have to be drawn; ``joined``: whether a line goes through its points.
     """
 
     title: str
@@ -60,6 +60,7 @@ class Picture(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     y: str = "WER"
     line: str = ""
     only: dict[str, str] = {}
+    joined: bool = True
 
 
 class Agreement(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

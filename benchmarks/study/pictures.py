@@ -69,5 +69,5 @@ def _over_column(axes: Any, picture: Picture, pools: Sequence[Pool]) -> bool:
             lines.setdefault(pool.labels.get(picture.line, ""), []).append((x, y))
     for number, (name, points) in enumerate(lines.items()):
         xs, ys = zip(*sorted(points), strict=True)
-        axes.plot(xs, ys, label=name, **_look(number))
+        axes.plot(xs, ys, label=name, linestyle="-" if picture.joined else "none", **_look(number))
     return bool(lines)

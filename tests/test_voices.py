@@ -76,6 +76,8 @@ def test_each_line_is_spoken_by_the_voice_whose_turn_it_is(tmp_path: Path, varia
     }  # fmt: skip
     speakers = (tmp_path / "data" / "voices" / "utt2spk").read_text().splitlines()
     assert speakers[:4] == ["000001 flite-slt", "000002 festival-known", "000004 mbrola-known", "000006 flite-slt"]
+    unspoken = (tmp_path / "data" / "voices" / "unspoken.tsv").read_text("utf-8")
+    assert unspoken == "000005\tfestival:known\tпривет\n"
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["voices"]
 
 

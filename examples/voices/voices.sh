@@ -5,7 +5,7 @@
 #   VOICES="flite:slt mbrola:us1 festival:ked_diphone" bash examples/voices/voices.sh en lines.txt data/voices-en --test 0 --valid 0
 #
 # LANGUAGE, a text with a phrase a line, the folder to make, options of 'xlpl prepare manifest'. The voices take turns line by
-# line. Lines that a voice cannot speak are counted and left out.
+# line. Lines that a voice cannot speak are left out: OUT/unspoken.tsv has their number, voice and text.
 set -euo pipefail
 usage="usage: VOICES='flite:slt festival:ked_diphone' $0 LANGUAGE TEXT OUT [OPTION...]"
 [ $# -ge 3 ] || { echo "$usage" >&2; exit 2; }
@@ -66,9 +66,15 @@ for number in "${!voices[@]}"; do
     # a header alone is 44 bytes
     if [ "$(stat -c %s "$work/$name.wav" 2>/dev/null || echo 0)" -gt 44 ]; then
       printf '%s.wav\t%s\t%s\n' "$name" "${voice/:/-}" "$line" >>"$work/table.tsv"
+    else
+      printf '%s\t%s\t%s\n' "$name" "$voice" "$line" >>"$work/unspoken.tsv"
     fi
   done <"$work/lines.tsv"
 done
 spoken=$(($(wc -l <"$work/table.tsv") - 1)) lines=$(grep -c '[^[:space:]]' "$text" || true)
 echo "$spoken of $lines lines are spoken" >&2
 xlpl prepare manifest "$work/table.tsv" --language "$language" --out "$out" "$@"
+if [ -e "$work/unspoken.tsv" ]; then
+  mv "$work/unspoken.tsv" "$out/unspoken.tsv"
+  echo "the others: $out/unspoken.tsv" >&2
+fi

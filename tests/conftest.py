@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from support.loudness_model import listener, make_config
 from support.run_project import actions, configure, fake_run, project, results
 from support.ssl_run import ssl_run
@@ -22,6 +23,9 @@ from xlpl_plugin.data.utterances import Utterance
 __all__ = ["actions", "configure", "fake_run", "listener", "make_config", "project", "results", "ssl_run", "tiny_run"]
 
 MakeFolder = Callable[..., Path]
+# no test has a time limit: machines are as slow as they are
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

@@ -70,7 +70,7 @@ def test_leaving_early_ends_the_thread_and_closes_the_items() -> None:
     assert len(drawn) <= 4
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(sizes=st.lists(st.integers(1, 10), max_size=40), limit=st.integers(1, 30), threads=st.integers(1, 4))
 def test_results_come_in_order_within_the_limit(sizes: list[int], limit: int, threads: int) -> None:
     begun: list[int] = []

@@ -118,7 +118,7 @@ def probabilities(runs: list[tuple[int, bool]]) -> npt.NDArray[np.float32]:
     return np.concatenate([np.full(frames, 0.99 if speech else 0.01, np.float32) for frames, speech in runs])
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(st.tuples(st.integers(1, 900), st.booleans()), min_size=1, max_size=25), st.integers(0, 511))
 def test_any_pattern_of_speech_gives_pieces_of_the_right_form(runs: list[tuple[int, bool]], cut: int) -> None:
     found = probabilities(runs)

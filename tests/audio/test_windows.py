@@ -21,7 +21,7 @@ def test_windows_too_short_for_speech_are_refused(longest: float) -> None:
         cut_at_silence(noise(2), longest)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(samples=st.integers(0, 40 * SAMPLE_RATE), longest=st.floats(1.0, 12.0), seed=st.integers(0, 3))
 def test_windows_tile_the_recording(samples: int, longest: float, seed: int) -> None:
     waveform = noise(40, seed=seed)[:samples]
@@ -36,7 +36,7 @@ def test_windows_tile_the_recording(samples: int, longest: float, seed: int) -> 
         assert min(lengths[:-1]) >= int(longest * SAMPLE_RATE) // 2
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(pause=st.floats(5.2, 9.8), length=st.floats(0.25, 0.4), level=st.sampled_from([0.0, 0.01]))
 def test_the_cut_lies_in_the_pause(pause: float, length: float, level: float) -> None:
     waveform = noise(17)

@@ -28,7 +28,7 @@ def plain(batch: CachedBatch) -> tuple[list[tuple[int, list[int]]], int]:
     return list(zip(batch.rows.tolist(), [own.tolist() for own in batch.labels], strict=True)), batch.made
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(batches)
 def test_unpacking_gives_back_what_was_packed(batches: list[tuple[list[tuple[int, list[int]]], int]]) -> None:
     file = io.BytesIO()
@@ -45,7 +45,7 @@ def test_unpacked_batches_share_no_memory() -> None:
     assert plain(batch) == ([(1, [5, 6]), (2, [])], 7)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 30), st.integers(0, 5), st.integers(0, 3))
 def test_a_pass_visits_every_batch_once(size: int, number: int, rank: int) -> None:
     visits = range(number * size, (number + 1) * size)

@@ -177,7 +177,7 @@ _counts = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(_counts, max_size=6), st.randoms(use_true_random=False))
 def test_sums_do_not_depend_on_their_order_or_on_who_adds(batches: list[LabelCounts], chance: object) -> None:
     shuffled = list(batches)
@@ -188,7 +188,7 @@ def test_sums_do_not_depend_on_their_order_or_on_who_adds(batches: list[LabelCou
     assert not batches or LabelCounts.from_list(exchanged) == total
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(_counts, max_size=20), st.integers(0, 20))
 def test_a_resumed_guard_comes_to_the_same_verdicts(batches: list[LabelCounts], killed: int) -> None:
     config = GuardOptions(guard_window=3)

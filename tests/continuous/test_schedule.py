@@ -14,7 +14,7 @@ from xlpl_plugin.schema import check_options
 ratios = st.tuples(st.integers(0, 5), st.integers(0, 5)).filter(any)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ratios, st.integers(0, 7), st.integers(0, 6), st.integers(0, 3))
 def test_every_cycle_after_the_warm_up_has_the_ratio(
     ratio: tuple[int, int], warm_up: int, number: int, rank: int

@@ -37,7 +37,7 @@ def rows_of_epoch(stream: BatchStream) -> list[int]:
     return sorted(row for rows in taken(stream, len(stream)) for row in rows)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sizes, st.integers(1, 5), st.integers(0, 3))
 def test_all_processes_together_take_every_row_in_every_epoch(sizes: list[int], world: int, seed: int) -> None:
     streams = [BatchStream(dataset(sizes), batching(rank, world, seed=seed)) for rank in range(world)]
@@ -57,7 +57,7 @@ def test_all_processes_together_take_every_row_in_every_epoch(sizes: list[int], 
             stream.peek()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sizes, st.integers(0, 70), st.integers(0, 1))
 def test_a_stream_goes_on_where_another_was(sizes: list[int], steps: int, rank: int) -> None:
     before, after = (BatchStream(dataset(sizes), batching(rank, 2)) for _ in range(2))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from xlpl_plugin.data import columns as module
@@ -42,7 +42,6 @@ FEW = st.lists(st.sampled_from(["", "a", "b", "\N{LATIN SMALL LETTER E WITH ACUT
 
 
 @pytest.mark.parametrize("kind", [TextColumn, CodedTexts])
-@settings(deadline=None)
 @given(texts=TEXTS | FEW, part=st.slices(20))
 def test_texts_come_back(kind: type[TextColumn | CodedTexts], texts: list[str], part: slice) -> None:
     column = kind(texts)
@@ -53,7 +52,6 @@ def test_texts_come_back(kind: type[TextColumn | CodedTexts], texts: list[str], 
         column[len(texts)]
 
 
-@settings(deadline=None)
 @given(FEW)
 def test_rows_of_a_text(texts: list[str]) -> None:
     column = CodedTexts(texts)
@@ -61,7 +59,6 @@ def test_rows_of_a_text(texts: list[str]) -> None:
         assert column.rows_of(text).tolist() == [row for row, other in enumerate(texts) if other == text]
 
 
-@settings(deadline=None)
 @given(TEXTS, st.slices(20))
 def test_rows_that_are_computed(texts: list[str], part: slice) -> None:
     backwards = RowsOf(texts.__getitem__, range(len(texts) - 1, -1, -1))
@@ -70,7 +67,6 @@ def test_rows_that_are_computed(texts: list[str], part: slice) -> None:
     assert list(backwards.take(range(len(texts)))) == texts[::-1]
 
 
-@settings(deadline=None)
 @given(FEW)
 def test_different_texts_are_numbered_as_they_come(texts: list[str]) -> None:
     order = list(dict.fromkeys(texts))
@@ -81,7 +77,6 @@ def test_different_texts_are_numbered_as_they_come(texts: list[str]) -> None:
     assert repeated_texts(TextColumn(texts)) == repeated_texts([_Alike(text) for text in texts]) == twice
 
 
-@settings(deadline=None)
 @given(TEXTS | FEW)
 def test_rows_in_the_order_of_their_texts(texts: list[str]) -> None:
     expected = sorted(range(len(texts)), key=lambda row: texts[row])
@@ -90,7 +85,6 @@ def test_rows_in_the_order_of_their_texts(texts: list[str]) -> None:
         assert list(sorted_rows(TextColumn(texts))) == expected
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(-9, 9)), max_size=9), st.slices(9))
 def test_rows_of_numbers_come_back(rows: list[list[int]], part: slice) -> None:
     column = NumberRows(rows, "i")
@@ -101,7 +95,6 @@ def test_rows_of_numbers_come_back(rows: list[list[int]], part: slice) -> None:
     assert [row.tolist() for row in joined] == rows * 2
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(), unique=True, max_size=20), st.text())
 def test_an_index_finds_each_text_and_no_other(texts: list[str], other: str) -> None:
     index = TextIndex(TextColumn(texts))
@@ -126,14 +119,12 @@ def test_texts_of_one_hash_are_told_apart() -> None:
     assert first_repeat([*texts, _Alike("b")]) == (3, 1)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from("abcdef"), max_size=8))
 def test_the_first_repeat(texts: list[str]) -> None:
     expected = next(((row, texts.index(text)) for row, text in enumerate(texts) if texts.index(text) < row), None)
     assert first_repeat(texts) == expected
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.text(), st.text(), max_size=9))
 def test_a_mapping_of_columns_is_a_mapping(pairs: dict[str, str]) -> None:
     mapping = ColumnMapping(TextColumn(pairs), TextColumn(pairs.values()))

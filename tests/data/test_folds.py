@@ -37,7 +37,7 @@ def test_every_utterance_is_in_one_fold_and_folds_are_of_one_size(tmp_path: Path
     assert sorted(own + others) == list(range(5))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, 3), min_size=9, max_size=9))
 def test_pieces_of_a_recording_stay_together(tmp_path_factory: pytest.TempPathFactory, recordings: list[int]) -> None:
     folder = tmp_path_factory.mktemp("pieces")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from xlpl_plugin.data.items import Item, ItemColumns
@@ -24,7 +24,6 @@ ITEMS = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(ITEMS, max_size=9), st.slices(9))
 def test_items_come_back(items: list[Item], part: slice) -> None:
     columns = ItemColumns(items)

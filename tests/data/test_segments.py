@@ -17,7 +17,7 @@ TIMES = st.integers(0, 10**7).flatmap(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(rows=st.lists(st.tuples(NAMES, NAMES, TIMES), min_size=1, max_size=5, unique_by=lambda row: row[0]))
 def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, rows: list) -> None:
     folder = tmp_path_factory.mktemp("data")

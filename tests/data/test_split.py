@@ -22,7 +22,7 @@ def names(corpus: Sequence[object]) -> list[str]:
     return [str(number) for number in range(len(corpus))]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(CORPORA, st.integers(0, 5))
 def test_no_sentence_is_in_two_parts(corpus: list[list[str]], seed: int) -> None:
     parts = split_by_sentence(names(corpus), corpus, valid=0.3, test=0.3, seed=seed)
@@ -77,7 +77,7 @@ def test_shares_are_about_what_was_asked_for(valid: float, test: float) -> None:
     assert counts["valid"] / 4000 == pytest.approx(valid, abs=0.03)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     CORPORA, st.lists(st.sampled_from(["", "ana", "ben", "eva", "joe"]), min_size=30, max_size=30), st.integers(0, 5)
 )

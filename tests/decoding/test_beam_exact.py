@@ -143,7 +143,7 @@ def assert_same(found: Iterable[Scored], expected: list[Scored]) -> None:
     assert len({reading for _, reading in found}) == len(found)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(**DRAWN, word_score=st.floats(-3.0, 3.0), with_lm=st.booleans())
 def test_search_by_lexicon_finds_the_best_words(
     lexicon: Path, make_lm: MakeLm, seed: int, lm_seed: int, frames: int, sharpness: float, lm_weight: float,
@@ -161,7 +161,7 @@ def test_search_by_lexicon_finds_the_best_words(
     assert_same([(hypothesis.score, hypothesis.words) for hypothesis in found], expected)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(**DRAWN)
 def test_search_by_units_finds_the_best_units(
     make_lm: MakeLm, seed: int, lm_seed: int, frames: int, sharpness: float, lm_weight: float, blank_penalty: float,
@@ -176,7 +176,7 @@ def test_search_by_units_finds_the_best_units(
     assert_same([(hypothesis.score, hypothesis.units) for hypothesis in found], expected)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     seed=st.integers(0, 2**32 - 1), lm_seed=st.integers(0, 9), frames=st.integers(1, 7), by_lexicon=st.booleans(),
     log_add=st.booleans(), penalty=st.sampled_from([0.0, 1.0]),

@@ -104,7 +104,7 @@ def path_score(best: Hypothesis, log_probs: np.ndarray) -> float:
     return max(viterbi(units), viterbi(units[:-1])) if units else viterbi(units)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     seed=st.integers(0, 2**32 - 1), frames=st.integers(1, 40), penalty=st.sampled_from([0.0, 1.5]),
     threshold=st.sampled_from([0.6, 0.9, 0.999]), by_lexicon=st.booleans(),
@@ -152,7 +152,7 @@ def test_sure_blanks_change_nothing_but_the_number_of_frames(lexicon: str, log_a
         assert one.confidences == pytest.approx(other.confidences, abs=1e-4)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 2**32 - 1), added=st.integers(1, 10), threshold=st.sampled_from([1.0, 0.99]))
 @pytest.mark.parametrize("kind", ["greedy", "lexicon", "units"])
 def test_silence_after_the_end_changes_no_word(

@@ -145,7 +145,7 @@ def small(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return load_acoustic_model(save(tmp_path_factory.mktemp("am") / "am.pt", SYMBOLS, **request.param))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(lengths=st.lists(st.integers(1, 20_000), min_size=1, max_size=6), seed=st.integers(0, 9), data=st.data())
 def test_neither_company_nor_padding_matters(
     small: AcousticModel, lengths: list[int], seed: int, data: st.DataObject

@@ -228,7 +228,7 @@ LANGUAGES = st.sampled_from(sorted({row[0] for row in WRITTEN_AND_SPOKEN}))
 TRICKY = st.text(alphabet="aeBlLdXé'’ \"0123456789.,:-°ºª%$€()[]<>hкВёß\u0301\u00ad½²&İſ_")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     LANGUAGES,
     st.one_of(st.text(), TRICKY, st.lists(st.sampled_from(WRITTEN_AND_SPOKEN).map(lambda row: row[1])).map("".join)),
@@ -247,7 +247,7 @@ def test_normalised_text_is_a_fixed_point_of_words(language: str, text: str) -> 
     assert all(unicodedata.category(character)[0] in "LM" or character in "' " for character in once)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.sampled_from(["en", "es", "fr", "it", "ru", "sw"]),
     st.integers(0, 10**18),

@@ -119,7 +119,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_no_id_is_lost_and_none_comes_out_of_nothing(sources: dict[str, Path], data: st.DataObject) -> None:
     names = data.draw(st.lists(st.sampled_from(sorted(sources)), min_size=1, max_size=12))

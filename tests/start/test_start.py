@@ -75,6 +75,7 @@ def test_everything_is_prepared_and_the_configuration_is_valid(brought: Path, tm
     assert Path(config.decoder.lm).exists()
     assert Path(config.decoder.lexicon).exists()
     assert "model mini" in (run / "run.yaml").read_text()
+    assert "espeak-ng knows how Spanish sounds: with --speller phonemes" in result.output
     assert f"xlpl iterate {run / 'run.yaml'}" in result.output
 
 

@@ -20,6 +20,7 @@ from xlpl_plugin.start.settings import Hardware, Settings, choose_settings
 from xlpl_plugin.start.source_model import StudentTraining, student_training
 from xlpl_plugin.text.language import find_language
 from xlpl_plugin.text.lm import LM_REPORT, LmReport
+from xlpl_plugin.text.spelling.phonemes import has_sounds
 
 RUN_FILE, START_FILE, DATA = "run.yaml", "start.json", "data"
 
@@ -45,6 +46,8 @@ def prepare_run(folder: Path, inputs: Inputs, say: Say, hardware: Hardware | Non
     if folder.exists() and not folder.is_dir():
         raise XlplError("is a file", file=folder, expected="a folder for the run, which need not be there yet")
     check_inputs(inputs)
+    if advice := _advice(inputs):
+        say(advice)
     materials = Materials(folder.absolute() / DATA)
     _remember(folder, inputs, materials)
     prepare_materials(inputs, materials, say)
@@ -59,6 +62,17 @@ def prepare_run(folder: Path, inputs: Inputs, say: Say, hardware: Hardware | Non
     write_text(file, _render(folder, inputs, materials, settings))
     say(f"configuration: {file}")
     return file
+
+
+def _advice(inputs: Inputs) -> str:
+    """Return what to think of before hours are spent; '' where there is nothing."""
+    language = find_language(inputs.language)
+    if inputs.source_model or inputs.speller == "phonemes" or not has_sounds(language.code):
+        return ""
+    return (
+        f"units: letters ({inputs.speller}). espeak-ng knows how {language.name} sounds: with --speller phonemes, here "
+        "and where sources are prepared, labels had fewer errors (docs/guide.md)"
+    )
 
 
 def _remember(folder: Path, inputs: Inputs, materials: Materials) -> None:

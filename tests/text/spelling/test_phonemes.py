@@ -6,7 +6,7 @@ import pytest
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.text.spelling.lexicon import build_lexicon
-from xlpl_plugin.text.spelling.phonemes import in_letters, make_phonemizer
+from xlpl_plugin.text.spelling.phonemes import has_sounds, in_letters, make_phonemizer
 from xlpl_plugin.text.spelling.respelling import fit_lexicon
 from xlpl_plugin.text.spelling.speller import make_speller
 from xlpl_plugin.text.spelling.unit_speller import speller_of
@@ -72,6 +72,7 @@ def test_two_languages_do_not_disturb_each_other() -> None:
 def test_a_language_without_rules_is_refused() -> None:
     with pytest.raises(XlplError, match="no voice 'br'"):
         make_speller("phonemes", language="br")
+    assert (has_sounds("br"), has_sounds("pt_BR"), has_sounds("sw")) == (False, True, True)
 
 
 def test_a_lexicon_of_phonemes_stays_as_it_is_for_a_model_of_a_to_z() -> None:

@@ -11,6 +11,7 @@ import unicodedata
 from functools import lru_cache
 from itertools import groupby
 
+from xlpl_plugin.errors import XlplError
 from xlpl_plugin.espeak.library import espeak, espeak_code
 from xlpl_plugin.text.spelling.speller import Romanizer
 
@@ -71,6 +72,15 @@ def make_phonemizer(language: str | None) -> Romanizer:
         return "" if _OTHER_LANGUAGE.search(heard) and not _is_latin(word) else in_letters(heard)
 
     return lambda word: list(phonemize(word))
+
+
+def has_sounds(language: str) -> bool:
+    """Say whether espeak-ng knows how a language sounds."""
+    try:
+        espeak().choose_voice(espeak_code(language))
+    except XlplError:
+        return False
+    return True
 
 
 def in_letters(phonemes: str) -> str:

@@ -179,7 +179,7 @@ def test_a_closed_tab_loses_nothing(visit: Visit, context: BrowserContext, tmp_p
     assert save(page, lambda: page.keyboard.press("Control+S"), tmp_path / "after.tsv").read_bytes() == before
     page.get_by_role("button", name="Undo").first.click()
     page.reload()
-    assert page.locator(".state").all_inner_texts() == ["", "nothing is said", "", "", ""]
+    until(page, "[...document.querySelectorAll('.state')].map(one => one.innerText).join() == ',nothing is said,,,'")
 
 
 def test_other_utterances_are_kept_apart(visit: Visit, material: Material, tmp_path: Path) -> None:

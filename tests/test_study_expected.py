@@ -99,5 +99,5 @@ def test_cases_are_of_peoples_speech_and_known_signals(question: Question, tmp_p
     assert cases_of([replace(full, settings={"target": {"speech": "espeak"}})]) == []
     page = tmp_path / "page.md"
     page.write_text("a\n<!-- study:x -->\nold\n<!-- /study:x -->\nb\n")
-    assert put_between("x", "new", [page]) == [page]
+    assert put_between("x", lambda _: "new", [page]) == [page]
     assert page.read_text() == "a\n<!-- study:x -->\nnew\n<!-- /study:x -->\nb\n"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
@@ -34,27 +35,23 @@ def render_pages(
 
     A question without a marker on any page gets one of its own in ``folder``, study-QUESTION.md; pictures go there too.
     """
-    texts = {page: page.read_text("utf-8") for page in pages}
-    for question in questions:
-        if not any(_begin(question.name) in text for text in texts.values()):
-            heading = f"# {question.file.question}\n\n{_begin(question.name)}\n{_end(question.name)}\n"
-            texts[folder / f"study-{question.name}.md"] = heading
     changed = []
-    for page, text in texts.items():
-        named = [question for question in questions if _begin(question.name) in text]
-        for question in named:
-            text = _replaced(text, question.name, _block(question, records, page.parent, folder), page)
-        if named:
-            write_text(page, text)
-            changed.append(page)
-    return changed
+    for question in questions:
+        block = partial(_block, question, records, folder)
+        shown = put_between(question.name, block, pages)
+        if not shown:
+            own = folder / f"study-{question.name}.md"
+            write_text(own, f"# {question.file.question}\n\n{_begin(question.name)}\n{_end(question.name)}\n")
+            shown = put_between(question.name, block, [own])
+        changed += shown
+    return list(dict.fromkeys(changed))
 
 
-def put_between(name: str, block: str, pages: Sequence[Path]) -> list[Path]:
-    """Put a block between the markers of this name on the pages that have them, and return these."""
+def put_between(name: str, block: Callable[[Path], str], pages: Sequence[Path]) -> list[Path]:
+    """Put a block, made for each page, between the markers of this name on the pages that have them; return these."""
     changed = [page for page in pages if _begin(name) in page.read_text("utf-8")]
     for page in changed:
-        write_text(page, _replaced(page.read_text("utf-8"), name, block, page))
+        write_text(page, _replaced(page.read_text("utf-8"), name, block(page), page))
     return changed
 
 
@@ -73,7 +70,7 @@ def _replaced(text: str, name: str, block: str, page: Path) -> str:
     return pattern.sub(lambda _: f"{_begin(name)}\n{block}\n{_end(name)}", text)
 
 
-def _block(question: Question, records: Mapping[str, CellRecord], here: Path, folder: Path) -> str:
+def _block(question: Question, records: Mapping[str, CellRecord], folder: Path, page: Path) -> str:
     """Return the table, what was compared, the pictures, and where the figures come from."""
     found = [records[cell.name] for cell in question.cells if cell.name in records]
     pools = list(_pools(question, records))
@@ -87,7 +84,7 @@ def _block(question: Question, records: Mapping[str, CellRecord], here: Path, fo
             file = folder / f"study-{question.name}-{number}.png"
             with atomic_open(file, "wb") as stream:
                 stream.write(png)
-            parts.append(f"![{picture.title}]({_relative(file, here)})")
+            parts.append(f"![{picture.title}]({_relative(file, page.parent)})")
     return "\n\n".join([*parts, _origin(question, found)])
 
 

@@ -47,11 +47,7 @@ def test_a_system_that_does_not_tell_counts_as_without(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("content", [WITH, WITHOUT])
 def test_labelling_warns_once(
-    cpu: Callable[[str], None],
-    content: str,
-    tmp_path: Path,
-    save: Callable[..., Path],
-    caplog: pytest.LogCaptureFixture,
+    cpu: Callable[[str], None], content: str, tmp_path: Path, save: Save, caplog: pytest.LogCaptureFixture
 ) -> None:
     cpu(content)
     file = save(tmp_path / "am.pt", ("|", "a"))

@@ -143,8 +143,14 @@ def open_manifest(
 
         streams["tsv"].write(f"{root.resolve()}\n")
         yield add
-        for suffix in _COLUMNS.keys() - set(columns):
-            Path(f"{base}.{suffix}").unlink(missing_ok=True)
+        remove_split(folder, split, but=("tsv", *columns))
+
+
+def remove_split(folder: str | Path, split: str, *, but: Sequence[str] = ()) -> None:
+    """Remove the files of a split that there are, the .tsv first, all but those of some suffixes."""
+    for suffix in ("tsv", *_COLUMNS):
+        if suffix not in but:
+            (Path(folder) / f"{split}.{suffix}").unlink(missing_ok=True)
 
 
 _COLUMNS: Mapping[str, Callable[[Utterance], str]] = {

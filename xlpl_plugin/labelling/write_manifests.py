@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from xlpl_plugin.data.manifest import Manifest, open_manifest
+from xlpl_plugin.data.manifest import Manifest, open_manifest, remove_split
 from xlpl_plugin.data.units import SPECIAL_SYMBOLS, write_units
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import atomic_open, sha256
@@ -42,8 +42,7 @@ def _applied(config: FilterConfig) -> dict[str, Any]:
 
 def remove_results(folder: Path, split: str) -> None:
     """Remove what ``finish`` wrote, of an earlier run or with other filters."""
-    for name in (f"{split}.{suffix}" for suffix in ("tsv", "wrd", "ltr", "weight")):
-        (folder / name).unlink(missing_ok=True)
+    remove_split(folder, split)
     (folder / LABELS_FILE).unlink(missing_ok=True)
 
 

@@ -22,7 +22,7 @@ def computes_bf16(device: str = "auto") -> bool:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return not _INSTRUCTIONS.isdisjoint(_features()) if device == "cpu" else True
+    return device != "cpu" or not _INSTRUCTIONS.isdisjoint(_features())
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Tables for people: aligned text for the terminal, markdown for a file."""
+"""What people read: aligned text for the terminal, markdown for a file, a number with its noun."""
 
 from __future__ import annotations
 
@@ -25,3 +25,12 @@ def render(rows: Sequence[Mapping[str, str]], form: Form = "text") -> str:
     stream = io.StringIO()
     Console(file=stream, width=_WIDTH, color_system=None, markup=False, highlight=False).print(table)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()).strip("\n")
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    >>> counted(1, "word"), counted(2, "word")
+    ('1 word', '2 words')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -125,6 +125,7 @@ def test_a_second_call_keeps_what_is_there_and_refuses_other_things(brought: Pat
     assert again.exit_code == 0
     assert (run / "run.yaml").read_text() == "# mine\n"
     assert again.output.count("there already") == 7
+    assert "espeak-ng knows" not in again.output
     other = start(brought, run, "--speller", "uroman")
     assert isinstance(other.exception, XlplError)
     assert "was spelled by 'unidecode'" in str(other.exception)

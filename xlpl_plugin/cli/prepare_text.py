@@ -13,7 +13,7 @@ from xlpl_plugin.cli.declared import flags
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.text.corpus.prepare_text import TextOptions, prepare_text
 from xlpl_plugin.text.corpus.text_report import TextReport
-from xlpl_plugin.text_table import render
+from xlpl_plugin.text_table import counted, render
 
 # on the screen; all of them are in report.json
 _SHOWN = 20
@@ -75,7 +75,7 @@ def render_report(report: TextReport) -> str:
         )
     ]
     said = (
-        f"{report.documents} documents ({documents}): {report.types} word types",
+        f"{counted(report.documents, 'document')} ({documents}): {counted(report.types, 'word type')}",
         render(parts),
         _table("left out because", "sentences", report.left_out),
         _table("passed over", "files", report.passed_over),

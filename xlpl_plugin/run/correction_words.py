@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xlpl_plugin.run.corrected_data import CorrectedTable, CorrectionsRecord
+from xlpl_plugin.text_table import counted
 
 # of words that the decoder cannot write, so many are named
 _NAMED = 10
@@ -26,15 +27,6 @@ def size_of(tables: Sequence[CorrectedTable]) -> tuple[str, str, float]:
     """Return utterances and words in words, and minutes of audio."""
     utterances = counted(sum(one.utterances for one in tables), "utterance")
     return utterances, counted(sum(one.words for one in tables), "word"), sum(one.minutes for one in tables)
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun.
-
-    >>> counted(1, "word"), counted(2, "word")
-    ('1 word', '2 words')
-    """
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def told_of_record(record: CorrectionsRecord) -> str:

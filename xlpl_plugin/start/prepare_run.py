@@ -46,12 +46,12 @@ def prepare_run(folder: Path, inputs: Inputs, say: Say, hardware: Hardware | Non
     if folder.exists() and not folder.is_dir():
         raise XlplError("is a file", file=folder, expected="a folder for the run, which need not be there yet")
     check_inputs(inputs)
-    if advice := _advice(inputs):
+    file = folder / RUN_FILE
+    if (advice := _advice(inputs)) and not file.exists():
         say(advice)
     materials = Materials(folder.absolute() / DATA)
     _remember(folder, inputs, materials)
     prepare_materials(inputs, materials, say)
-    file = folder / RUN_FILE
     if file.exists():
         say(f"configuration: {file} is there already and stays as it is")
         return file

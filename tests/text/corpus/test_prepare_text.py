@@ -182,7 +182,7 @@ def test_from_pages_to_a_model_by_the_verbs(page, tmp_path) -> None:
         assert result.exit_code == 0, result.output
         return result.output
 
-    assert "1 documents (1 html)" in run("prepare", "text", page, "--language", "it", "--out", out)
+    assert "1 document (1 html)" in run("prepare", "text", page, "--language", "it", "--out", out)
     assert "words, 100.00% of the text" in run("lexicon", out / "text.txt", "--out", out / "lexicon.txt")
     assert "dell'\td e l l ' |\n" in (out / "lexicon.txt").read_text("utf-8")
     said = run("lm", out / "text.txt", "--order", 2, "--heldout", out / "text.txt", "--out", out / "lm")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from study.cells import Question, read_questions
-from study.expected import LEVEL, Case, cases_of, fit, told, trials
+from study.expected import LEVEL, Case, _compared, cases_of, fit, told, trials
 from study.pages import put_between
 from support.healthy import HEALTHY
 from support.study_records import make_record
@@ -53,6 +53,17 @@ def test_intervals_hold_about_as_many_new_languages_as_they_are_meant_to() -> No
         told_of = [(model.expected(case.signals), case.rate) for case in new]
         shares.append(np.mean([one.low <= rate <= one.high for one, rate in told_of if one]))
     assert LEVEL - 0.15 < np.mean(shares) < LEVEL + 0.15
+
+
+def test_a_narrow_interval_that_misses_is_not_chosen_before_a_wide_one_that_holds() -> None:
+    told_of = ExpectedError(0.5, 0.45, 0.55), ExpectedError(0.6, 0.3, 0.7)
+    (narrow, wide) = (_compared(one, 0.6) for one in told_of)
+    assert narrow == pytest.approx((10, 0, 10, 10 + 10 * 5))
+    assert wide == pytest.approx((0, 1, 40, 40))
+    cases = make_cases("abcdef")
+    scores = [trial.score for trial in trials(cases)]
+    assert scores == sorted(scores)
+    assert all(trial.score >= trial.width for trial in trials(cases))
 
 
 def test_each_language_counts_alike() -> None:

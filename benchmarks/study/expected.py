@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import t as student_t  # type: ignore[import-untyped]
 
 from study.records import WORDS, CellRecord
-from xlpl_plugin.monitoring.expected_error import ErrorModel, log_odds
+from xlpl_plugin.monitoring.expected_error import ErrorModel, ExpectedError, log_odds
 from xlpl_plugin.monitoring.signals import Signals
 from xlpl_plugin.text_table import render
 
@@ -44,6 +44,8 @@ class Trial:
         error: mean of |expected - true|, in points of WER, each language counting alike.
         covered: share of the cases inside the interval, each language counting alike.
         width: mean width of the interval, in points of WER.
+        score: mean interval score (Gneiting and Raftery, 2007), in points of WER: the width, and what lies outside
+            counted 2 / (1 - LEVEL) times. It is least for the narrowest interval that holds as much as is wanted.
         by_language: language -> (error, covered).
     """
 
@@ -51,6 +53,7 @@ class Trial:
     error: float
     covered: float
     width: float
+    score: float
     by_language: Mapping[str, tuple[float, float]]
 
 
@@ -66,29 +69,33 @@ def cases_of(records: Sequence[CellRecord]) -> list[Case]:
 
 
 def trials(cases: Sequence[Case]) -> list[Trial]:
-    """Try each signal alone, and each pair, leaving out one language after the other; the least error first.
+    """Try each signal alone, and each pair, leaving out one language after the other; the least interval score first.
 
     Empty for too few languages.
     """
     if len(_languages(cases)) < LEAST_LANGUAGES:
         return []
     choices = [*((name,) for name in CANDIDATES), *itertools.combinations(CANDIDATES, 2)]
-    return sorted((_trial(cases, choice) for choice in choices), key=lambda trial: trial.error)
+    return sorted((_trial(cases, choice) for choice in choices), key=lambda trial: trial.score)
 
 
 def _trial(cases: Sequence[Case], signals: tuple[str, ...]) -> Trial:
-    found: dict[str, tuple[float, float, float]] = {}
+    found: dict[str, list[float]] = {}
     for language in _languages(cases):
         model = fit([case for case in cases if case.language != language], signals)
         left = [case for case in cases if case.language == language]
-        told = [model.expected(case.signals) for case in left]
-        pairs = [(one, case.rate) for one, case in zip(told, left, strict=True) if one]
-        errors = [100 * abs(one.value - rate) for one, rate in pairs]
-        inside = [one.low <= rate <= one.high for one, rate in pairs]
-        widths = [100 * (one.high - one.low) for one, _ in pairs]
-        found[language] = (float(np.mean(errors)), float(np.mean(inside)), float(np.mean(widths)))
-    error, covered, width = np.mean(list(found.values()), axis=0).tolist()
-    return Trial(signals, error, covered, width, {name: (row[0], row[1]) for name, row in found.items()})
+        told = [(model.expected(case.signals), case.rate) for case in left]
+        found[language] = np.mean([_compared(one, rate) for one, rate in told if one], axis=0).tolist()
+    error, covered, width, score = np.mean(list(found.values()), axis=0).tolist()
+    return Trial(signals, error, covered, width, score, {name: (row[0], row[1]) for name, row in found.items()})
+
+
+def _compared(told: ExpectedError, rate: float) -> tuple[float, float, float, float]:
+    """Return error, whether the rate lies inside, width and interval score."""
+    width = told.high - told.low
+    outside = max(told.low - rate, rate - told.high, 0.0)
+    score = width + 2 / (1 - LEVEL) * outside
+    return 100 * abs(told.value - rate), float(outside == 0), 100 * width, 100 * score
 
 
 def fit(cases: Sequence[Case], signals: tuple[str, ...]) -> ErrorModel:
@@ -148,6 +155,7 @@ def told(cases: Sequence[Case], found: Sequence[Trial]) -> str:
             "error, points of WER": f"{trial.error:.1f}",
             f"inside the interval ({LEVEL:.0%} wanted)": f"{trial.covered:.0%}",
             "width of the interval": f"{trial.width:.0f}",
+            "interval score": f"{trial.score:.0f}",
         }
         for trial in found[:6]
     ]

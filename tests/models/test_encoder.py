@@ -10,7 +10,7 @@ import yaml
 from torch import Tensor
 
 from xlpl_plugin.audio.features import num_frames
-from xlpl_plugin.models.encoder import AcousticEncoder, EncoderConfig
+from xlpl_plugin.models.encoder import AcousticEncoder, DepthwiseConvolution, EncoderConfig, _attend
 from xlpl_plugin.models.transformer_ctc import TransformerCtc, TransformerCtcConfig
 
 SIZES = Path(__file__).parents[2] / "config" / "model"
@@ -116,3 +116,33 @@ def test_log_probs_are_float32_in_half_precision() -> None:
     log_probs = model.get_normalized_probs(output, log_probs=True)
     assert log_probs.dtype == torch.float32
     torch.testing.assert_close(log_probs.exp().sum(-1), torch.ones(log_probs.shape[:2]), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("added", [True, False], ids=["bias", "mask"])
+def test_attention_that_learns_in_half_precision_is_that_of_the_fused_kernel(added: bool) -> None:
+    generator = torch.Generator().manual_seed(0)
+    exact = [torch.randn(3, 2, 20, 16, generator=generator).to(torch.bfloat16).float() for _ in range(4)]
+    # the last utterance has no frame
+    valid = torch.tensor([20, 11, 0])[:, None] > torch.arange(20)
+    mask: Tensor = valid[:, None, None, :]
+    if added:
+        mask = torch.randn(3, 2, 20, 20, generator=generator).masked_fill(~mask, torch.finfo(torch.bfloat16).min)
+    results = []
+    for precision in (torch.float32, torch.bfloat16):
+        inputs = [one.detach().to(precision).requires_grad_() for one in exact[:3]]
+        attended = _attend(*inputs, mask.to(precision) if added else mask, 0.0)
+        attended = attended.masked_fill(~valid.any(dim=1)[:, None, None, None], 0.0)
+        attended.backward(exact[3].to(precision))
+        assert attended.dtype == precision
+        results.append([attended, *(one.grad for one in inputs)])
+    for fused, products in zip(*results, strict=True):
+        torch.testing.assert_close(products[:2].float(), fused[:2], atol=0.06, rtol=0.05)
+        assert torch.isfinite(products).all()
+
+
+def test_the_depthwise_convolution_is_that_of_torch() -> None:
+    torch.manual_seed(0)
+    layer = DepthwiseConvolution(8, 5)
+    x = torch.randn(2, 11, 8)
+    expected = layer.depthwise(x.transpose(1, 2)).transpose(1, 2)
+    torch.testing.assert_close(layer._convolved(x), expected)

@@ -38,8 +38,9 @@ class Dropout(nn.Module):
         if x.device.type != "cpu":
             return nn.functional.dropout(x, self.probability)
         words = torch.empty(math.ceil(x.numel() / 8), dtype=torch.int64).random_(-(2**63), None)
-        kept = words.view(torch.uint8)[: x.numel()].view(x.shape) >= self._dropped_levels
-        return x * (kept * (_LEVELS / (_LEVELS - self._dropped_levels))).to(x.dtype)
+        levels = words.view(torch.uint8)[: x.numel()].view(x.shape).to(x.dtype)  # bfloat16 has all bytes exactly
+        kept = levels.sub_(self._dropped_levels - 1).clamp_(0, 1)
+        return x * kept.mul_(_LEVELS / (_LEVELS - self._dropped_levels))
 
     def extra_repr(self) -> str:
         return f"p={self._dropped_levels}/{_LEVELS}"

@@ -30,16 +30,17 @@ _MATRIX = ("aten.mm", "aten.addmm", "aten.bmm")
 PAIRS = (("ours, stride 4", "fairseq s2t"), ("ours", "torchaudio Conformer"))
 
 
-def contenders(name: str, **changes: Any) -> dict[str, Updater]:
+def contenders(name: str, bf16: bool = False, **changes: Any) -> dict[str, Updater]:
     """Build ours as it is and with s2t's stride and without convolution, and the others with our parameters."""
     torch.manual_seed(0)
     config, plain = size(name, **changes), size(name, **{**changes, "stride": 4, "conv_kernel": 0})
-    return {
-        "ours, stride 4": Updater(AcousticEncoder(plain, UNITS)),
-        "fairseq s2t": Updater(alike(S2t, plain, UNITS)),
-        "ours": Updater(AcousticEncoder(config, UNITS)),
-        "torchaudio Conformer": Updater(alike(Conformer, config, UNITS)),
+    models = {
+        "ours, stride 4": AcousticEncoder(plain, UNITS),
+        "fairseq s2t": alike(S2t, plain, UNITS),
+        "ours": AcousticEncoder(config, UNITS),
+        "torchaudio Conformer": alike(Conformer, config, UNITS),
     }
+    return {name: Updater(model, bf16=bf16) for name, model in models.items()}
 
 
 def turn(updater: Updater, batch: Batch) -> dict[str, float]:
@@ -107,13 +108,14 @@ def row_of(name: str, updater: Updater, batch: Batch, turns: list[dict[str, floa
 @click.option("--utterance", default=4.0, show_default=True, help="Seconds of an utterance.")
 @click.option("--repeats", default=7, show_default=True, help="Turns of each encoder.")
 @click.option("--layers", default=0, help="Layers, where others than the size has.")
+@click.option("--bf16", is_flag=True, help="Compute in bfloat16, as trainings do where the CPU has it.")
 @click.option("--json", "out", type=click.Path(path_type=Path), help="All numbers.")
-def main(name: str, seconds: float, utterance: float, repeats: int, layers: int, out: Path | None) -> None:
+def main(name: str, seconds: float, utterance: float, repeats: int, layers: int, bf16: bool, out: Path | None) -> None:
     """Print the speed of each encoder, how near it is to its bound, and the ratios within a turn."""
     torch.set_num_threads(1)
     where = about()
     batch = noise([utterance] * max(1, int(seconds / utterance)))
-    updaters = contenders(name, **({"layers": layers} if layers else {}))
+    updaters = contenders(name, bf16, **({"layers": layers} if layers else {}))
     turns = measure(updaters, batch, repeats)
     rows = [row_of(encoder, updater, batch, turns[encoder]) for encoder, updater in updaters.items()]
     console = Console()

@@ -37,7 +37,7 @@ from xlpl_plugin.tuning.criteria import (
     measure_outcome,
 )
 from xlpl_plugin.tuning.tune import TuneConfig, TuningObjective, read_tuning, score_trial, tune
-from xlpl_plugin.tuning.weight_search import SearchConfig, Trial, steady_choice
+from xlpl_plugin.tuning.weight_search import SearchConfig, Trial, _rank, steady_choice
 
 UNITS_ARPA = """\\data\\
 ngram 1=7
@@ -236,8 +236,8 @@ def test_guards_refused_everything(config: TuneConfig, caplog: pytest.LogCapture
     tuning = tune(config)
     assert not tuning.trusted
     assert "refused every trial" in caplog.text
-    # the criterion still counts, and so does the distance from greedy's length
-    badness = [t.value + abs(math.log(t.outcome.letters_ratio)) for t in tuning.trials if t.outcome.letters]
+    # the criterion still counts, and so does how far beyond the guard a trial is
+    badness = [t.value + math.log(5.0 / t.outcome.letters_ratio) for t in tuning.trials if t.outcome.letters]
     assert badness == sorted(badness)
     *_, caution, _, choice = describe_tuning(tuning, 1).splitlines()
     assert caution.startswith("careful")
@@ -262,6 +262,17 @@ def test_guards(outcome: SampleCounts, reason: str) -> None:
     trial = score_trial(Weights(2.0, 0.0), outcome, SearchConfig(), word_length=5.0)
     assert trial.refused.startswith(reason)
     assert bool(trial.refused) == bool(reason)
+    assert (trial.excess > 0) == bool(reason)
+
+
+def test_of_trials_that_are_all_refused_none_with_words_far_too_short_is_taken() -> None:
+    """A weak model's many short words, as many letters as greedy's, were taken before a trial just beyond a guard."""
+    short, near = replace(GOOD, words=700), replace(GOOD, letters=1500, words=300)
+    trials = [score_trial(Weights(1.0, 0.0), one, SearchConfig(), word_length=5.0) for one in (short, near)]
+    assert trials[0].value < trials[1].value
+    assert all(trial.refused for trial in trials)
+    assert trials[0].excess > 5 * trials[1].excess
+    assert sorted(trials, key=_rank)[0].outcome == near
 
 
 @pytest.mark.parametrize("criterion", CRITERIA)

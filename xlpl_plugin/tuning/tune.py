@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -30,6 +31,9 @@ logger = logging.getLogger(__name__)
 
 TUNE_FILE = "tune.json"
 PICTURE_FILE = "tune.png"
+
+# stands for a ratio of 0, which has no log
+_LEAST = 1e-3
 
 
 @dataclass
@@ -178,14 +182,19 @@ def read_tuning(folder: str | Path) -> Tuning:
 
 def score_trial(weights: Weights, outcome: SampleCounts, search: SearchConfig, word_length: float | None) -> Trial:
     """Apply criterion and guards to one trial; ``word_length`` is the target text's letters a word, if known."""
-    lowest, highest = search.letters_ratio
-    refused = ""
-    if not lowest <= outcome.letters_ratio <= highest:
-        refused = f"letters {outcome.letters_ratio:.2f} of greedy's"
-    elif outcome.empty > search.max_empty * outcome.utterances:
-        refused = f"{outcome.empty} of {outcome.utterances} empty"
-    elif word_length:
-        ratio = outcome.word_length / word_length
-        if max(ratio, 1 / max(ratio, 1e-9)) > search.max_word_length_ratio:
-            refused = f"words {ratio:.2f} times as long as the text's"
-    return Trial(weights, CRITERIA[search.criterion](outcome), outcome, refused)
+    objections = _objections(outcome, search, word_length)
+    refused = next(iter(objections), "")
+    return Trial(weights, CRITERIA[search.criterion](outcome), outcome, refused, sum(objections.values()))
+
+
+def _objections(outcome: SampleCounts, search: SearchConfig, word_length: float | None) -> dict[str, float]:
+    """Return what the guards object to, and how far beyond each the trial is: the log of a ratio, or a share."""
+    lowest, highest = (math.log(max(ratio, _LEAST)) for ratio in search.letters_ratio)
+    letters = math.log(max(outcome.letters_ratio, _LEAST))
+    words = math.log(max(outcome.word_length / word_length, _LEAST)) if word_length else 0.0
+    beyond = {
+        f"letters {outcome.letters_ratio:.2f} of greedy's": max(lowest - letters, letters - highest),
+        f"{outcome.empty} of {outcome.utterances} empty": outcome.empty / outcome.utterances - search.max_empty,
+        f"words {math.exp(words):.2f} times as long as the text's": abs(words) - math.log(search.max_word_length_ratio),
+    }
+    return {objection: excess for objection, excess in beyond.items() if excess > 0}

@@ -100,15 +100,19 @@ def scoring_lm(search: SearchConfig, decoder: DecoderConfig) -> tuple[str, Level
 
 @dataclass(frozen=True)
 class Trial:
-    """Weights, and how the sample looks when decoded with them; ``refused`` says which guard objects.
+    """Weights, and how the sample looks when decoded with them.
 
-    ``value`` is the tuning score, the lower the better: the criterion against the greedy output of ``Sample``.
+    Attributes:
+        value: the tuning score, the lower the better: the criterion against the greedy output of ``Sample``.
+        refused: which guard objects; empty where none does.
+        excess: how far beyond the guards it is, the sum over them of logs of ratios.
     """
 
     weights: Weights
     value: float
     outcome: SampleCounts
     refused: str = ""
+    excess: float = 0.0
 
 
 Evaluate = Callable[[Weights, Sequence[Hypothesis]], Trial]
@@ -153,12 +157,12 @@ def _mean_and_spread(ranked: Sequence[Trial]) -> tuple[Array, Array]:
 
 
 def _rank(trial: Trial) -> tuple[bool, float, tuple[float, ...]]:
-    """Trials that pass the guards by their value; after them the others, far from greedy's length last.
+    """Trials that pass the guards by their value; after them the others, those far beyond the guards last.
 
     Equals by their weights, since workers end in any order.
     """
-    distance = abs(math.log(max(trial.outcome.letters_ratio, 1e-3))) if trial.refused else 0.0
-    return bool(trial.refused), trial.value + distance, astuple(trial.weights)
+    excess = trial.excess if trial.refused else 0.0
+    return bool(trial.refused), trial.value + excess, astuple(trial.weights)
 
 
 def _proposals(search: SearchConfig, trials: Sequence[Trial]) -> Iterator[list[Weights]]:

@@ -146,9 +146,8 @@ def test_every_section_of_the_gpu_benchmark_runs_on_the_cpu(run: Run) -> None:
     sections = found["sections"]
     assert list(sections) == ["training", "switches", "labelling", "right", "wav2vec"]
     assert not {name: section["problem"] for name, section in sections.items() if section["problem"]}
-    failed = [row for section in sections.values() for row in section["rows"] if "failed" in row]
-    # kernels of the GPU alone
-    assert [row["switch"] for row in failed] == ["SDPA: efficient", "SDPA: cuDNN"]
+    # not even the kernels that a GPU alone has: in bfloat16 our encoder attends without a fused one on a CPU
+    assert not [row for section in sections.values() for row in section["rows"] if "failed" in row]
     assert len(sections["training"]["rows"]) == 8
     assert all(sum(row["shares"].values()) == pytest.approx(1) for row in sections["training"]["rows"])
     assert len(found["ratios"]) == 4

@@ -14,18 +14,12 @@ from pathlib import Path
 
 import click
 import numpy as np
+from scipy.special import softmax  # type: ignore[import-untyped]
 
 from xlpl_plugin.data.manifest import Manifest, read_manifest, write_manifest
 from xlpl_plugin.data.utterances import Utterance
 from xlpl_plugin.labelling.records import LABELS_FILE, LabelRecord, iter_labels
 from xlpl_plugin.text.spelling.lexicon import Lexicon, read_lexicon
-
-
-def shares(record: LabelRecord, temperature: float) -> np.ndarray:
-    """Return the share of each hypothesis, the best first; shape: (hypotheses,)."""
-    scores = np.array([record.score, *(score for _, score in record.alternatives)]) / temperature
-    powers = np.exp(scores - scores.max())
-    return np.asarray(powers / powers.sum())
 
 
 def units_of(text: str, lexicon: Lexicon) -> str:
@@ -40,8 +34,9 @@ def drawn(
     generator = np.random.default_rng(1)
     for utterance in manifest.utterances:
         record = records[utterance.id]
-        texts = [record.text, *(text for text, _ in record.alternatives)]
-        for number, choice in enumerate(generator.choice(len(texts), draws, p=shares(record, temperature))):
+        texts, scores = zip((record.text, record.score), *record.alternatives, strict=True)
+        shares = softmax(np.array(scores) / temperature)
+        for number, choice in enumerate(generator.choice(len(texts), draws, p=shares)):
             units = utterance.units if choice == 0 else units_of(texts[choice], lexicon)
             stretch = (0, utterance.num_samples - number - 1)
             yield Utterance(utterance.path, utterance.num_samples, texts[choice], units, utterance.weight, stretch)

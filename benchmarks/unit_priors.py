@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+from scipy.special import log_softmax  # type: ignore[import-untyped]
 
 from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.data.units import BLANK_INDEX, WORD_BOUNDARY
@@ -29,7 +30,7 @@ _LEAST = 1e-4
 
 def shifts(heard: Emissions, text: Histogram) -> LogProbs:
     """Return for each unit the log of its share in text over its share in what was heard; 0 for blank and boundary."""
-    sums = np.sum([np.exp(log_probs).sum(axis=0) for log_probs in heard], axis=0)
+    sums = sum(np.exp(log_probs).sum(axis=0) for log_probs in heard)
     counts = np.array([text.get(unit, 0) for unit in heard.units], np.float64)
     rest = np.array([unit != WORD_BOUNDARY for unit in heard.units])
     rest[BLANK_INDEX] = False
@@ -45,12 +46,8 @@ def write_moved(split: Path, out: Path, shift: LogProbs) -> None:
     target = ShardStore.open(out, settings, len(shards), source.facts, suffix=SUFFIX)
     for number, utterances in enumerate(shards):
         stream = stored.stream_shards(manifest.root, [utterances])
-        moved = (emission._replace(log_probs=_normalized(emission.log_probs + shift)) for emission in stream)
+        moved = (emission._replace(log_probs=log_softmax(emission.log_probs + shift, axis=1)) for emission in stream)
         write_shard(target, number, moved, len(utterances))
-
-
-def _normalized(scores: LogProbs) -> LogProbs:
-    return scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
 
 
 def told(units: Sequence[str], shift: LogProbs) -> str:

@@ -140,7 +140,9 @@ def _completed(training: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """Return a recipe with its seed, in the precision in which this machine is quick."""
     made = deepcopy(dict(training))
     precision = [Aside(("common.bf16=true",))] if computes_bf16() else []
-    made["overrides"] = [*made.get("overrides", []), *precision, f"common.seed={seed}"]
+    # a team has seeds of its own
+    seeds = [f"common.seed={seed}"] if made.get("team", 1) == 1 else []
+    made["overrides"] = [*made.get("overrides", []), *precision, *seeds]
     return made
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import yaml
@@ -24,8 +24,6 @@ from support.study_records import make_record
 
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.run.config import IterateConfig
-from xlpl_plugin.run.plan.dependencies import override
-from xlpl_plugin.run.plan.recipes import SEED, recipes
 
 ROOT = Path(__file__).parents[1]
 DECLARED = ROOT / "benchmarks" / "study" / "cells"
@@ -170,14 +168,13 @@ def test_the_target_s_transcripts_stay_with_topline_and_text(voices: Path) -> No
             assert not reads or step.kind in readers or step.name.endswith("-minutes"), step.title
 
 
-def test_the_declared_runs_have_no_unknown_keys_and_no_seed_for_a_team(voices: Path, tmp_path: Path) -> None:
+def test_the_declared_runs_have_no_unknown_keys(voices: Path, tmp_path: Path) -> None:
     work, schema, seen = WorkFolder(tmp_path), OmegaConf.structured(IterateConfig), set()
     for step in (step for cell in declared() for step in plan_cell(cell.settings).steps() if CONFIG in step.files):
         config = work.filled(step.files[CONFIG], step)
         if (keys := str(sorted(keys_of(config)))) not in seen:
             seen.add(keys)
-            told = cast("IterateConfig", OmegaConf.to_object(OmegaConf.merge(schema, config)))
-            assert all(one.team == 1 or override(one.training, SEED) is None for one in recipes(told))
+            OmegaConf.merge(schema, config)
     assert len(seen) > 4
 
 

@@ -140,9 +140,7 @@ def _completed(training: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """Return a recipe with its seed, in the precision in which this machine is quick."""
     made = deepcopy(dict(training))
     precision = [Aside(("common.bf16=true",))] if computes_bf16() else []
-    # a team has seeds of its own
-    seeds = [f"common.seed={seed}"] if made.get("team", 1) == 1 else []
-    made["overrides"] = [*made.get("overrides", []), *precision, *seeds]
+    made["overrides"] = [*made.get("overrides", []), *precision, f"common.seed={seed}"]
     return made
 
 

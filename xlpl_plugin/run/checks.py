@@ -187,11 +187,10 @@ def _check_students(config: IterateConfig) -> None:
                 expected="students that never learned from what they label",
                 remedy="set init: source (or scratch) for that round in changes, or for all students",
             )
-        if recipe.team > 1 and override(recipe.training, SEED) is not None:
+        if recipe.team > 1 and not (seed := override(recipe.training, SEED) or "1").isdecimal():
             raise XlplError(
-                f"{recipe.stage}: {SEED} among the overrides, and team={recipe.team}",
-                expected=f"no {SEED}: the students of a team have the seeds 1 to {recipe.team}",
-                remedy="leave it out",
+                f"{recipe.stage}: {SEED}={seed}, and team={recipe.team}",
+                expected="a whole number, from which the seeds of the team's students are counted on",
             )
     for count in {recipe.folds for recipe in rounds if recipe.folds > 1}:
         Folds(config.target.data, config.target.train_split, count)

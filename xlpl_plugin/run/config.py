@@ -82,8 +82,8 @@ class StudentConfig(TrainingConfig):
     )
     team: int = option(
         1,
-        "above 1: as many students as that, of the same labels, with common.seed 1, 2, ...; their vote gives the "
-        "round's labels, the first one is its model",
+        "above 1: as many students as that, of the same labels, with seeds counted on from common.seed (1 where "
+        "overrides do not set it); their vote gives the round's labels, the first one is its model",
         least=1,
         most=20,
     )

@@ -58,7 +58,7 @@ Configure = Callable[..., IterateConfig]
         (["rounds=-1"], "rounds=-1"),
         (["student.folds=2", "student.team=2"], "round 1: folds=2 and team=2"),
         (["changes=[{round: 2, folds: 2}]"], r"round 2: folds=2 with init=previous(.|\n)*init: source"),
-        (["student.team=2", "student.overrides=[++common.seed=7]"], r"common.seed among the overrides, and team=2"),
+        (["student.team=2", "student.overrides=[++common.seed=x]"], "common.seed=x, and team=2"),
         (["student.folds=5", "student.init=source"], r"it/train\.tsv: 5 folds, but 4 recordings to divide"),
         (["student.folds=0"], "student.folds=0"),
         (["filter.other=/nowhere"], "/nowhere/train: no such file"),
@@ -286,6 +286,8 @@ def test_a_team_learns_the_same_labels_with_other_seeds_and_votes(configure: Con
     ]
     assert {step.data for step in students[:3]} == {f"{project}/run/round-1/data"}
     assert [step.training.overrides for step in students] == [*([f"++common.seed={seed}"] for seed in (1, 2, 3)), []]
+    later = trains(make_plan(configure("rounds=1", "student.team=2", "student.overrides=[common.seed=7]")))
+    assert [step.training.overrides[-1] for step in later] == ["++common.seed=7", "++common.seed=8"]
     votes = [step for step in plan if isinstance(step, Vote)]
     assert [(step.name, type(step), len(step.config.voters)) for step in votes] == [
         (f"round-1/label/{split}", Vote, 3) for split in ("train", "valid", "test")

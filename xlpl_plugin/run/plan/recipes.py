@@ -18,9 +18,10 @@ from xlpl_plugin.run.config import (
     RoundChanges,
     TrainingConfig,
 )
+from xlpl_plugin.run.plan.dependencies import override
 from xlpl_plugin.stage import CONTINUOUS, Stage
 
-# set for each student of a team
+# each student of a team has its own, from the one that is set
 SEED = "common.seed"
 # of the decoder, beside what the start round's tuning chose
 _SEARCH_OPTIONS = ("beam_token", "beam_threshold", "log_add", "collapse_blank")
@@ -62,7 +63,8 @@ class Recipe:
         """Return the training of a student: in a team each has a seed of its own."""
         if self.team == 1:
             return self.training
-        return replace(self.training, overrides=[*self.training.overrides, f"++{SEED}={number}"])
+        seed = int(override(self.training, SEED) or 1) + number - 1
+        return replace(self.training, overrides=[*self.training.overrides, f"++{SEED}={seed}"])
 
 
 def recipes(config: IterateConfig) -> tuple[Recipe, ...]:

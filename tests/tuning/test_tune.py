@@ -265,6 +265,16 @@ def test_guards(outcome: SampleCounts, reason: str) -> None:
     assert (trial.excess > 0) == bool(reason)
 
 
+def test_words_of_another_length_than_the_text_s_are_worse() -> None:
+    def value(words: int, text: float | None = 5.0, weight: float = 0.2) -> float:
+        return score_trial(Weights(2.0, 0.0), replace(GOOD, words=words), SearchConfig(word_length=weight), text).value
+
+    # 2,000 letters of which the LM has the same to say
+    assert value(400) == value(330, text=None) == value(330, weight=0)
+    assert value(330) == pytest.approx(value(400) * (1 + 0.2 * math.log(400 / 330)))
+    assert value(400) < value(440) < value(500)
+
+
 def test_of_trials_that_are_all_refused_none_with_words_far_too_short_is_taken() -> None:
     """A weak model's many short words, as many letters as greedy's, were taken before a trial just beyond a guard."""
     short, near = replace(GOOD, words=700), replace(GOOD, letters=1500, words=300)

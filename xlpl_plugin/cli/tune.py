@@ -41,6 +41,8 @@ def command(overrides: tuple[str, ...], config: Path | None, show: int, oracle: 
     lm_per_letter  LM nats a letter * UER
     channel        LM nats and nats of the greedy output as a noisy copy, a letter
 
+    Where search.text is given, words longer or shorter than the text's make a trial worse (search.word_length).
+
     The choice is the mean of the trials near the best, since the best itself is an accident of the sample. The
     scoring LM is the decoder's own (one over letters chose worse on average); search.scoring_lm names another. Guards
     refuse weights that leave speech out, whatever the criterion says.

@@ -122,6 +122,8 @@ def _begun_with(layout: RunLayout) -> dict[str, Any]:
     begun["student"] = {**since, **begun.get("student", {})}
     later = {"folds": 0, "team": 0, "drop_unsure_words": None}
     begun["changes"] = [{**later, **change} for change in begun.get("changes", [])]
+    if search := begun.get("tuning", {}).get("search"):
+        begun["tuning"]["search"] = {"word_length": 0.0, **search}
     return {_CORRECTIONS: [], "bf16": False, **begun}
 
 

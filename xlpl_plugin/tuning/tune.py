@@ -181,17 +181,26 @@ def read_tuning(folder: str | Path) -> Tuning:
 
 
 def score_trial(weights: Weights, outcome: SampleCounts, search: SearchConfig, word_length: float | None) -> Trial:
-    """Apply criterion and guards to one trial; ``word_length`` is the target text's letters a word, if known."""
-    objections = _objections(outcome, search, word_length)
+    """Apply criterion and guards to one trial; ``word_length`` is the target text's letters a word, if known.
+
+    Words as long as the text's are asked of the criterion too: alone it is flat where many short words become few long
+    ones, and a student of such labels says them again.
+    """
+    words = math.log(max(outcome.word_length / word_length, _LEAST)) if word_length else 0.0
+    value = CRITERIA[search.criterion](outcome) * (1 + search.word_length * abs(words))
+    objections = _objections(outcome, search, words)
     refused = next(iter(objections), "")
-    return Trial(weights, CRITERIA[search.criterion](outcome), outcome, refused, sum(objections.values()))
+    return Trial(weights, value, outcome, refused, sum(objections.values()))
 
 
-def _objections(outcome: SampleCounts, search: SearchConfig, word_length: float | None) -> dict[str, float]:
-    """Return what the guards object to, and how far beyond each the trial is: the log of a ratio, or a share."""
+def _objections(outcome: SampleCounts, search: SearchConfig, words: float) -> dict[str, float]:
+    """Return what the guards object to, and how far beyond each the trial is: the log of a ratio, or a share.
+
+    Args:
+        words: log of the ratio of letters a word to the text's.
+    """
     lowest, highest = (math.log(max(ratio, _LEAST)) for ratio in search.letters_ratio)
     letters = math.log(max(outcome.letters_ratio, _LEAST))
-    words = math.log(max(outcome.word_length / word_length, _LEAST)) if word_length else 0.0
     beyond = {
         f"letters {outcome.letters_ratio:.2f} of greedy's": max(lowest - letters, letters - highest),
         f"{outcome.empty} of {outcome.utterances} empty": outcome.empty / outcome.utterances - search.max_empty,

@@ -79,6 +79,12 @@ class SearchConfig:
         most=1,
     )
     max_word_length_ratio: float = option(1.3, "guard: letters a word over those of `text`, or the inverse", least=1)
+    word_length: float = option(
+        0.2,
+        "how much words of another length than those of `text` count: by this times the log of the ratio a trial is "
+        "worse; 0: only the guard looks at them",
+        least=0,
+    )
     seed: int = option(1, "seed of the sample and the trials", least=0)
 
     def check_together(self, key: str) -> None:

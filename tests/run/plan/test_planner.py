@@ -343,19 +343,19 @@ def test_several_students_keep_filters_shares_and_choices(configure: Configure, 
 
 
 # as runs did before there was a choice
-LEARN_ALL = ("student.drop_unsure_words=0", "student.unsure_below=1")
+AS_BEFORE = ("student.drop_unsure_words=0", "student.unsure_below=1", "tuning.search.word_length=0")
 
 
 def test_a_run_of_an_earlier_version_has_one_student_a_round(
     configure: Configure, project: Path, fake_run: ModuleType
 ) -> None:
-    """Its configuration has no keys of what students came to do since, and it goes on."""
-    told = ["rounds=1", "changes=[{round: 1, max_update: 7}]", *LEARN_ALL]
+    """Its configuration has no keys of what students and tunings came to do since, and it goes on."""
+    told = ["rounds=1", "changes=[{round: 1, max_update: 7}]", *AS_BEFORE]
     iterate(configure(*told), actions=fake_run.FAKES)
     file = project / "run/config.yaml"
-    since = ("folds", "team", "drop_unsure_words", "unsure_below")
+    since = ("folds", "team", "drop_unsure_words", "unsure_below", "word_length")
     kept = [line for line in file.read_text().splitlines() if line.split(":")[0].strip() not in since]
-    assert len(kept) == len(file.read_text().splitlines()) - 7
+    assert len(kept) == len(file.read_text().splitlines()) - 8
     file.write_text("\n".join(kept))
     done: list[str] = []
     iterate(configure(*told), actions=fake_run.noting(fake_run.FAKES, done))

@@ -211,6 +211,8 @@ def step_options(step: Step) -> dict[str, Any]:
     config = options.get("config", {})
     if not config.get("bf16"):
         config.pop("bf16", None)
+    if not config.get("search", {}).get("word_length"):
+        config.get("search", {}).pop("word_length", None)
     return options
 
 

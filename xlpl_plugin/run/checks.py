@@ -20,7 +20,7 @@ from xlpl_plugin.run.config import (
     TrainingConfig,
 )
 from xlpl_plugin.run.corrections import check_corrections
-from xlpl_plugin.run.plan.dependencies import encoder_files, override
+from xlpl_plugin.run.plan.dependencies import encoder_files
 from xlpl_plugin.run.plan.recipes import SEED, phase_training, recipes
 from xlpl_plugin.schema import check_options
 from xlpl_plugin.stage import Stage
@@ -187,9 +187,9 @@ def _check_students(config: IterateConfig) -> None:
                 expected="students that never learned from what they label",
                 remedy="set init: source (or scratch) for that round in changes, or for all students",
             )
-        if recipe.team > 1 and not (seed := override(recipe.training, SEED) or "1").isdecimal():
+        if recipe.team > 1 and not recipe.seed.isdecimal():
             raise XlplError(
-                f"{recipe.stage}: {SEED}={seed}, and team={recipe.team}",
+                f"{recipe.stage}: {SEED}={recipe.seed}, and team={recipe.team}",
                 expected="a whole number, from which the seeds of the team's students are counted on",
             )
     for count in {recipe.folds for recipe in rounds if recipe.folds > 1}:

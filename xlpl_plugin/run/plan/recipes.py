@@ -59,12 +59,16 @@ class Recipe:
     def students(self) -> int:
         return max(self.folds, self.team)
 
+    @property
+    def seed(self) -> str:
+        """What the first student's seed is set to."""
+        return override(self.training, SEED) or "1"
+
     def training_of(self, number: int) -> TrainingConfig:
         """Return the training of a student: in a team each has a seed of its own."""
         if self.team == 1:
             return self.training
-        seed = int(override(self.training, SEED) or 1) + number - 1
-        return replace(self.training, overrides=[*self.training.overrides, f"++{SEED}={seed}"])
+        return replace(self.training, overrides=[*self.training.overrides, f"++{SEED}={int(self.seed) + number - 1}"])
 
 
 def recipes(config: IterateConfig) -> tuple[Recipe, ...]:

@@ -209,10 +209,9 @@ def step_options(step: Step) -> dict[str, Any]:
     """Return a step's options; what is off and came later does not count, so that runs of earlier versions go on."""
     options = {name: value for name, value in asdict(step).items() if name not in LATER or value != LATER[name]}
     config = options.get("config", {})
-    if not config.get("bf16"):
-        config.pop("bf16", None)
-    if not config.get("search", {}).get("word_length"):
-        config.get("search", {}).pop("word_length", None)
+    for place, name in ((config, "bf16"), (config.get("search", {}), "word_length")):
+        if not place.get(name):
+            place.pop(name, None)
     return options
 
 

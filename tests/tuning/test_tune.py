@@ -187,18 +187,24 @@ def test_beams_below_the_decoders_are_tried(config: TuneConfig, beam: int) -> No
     largest = tuning.beams[-1]
     assert (largest.changed_words, largest.changed_texts, largest.worse) == (0, 0, 0)
     assert all(trial.search_seconds > 0 for trial in tuning.beams)
+    assert {trial.words for trial in tuning.beams} == {tuning.beams[0].words}
+    assert tuning.beams[0].words > 0
     assert read_tuning(config.out).apply(config.decoder).beam == tuning.beam
     assert tuning.beam == smallest_beam(tuning.beams, config.search.beam_tolerance)
 
 
 def test_smallest_beam_changes_next_to_nothing() -> None:
-    def trials(*changed: float) -> list[BeamTrial]:
-        return [BeamTrial(10 * 2**i, 1.0, -1.0, 0.0, share, share) for i, share in enumerate(changed)]
+    def trials(*changed: float, words: int = 100_000) -> list[BeamTrial]:
+        return [BeamTrial(10 * 2**i, 1.0, -1.0, 0.0, share, share, words) for i, share in enumerate(changed)]
 
     assert smallest_beam(trials(0.2, 0.004, 0.0), tolerance=0.005) == 20
     assert smallest_beam(trials(0.2, 0.1, 0.0), tolerance=0.005) == 40
     # 10 agrees by luck: 20 does not
     assert smallest_beam(trials(0.0, 0.1, 0.0), tolerance=0.005) == 40
+    # three words of 750 may be more than one in 200; none of 750 cannot, none of 500 may
+    assert smallest_beam(trials(0.2, 0.004, 0.0, words=750), tolerance=0.005) == 40
+    assert smallest_beam(trials(0.2, 0.0, 0.0, words=750), tolerance=0.005) == 20
+    assert smallest_beam(trials(0.2, 0.0, 0.0, words=500), tolerance=0.005) == 40
 
 
 def test_beam_stays_where_none_is_sought(config: TuneConfig) -> None:

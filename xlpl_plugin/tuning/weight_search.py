@@ -49,7 +49,9 @@ class SearchConfig:
         "is kept",
         least=1,
     )
-    beam_tolerance: float = option(0.005, "share of the words that a smaller beam may change", least=0, most=1)
+    beam_tolerance: float = option(
+        0.005, "share of the words that a smaller beam may change, with 95 % certainty", least=0, most=1
+    )
     scoring_lm: str = option(
         "", "KenLM model that scores the hypotheses; empty: the decoder's own", file="a KenLM model to score with"
     )

@@ -11,7 +11,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.xlpl-installed
 # the last words of `make test` are pytest's; PYTEST_ARGS narrows it: make test PYTEST_ARGS="-m 'not slow'"
 PYTEST_ARGS ?=
-# one process of tests a core; a file's tests stay together, since they share trained models
+# one process of tests a core; a file's tests stay together, since they share trained models;
+# a process that a hung test ended (pyproject.toml) is not replaced: its file would be begun again
 JOBS ?= $(shell nproc)
 
 export PATH := $(abspath $(BIN)):$(PATH)
@@ -32,7 +33,7 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 test: lint
-	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --max-worker-restart 0 $(PYTEST_ARGS)
 
 test-slurm: $(STAMP)
 	scripts/slurm.sh start

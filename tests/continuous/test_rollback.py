@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
+import json
 import shutil
 import signal
-import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,7 +18,8 @@ from xlpl_plugin.models.checkpoint import checkpoint_updates, read_checkpoint
 
 REASON = "the labels have 0.9 units a second, 9.1 when the cache was filled"
 NOW, THEN = {"pl_length": 0.9}, {"pl_length": 9.1, "pl_blank": 40.0}
-RECORD = Collapse(95, REASON, NOW, THEN, rolled_back_to=60)
+COLLAPSE = (95, REASON, NOW, THEN)
+RECORD = Collapse(*COLLAPSE, rolled_back_to=60)
 
 
 def save(folder: Path, update: int, *copies: str) -> Path:
@@ -49,7 +49,7 @@ def train(folder: Path) -> Path:
 
 
 def collapse(folder: Path) -> int:
-    return roll_back(folder, 95, REASON, NOW, THEN)
+    return roll_back(folder, *COLLAPSE)
 
 
 def names(folder: Path) -> list[str]:
@@ -153,32 +153,15 @@ def test_a_record_of_another_form_is_an_error(tmp_path: Path, text: str) -> None
         former_collapse(tmp_path)
 
 
-def _die(folder: Path, call: int) -> None:
-    """Roll back, killed at the moment of the given change to the folder."""
-    changes = 0
-
-    def count(event: str, _: object) -> None:
-        nonlocal changes
-        if event not in ("os.rename", "os.remove"):
-            return
-        changes += 1
-        if changes == call:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(count)
-    collapse(folder)
-
-
-def test_a_kill_at_any_moment_is_mended_by_the_next_start(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("fork")
+@pytest.mark.slow
+def test_a_kill_at_any_moment_is_mended_by_the_next_start(tmp_path: Path, server: Any) -> None:
+    words = [json.dumps(word) for word in COLLAPSE]
     for call in range(1, 50):
         folder = train(tmp_path / str(call))
-        child = context.Process(target=_die, args=(folder, call))
-        child.start()
-        child.join()
-        if child.exitcode == 0:
+        server.begin(tmp_path / f"{call}.log", "killed_roll_back:main", str(call), str(folder), *words)
+        if (status := server.end()) == 0:
             break
-        assert child.exitcode == -signal.SIGKILL
+        assert status == -signal.SIGKILL
         found = former_collapse(folder)
         if found is None:  # killed before it was decided: the training goes on and collapses again
             assert call == 1

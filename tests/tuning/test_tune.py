@@ -207,6 +207,16 @@ def test_smallest_beam_changes_next_to_nothing() -> None:
     assert smallest_beam(trials(0.2, 0.0, 0.0, words=500), tolerance=0.005) == 40
 
 
+def test_the_beams_tried_are_told_with_the_most_that_each_may_change(config: TuneConfig) -> None:
+    config.search.beams = [5]
+    tuning = tune(config)
+    trial = tuning.beams[0]
+    assert trial.beam == 5
+    assert trial.may_change() > trial.changed_words
+    [row] = [line.split() for line in describe_tuning(tuning, 1).splitlines() if line.split()[:1] == ["5"]]
+    assert row[4:6] == [f"{trial.changed_words:.1%}", f"{trial.may_change():.1%}"]
+
+
 def test_beam_stays_where_none_is_sought(config: TuneConfig) -> None:
     config.search.beams = []
     tuning = tune(config)

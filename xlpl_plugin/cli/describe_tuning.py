@@ -21,7 +21,8 @@ def describe_tuning(tuning: Tuning, show: int) -> str:
         render([_row(trial, tuning.criterion, f"{trial.value:.4f}") for trial in tuning.trials[:show]]),
     ]
     if tuning.beams:
-        parts += ["\nbeams; differences are from the largest one", render(_beam_rows(tuning.beams))]
+        told = "beams; differences are from the largest one, and what words it may change at most decides"
+        parts += [f"\n{told}", render(_beam_rows(tuning.beams))]
     parts += ["\nis the target detected? the sample as it is, and spliced at random", _readings(tuning.evidence)]
     if not tuning.trusted:
         parts.append("careful: the guards refused every trial; this one is the least bad")
@@ -126,6 +127,7 @@ def _beam_rows(trials: Sequence[BeamTrial]) -> list[dict[str, str]]:
             "mean objective": f"{trial.objective:.2f}",
             "objective lower": f"{trial.worse:.1%}",
             "other words": f"{trial.changed_words:.1%}",
+            "at most": f"{trial.may_change():.1%}" if trial.words else "",
             "other texts": f"{trial.changed_texts:.1%}",
         }
         for trial in trials

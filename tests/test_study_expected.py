@@ -77,7 +77,7 @@ def test_signals_that_are_not_known_tell_nothing(tmp_path: Path) -> None:
     assert model.expected(HEALTHY) is None
     model.write(tmp_path / "model.json")
     assert ErrorModel.read(tmp_path / "model.json") == model
-    assert log_odds(1.4) == log_odds(0.99)
+    assert log_odds(1.4) == log_odds(0.95)
     assert ExpectedError(0.5, 0.4, 0.61).told() == "probably between 40 and 61 %"
 
 

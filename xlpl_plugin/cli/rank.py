@@ -35,6 +35,8 @@ def command(words: tuple[str, ...], config: Path | None, force: bool) -> None:
     no         less than 0.15, or less than two standard errors, or a single word is over a quarter of all:
                rounds would teach noise
 
+    It is meant for source AMs. A student of pseudo-labels has evidence from its labels, true or not.
+
     The tuning score stands in the table, but does not rank: a model that babbles can do better by it than one
     that hears. Differences of less than two standard errors decide nothing; these are 0.08 on average with 60
     utterances, 0.06 with 150.

@@ -92,7 +92,8 @@ class Signals:
         "0.001",
         "higher",
         "How much better the audio decodes than the same sounds spliced at random, which hold no "
-        "words (tuning/evidence.py); 0: no more than in spliced audio.",
+        "words (tuning/evidence.py); 0: no more than in spliced audio. A student has it from its labels, true or not: "
+        "round 0 alone tells whether the target is heard.",
         default=None,
     )
     evidence_error: float | None = shown(

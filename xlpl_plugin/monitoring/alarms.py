@@ -22,8 +22,8 @@ RISE_OF_ONE_WORD = 0.08
 LEAST_LENGTH_RATIO = 0.7
 # of the most that a round had; healthy rounds lost up to 0.08, and 0.18 where decoding did not see to the length
 FALL_OF_LETTERS = 0.20
-# healthy rounds lost up to 0.25: words of the first labels that nobody said; from a doubtful source AM one that gained
-# lost 0.41, and from a deaf one, one that taught noise 0.41 too (docs/results/study-twelve.md)
+# healthy rounds lost up to 0.25: words of the first labels that nobody said; of two runs from weak source AMs
+# both lost 0.41, one that gained 30 points and one that taught noise (docs/results/study-twelve.md)
 FALL_OF_VOCABULARY = 0.40
 FALL_OF_AGREEMENT = 0.15
 MOST_NONWORDS = 0.85

@@ -17,7 +17,7 @@ from xlpl_plugin.labelling.label_split import LabelConfig, label
 from xlpl_plugin.labelling.records import LabelRecord, agreement, record_line
 from xlpl_plugin.monitoring.measure import MeasureConfig, blank_share, measure
 from xlpl_plugin.monitoring.signals import Signals, SignalsConfig
-from xlpl_plugin.monitoring.unit_histograms import distance
+from xlpl_plugin.monitoring.unit_histograms import distance, expected_vocabulary
 from xlpl_plugin.tuning.weight_search import SearchConfig
 
 MakeConfig = Callable[[Mapping[str, str]], LabelConfig]
@@ -170,6 +170,8 @@ def test_units_are_compared_with_the_text_and_with_the_nearest_source(project: P
     project.search = SearchConfig(text=str(tmp_path / "text.txt"))
     signals = project.measure(labels, sources=sources)
     assert signals.histogram_distance == 0
+    # of three words of this text: once in 27 none but Àb, eight times none but B, else both
+    assert expected_vocabulary({"Àb": 1, "B": 2}, 3) == signals.text_vocabulary == 2
     assert signals.source_distance == 0
     assert signals.greedy_histogram_distance == pytest.approx(distance({"b": 2, "|": 1}, {"a": 1, "b": 3, "|": 3}))
     project.signals = SignalsConfig(text=str(tmp_path / "other.txt"))
@@ -182,7 +184,7 @@ def test_without_a_lexicon_there_are_no_words_to_compare_with(project: Project, 
     project.search = SearchConfig(text=str(tmp_path / "text.txt"))
     project.config.decoder.lexicon = ""
     signals = project.of(record("one", "B", "b |"))
-    assert (signals.nonword_share, signals.histogram_distance) == (None, None)
+    assert (signals.nonword_share, signals.histogram_distance, signals.text_vocabulary) == (None, None, None)
 
 
 def test_real_labels_are_measured(project: Project) -> None:

@@ -21,7 +21,14 @@ from xlpl_plugin.labelling.filtering.other_labels import OtherLabels, spelled_wo
 from xlpl_plugin.labelling.records import LABELS_FILE, LabelRecord, iter_labels
 from xlpl_plugin.monitoring.signals import Signals, SignalsConfig
 from xlpl_plugin.monitoring.training_log import read_training_log
-from xlpl_plugin.monitoring.unit_histograms import Histogram, distance, text_histogram, units_histogram
+from xlpl_plugin.monitoring.unit_histograms import (
+    Histogram,
+    distance,
+    expected_vocabulary,
+    text_histogram,
+    units_histogram,
+    words_histogram,
+)
 from xlpl_plugin.schema import check_options
 from xlpl_plugin.text.scripts import main_script, script_of_word
 from xlpl_plugin.text.spelling.lexicon import read_lexicon
@@ -87,6 +94,7 @@ def measure(config: MeasureConfig) -> Signals:
         letters_per_second=counts.letters / max(_INSTANT, counts.seconds),
         greedy_letters_per_second=counts.greedy_letters / max(_INSTANT, counts.seconds),
         vocabulary=len(counts.words),
+        text_vocabulary=text.vocabulary(counts.words.total()),
         top_word_share=max(counts.words.values(), default=0) / max(1, counts.words.total()),
         agreement=counts.agreement / counts.utterances,
         confidence=counts.confidence / counts.utterances,
@@ -234,8 +242,13 @@ class _Text:
     def __init__(self, decoder: DecoderConfig, text: str, units: Sequence[str]) -> None:
         lexicon = fit_lexicon(read_lexicon(decoder.lexicon), units).lexicon if decoder.lexicon else None
         self.spelled = spelled_words(lexicon) if lexicon else None
-        self._histogram = text_histogram(text, lexicon) if lexicon and text else None
+        self._words = words_histogram(text, lexicon) if lexicon and text else None
+        self._histogram = text_histogram(self._words, lexicon) if lexicon and self._words is not None else None
         self._script = main_script(lexicon.spellings) if lexicon else None
+
+    def vocabulary(self, words: int) -> int | None:
+        """Return how many different words the text has in as many words."""
+        return None if self._words is None else expected_vocabulary(self._words, words)
 
     def foreign_share(self, words: Counter[str]) -> float | None:
         """Return the share of the labels' words that are in another script than most words of the lexicon."""

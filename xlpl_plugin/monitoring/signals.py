@@ -154,6 +154,15 @@ class Signals:
     vocabulary: int = shown(
         "different words", "vocabulary", _WORDS, "count", "", "A sharp fall means that frequent words take over."
     )
+    text_vocabulary: int | None = shown(
+        "different words in as much text",
+        "text's vocabulary",
+        _WORDS,
+        "count",
+        "",
+        "To be expected in as many words, drawn from the target's text. Labels of a weak source AM have far more.",
+        default=None,
+    )
     top_word_share: float = shown(
         "most frequent word", "top word", _WORDS, "share", "", "Share of all words that are this one."
     )

@@ -1,4 +1,4 @@
-"""How often each unit occurs, in labels and in text, and how far two such counts are from each other."""
+"""How often units and words occur, in labels and in text, and how such counts compare."""
 
 from __future__ import annotations
 
@@ -14,13 +14,25 @@ from xlpl_plugin.text.spelling.lexicon import Lexicon, count_words
 Histogram = Mapping[str, int]
 
 
-def text_histogram(text: str | Path, lexicon: Lexicon) -> Histogram:
-    """Count the units of normalised text, each word by its first spelling; words outside the lexicon count nothing."""
+def words_histogram(text: str | Path, lexicon: Lexicon) -> Histogram:
+    """Count the words of normalised text that the lexicon has."""
+    words = count_words(iter_lines(text))
+    return {word: count for word, count in words.items() if word in lexicon.spellings}
+
+
+def text_histogram(words: Histogram, lexicon: Lexicon) -> Histogram:
+    """Count the units of text that has these words of the lexicon, each by its first spelling."""
     units: Counter[str] = Counter()
-    for word, count in count_words(iter_lines(text)).items():
-        for unit in lexicon.spellings.get(word, ((),))[0]:
+    for word, count in words.items():
+        for unit in lexicon.spellings[word][0]:
             units[unit] += count
     return units
+
+
+def expected_vocabulary(words: Histogram, drawn: int) -> int:
+    """Return how many different words are to be expected among ``drawn`` ones of a text (rarefaction)."""
+    counts = np.array(list(words.values()), dtype=np.float64)
+    return round(float((1 - (1 - counts / counts.sum()) ** drawn).sum())) if len(counts) else 0
 
 
 def units_histogram(file: str | Path) -> Histogram:

@@ -19,9 +19,10 @@ from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.data.units import BLANK_INDEX, WORD_BOUNDARY
 from xlpl_plugin.decoding import LogProbs
 from xlpl_plugin.emissions.stored import SUFFIX, EmissionFacts, Emissions, write_shard
-from xlpl_plugin.monitoring.unit_histograms import Histogram, text_histogram, words_histogram
+from xlpl_plugin.files import iter_lines
+from xlpl_plugin.monitoring.unit_histograms import Histogram, text_histogram
 from xlpl_plugin.shards.store import ShardStore, divide
-from xlpl_plugin.text.spelling.lexicon import read_lexicon
+from xlpl_plugin.text.spelling.lexicon import count_words, read_lexicon
 from xlpl_plugin.text.spelling.respelling import fit_lexicon
 
 # share below which a unit counts as never heard: what neither has is left as it is
@@ -64,7 +65,7 @@ def told(units: Sequence[str], shift: LogProbs) -> str:
 def main(emissions: Path, lexicon: Path, text: Path, strength: float, out: Path) -> None:
     heard = Emissions(emissions / "train")
     fitted = fit_lexicon(read_lexicon(lexicon), heard.units).lexicon
-    shift = strength * shifts(heard, text_histogram(words_histogram(text, fitted), fitted))
+    shift = strength * shifts(heard, text_histogram(count_words(iter_lines(text), fitted.spellings), fitted))
     for split in sorted(folder for folder in emissions.iterdir() if folder.is_dir()):
         write_moved(split, out / split.name, shift)
     click.echo(told(heard.units, shift))

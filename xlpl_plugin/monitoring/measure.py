@@ -16,7 +16,7 @@ from xlpl_plugin.decoding import Hypothesis, LogProbs
 from xlpl_plugin.decoding.options import DecoderConfig
 from xlpl_plugin.emissions.compute import Emissions
 from xlpl_plugin.errors import XlplError
-from xlpl_plugin.files import must_exist
+from xlpl_plugin.files import iter_lines, must_exist
 from xlpl_plugin.labelling.filtering.other_labels import OtherLabels, spelled_words
 from xlpl_plugin.labelling.records import LABELS_FILE, LabelRecord, iter_labels
 from xlpl_plugin.monitoring.signals import Signals, SignalsConfig
@@ -27,11 +27,10 @@ from xlpl_plugin.monitoring.unit_histograms import (
     expected_vocabulary,
     text_histogram,
     units_histogram,
-    words_histogram,
 )
 from xlpl_plugin.schema import check_options
 from xlpl_plugin.text.scripts import main_script, script_of_word
-from xlpl_plugin.text.spelling.lexicon import read_lexicon
+from xlpl_plugin.text.spelling.lexicon import count_words, read_lexicon
 from xlpl_plugin.text.spelling.respelling import fit_lexicon
 from xlpl_plugin.tuning.criteria import CRITERIA, OutcomeTally, ScoringLM
 from xlpl_plugin.tuning.tune import read_tuning
@@ -242,8 +241,11 @@ class _Text:
     def __init__(self, decoder: DecoderConfig, text: str, units: Sequence[str]) -> None:
         lexicon = fit_lexicon(read_lexicon(decoder.lexicon), units).lexicon if decoder.lexicon else None
         self.spelled = spelled_words(lexicon) if lexicon else None
-        self._words = words_histogram(text, lexicon) if lexicon and text else None
-        self._histogram = text_histogram(self._words, lexicon) if lexicon and self._words is not None else None
+        self._words: Histogram | None = None
+        self._histogram: Histogram | None = None
+        if lexicon and text:
+            self._words = count_words(iter_lines(text), lexicon.spellings)
+            self._histogram = text_histogram(self._words, lexicon)
         self._script = main_script(lexicon.spellings) if lexicon else None
 
     def vocabulary(self, words: int) -> int | None:

@@ -14,12 +14,6 @@ from xlpl_plugin.text.spelling.lexicon import Lexicon, count_words
 Histogram = Mapping[str, int]
 
 
-def words_histogram(text: str | Path, lexicon: Lexicon) -> Histogram:
-    """Count the words of normalised text that the lexicon has."""
-    words = count_words(iter_lines(text))
-    return {word: count for word, count in words.items() if word in lexicon.spellings}
-
-
 def text_histogram(words: Histogram, lexicon: Lexicon) -> Histogram:
     """Count the units of text that has these words of the lexicon, each by its first spelling."""
     units: Counter[str] = Counter()

@@ -16,6 +16,7 @@ from xlpl_plugin.decoding import Hypothesis
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import iter_lines
 from xlpl_plugin.text.perplexity import load_lm
+from xlpl_plugin.text.spelling.lexicon import count_words
 
 # below this share of edited units the products no longer reward agreeing with the acoustic model
 UER_FLOOR = 0.05
@@ -180,7 +181,7 @@ def letters_per_word(text: str | Path, spellings: Mapping[str, Sequence[Sequence
     Raises:
         XlplError: no word of the text is in the lexicon.
     """
-    counts = Counter(word for line in iter_lines(text) for word in line.split() if word in spellings)
+    counts = count_words(iter_lines(text), spellings)
     if not counts:
         raise XlplError("no word of the text is in the lexicon", file=text, expected="normalised text of the target")
     letters = sum(count * count_letters(spellings[word][0]) for word, count in counts.items())

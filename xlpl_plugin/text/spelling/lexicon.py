@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,11 +51,12 @@ class Lexicon:
         return {spelling: tuple(same) for spelling, same in words.items() if len(same) > 1}
 
 
-def count_words(lines: Iterable[str]) -> Counter[str]:
-    """Count the words of normalised text."""
+def count_words(lines: Iterable[str], known: Container[str] | None = None) -> Counter[str]:
+    """Count the words of normalised text; with ``known``, such as a lexicon's spellings, those of them alone."""
     counts: Counter[str] = Counter()
     for line in lines:
-        counts.update(line.split())
+        words = line.split()
+        counts.update(words if known is None else (word for word in words if word in known))
     return counts
 
 

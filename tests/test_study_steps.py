@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.data.summary import REPORT, PrepareReport
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.files import read_lines, write_lines
+from xlpl_plugin.run.layout import RunLayout
+from xlpl_plugin.run.lock import locked
 from xlpl_plugin.text.perplexity import load_lm
 
 
@@ -40,6 +43,19 @@ def test_a_step_is_done_once(tmp_path: Path) -> None:
     more = lines_step(tmp_path / "text", 5)
     work.do(more)
     assert set(read_lines(work.path(step, "out.txt"))) < set(read_lines(work.path(more, "out.txt")))
+
+
+def test_a_step_that_another_process_does_is_waited_for(tmp_path: Path) -> None:
+    write_lines(tmp_path / "text", map(str, range(10)))
+    work, step = WorkFolder(tmp_path / "work"), lines_step(tmp_path / "text")
+    waits = threading.Thread(target=work.do, args=(step,))
+    with locked(RunLayout(work.path(step))):
+        waits.start()
+        waits.join(0.5)
+        assert waits.is_alive()
+        assert not work.is_done(step)
+    waits.join()
+    assert work.is_done(step)
 
 
 def test_a_step_that_fails_says_why(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -172,14 +173,14 @@ class WorkFolder:
         return [self.filled(list(command), step) for command in step.commands]
 
     def do(self, step: Step) -> None:
-        """Do a step whose needs are done, unless it is done.
+        """Do a step whose needs are done, unless it is done; wait where another process of this machine does it.
 
         Raises:
-            XlplError: a command failed, or another process does the step.
+            XlplError: a command failed.
         """
         if self.is_done(step):
             return
-        with locked(RunLayout(self.path(step))) as lock:
+        with locked(RunLayout(self.path(step)), patience=math.inf) as lock:
             if not self.is_done(step):
                 self._do(step, make_folder(self.path(step)), lock)
 

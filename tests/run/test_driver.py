@@ -11,6 +11,7 @@ import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,6 +25,7 @@ from xlpl_plugin.data.manifest import read_manifest
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.driver import iterate
+from xlpl_plugin.run.lock import locked
 from xlpl_plugin.run.plan.planner import make_plan
 from xlpl_plugin.run.plan.steps import Train
 from xlpl_plugin.run.state import StateFile
@@ -264,7 +266,7 @@ def test_labels_without_a_word_cannot_teach(configure: Configure, project: Path,
 def test_two_drivers_do_not_share_a_run(
     configure: Configure, project: Path, fake_run: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("xlpl_plugin.run.lock._PATIENCE", 0.0)
+    monkeypatch.setattr("xlpl_plugin.run.driver.locked", partial(locked, patience=0.0))
 
     def second(step: Any, resources: Any) -> None:
         iterate(configure(), actions=fake_run.FAKES)

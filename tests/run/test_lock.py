@@ -20,7 +20,6 @@ from xlpl_plugin.run.lock import Holder, locked
 
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock, "_PATIENCE", 0.2)
     monkeypatch.setattr(lock, "_BEAT", 0.05)
     monkeypatch.setattr(lock, "_SILENCE", 1.0)
 
@@ -41,7 +40,7 @@ def elsewhere(layout: RunLayout) -> Holder:
 def test_held_while_the_work_lasts_and_named(layout: RunLayout) -> None:
     with locked(layout):
         assert Holder.read(layout.holder) == Holder.here()
-        with pytest.raises(XlplError, match="another process works in this run"), locked(layout):
+        with pytest.raises(XlplError, match="another process works in this run"), locked(layout, patience=0.2):
             pass
         assert Holder.read(layout.holder).process == os.getpid()
     assert not layout.holder.exists()

@@ -54,19 +54,22 @@ class Holder(JsonRecord):
 
 
 @contextlib.contextmanager
-def locked(layout: RunLayout) -> Iterator[int]:
+def locked(layout: RunLayout, patience: float = _PATIENCE) -> Iterator[int]:
     """Hold the run for this process and its children; yields the lock's file descriptor.
 
     A trainer inherits the descriptor: while one lives whose driver was killed, no second one can write beside it.
     Network disks keep such locks to one machine, or have none, as they are mounted. So the driver writes its name as
     well, in a file that only one can make, and gives signs of life there.
 
+    Args:
+        patience: for so many seconds it waits for another process of this machine.
+
     Raises:
         XlplError: another process works in this run, here or on another machine.
     """
     make_folder(layout.run)
     with layout.lock.open("a") as stream:
-        alone = _take(stream, layout)
+        alone = _take(stream, layout, patience)
         own = Holder.here()
         _take_name(layout.holder, own, alone)
         over = threading.Event()
@@ -80,9 +83,9 @@ def locked(layout: RunLayout) -> Iterator[int]:
             _remove(layout.holder, own)
 
 
-def _take(stream: TextIOWrapper, layout: RunLayout) -> bool:
+def _take(stream: TextIOWrapper, layout: RunLayout, patience: float) -> bool:
     """Take the lock; return whether this disk has locks."""
-    deadline = time.monotonic() + _PATIENCE
+    deadline, told = time.monotonic() + patience, False
     while True:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -90,6 +93,9 @@ def _take(stream: TextIOWrapper, layout: RunLayout) -> bool:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 raise _taken(layout.lock, "another process", "fuser names it") from None
+            if not told:
+                _say(f"{layout.lock}: another process is at work here; waiting for it")
+                told = True
             time.sleep(0.1)
         except OSError as error:
             if error.errno not in _NO_LOCKS:

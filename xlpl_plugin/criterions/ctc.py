@@ -78,7 +78,7 @@ class Ctc(FairseqCriterion):
         """
         if sample.get("target") is None:
             raise XlplError("the split has no labels", expected="a .ltr file beside the .tsv")
-        log_probs, frames = log_probs_and_frames(model, sample["net_input"])
+        log_probs, frames = self.outputs(model, sample)
         if sample["weights"].dtype is torch.bfloat16:  # as fairseq makes all of a batch with common.bf16
             warn_of_emulation(log_probs.device.type)
         targets, lengths = sample["target"], sample["target_lengths"]
@@ -103,6 +103,10 @@ class Ctc(FairseqCriterion):
             rows = [row[:length] for row, length in zip(targets, lengths.tolist(), strict=True)]
             counts |= validation_counts(log_probs, frames, rows, self.dictionary, self._post_process, self.blank)
         return loss, sample_size, counts
+
+    def outputs(self, model: Any, sample: dict[str, Any]) -> tuple[Tensor, Tensor]:
+        """Return (T, B, C) log-probs and (B,) frames, which the loss is of."""
+        return log_probs_and_frames(model, sample["net_input"])
 
     @staticmethod
     def reduce_metrics(logging_outputs: list[dict[str, Any]]) -> None:

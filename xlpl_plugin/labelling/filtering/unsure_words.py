@@ -64,21 +64,25 @@ def drop_unsure_words(labels: Manifest, file: Path, share: float, below: float =
         XlplError: labels without words' times or confidences.
     """
     confidences = array("d")
-    for record in _kept(file):
+    for record in kept_labels(file):
         confidences.extend(record.word_confidences)
     known, count = np.asarray(confidences), int(len(confidences) * share)
     least = min(float(np.partition(known, count)[count]), below) if count else 0.0
     left = UtteranceColumns.packed(
         stretch
-        for utterance, record in zip(labels.utterances, _kept(file), strict=True)
+        for utterance, record in zip(labels.utterances, kept_labels(file), strict=True)
         for stretch in _stretches(utterance, record, least)
     )
     emptied = len(labels.utterances) - sum(1 for _ in groupby(left.paths))
     return SureLabels(Manifest(labels.root, left), len(known), int(np.count_nonzero(known < least)), emptied)
 
 
-def _kept(file: Path) -> Iterator[LabelRecord]:
-    """Yield the labels that the filters kept: those of the manifest beside the file, in its order."""
+def kept_labels(file: Path) -> Iterator[LabelRecord]:
+    """Yield the labels that the filters kept: those of the manifest beside the file, in its order.
+
+    Raises:
+        XlplError: a label without words' times or confidences.
+    """
     for number, record in enumerate(iter_labels(file), start=1):
         if not record.kept:
             continue
@@ -105,7 +109,7 @@ def _stretches(utterance: Utterance, record: LabelRecord, least: float) -> Itera
     if all(sure):
         yield utterance
         return
-    spelled, edges = _spelled(record), _edges(utterance.num_samples, record)
+    spelled, edges = _spelled(record), word_edges(utterance.num_samples, record)
     for is_sure, run in groupby(range(len(sure)), key=sure.__getitem__):
         places = list(run)
         first, last = places[0], places[-1]
@@ -115,7 +119,7 @@ def _stretches(utterance: Utterance, record: LabelRecord, least: float) -> Itera
             yield replace(utterance, words=" ".join(words), units=" ".join(units), stretch=stretch)
 
 
-def _edges(samples: int, record: LabelRecord) -> list[int]:
+def word_edges(samples: int, record: LabelRecord) -> list[int]:
     """Return where each word begins and the last one ends: halfway between neighbours, in samples."""
     halfway = [(before[1] + after[0]) / 2 for before, after in pairwise(record.word_times)]
     edges = np.array([0, *(round(second * SAMPLE_RATE) for second in halfway), samples])

@@ -2,7 +2,7 @@
 
 For a run of `xlpl iterate` with references of its train and test splits. *Weights*: each round is tuned anew by either
 score, with several seeds; the word error rates of what they choose are compared with the oracle's. *Rounds*: the labels
-of the valid split are scored both ways; the earliest round within stop.tolerance of the lowest score is compared with
+of the valid split are scored both ways; the round that a run would take (stop.tolerance) is compared with
 the truly best one. Intervals are 95 % of resampled utterances.
 """
 

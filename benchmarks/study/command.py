@@ -17,6 +17,7 @@ from study.measure import measure_cell
 from study.pages import put_between, render_pages
 from study.plan import CellPlan, plan_cell
 from study.records import RecordFolder
+from study.round_choice import compare, histories
 from study.steps import ROOT, WorkFolder
 from xlpl_plugin.errors import XlplError
 from xlpl_plugin.monitoring.expected_error import SHIPPED
@@ -153,8 +154,9 @@ class Study:
         found = trials(cases)
         if results == RESULTS and found:
             fit(cases, found[0].signals).write(SHIPPED)
-        told_of = told(cases, found)
+        told_of, rounds = told(cases, found), compare(histories(records.values()))
         return [
             *render_pages(questions, records, pages, results),
             *put_between("expected-error", lambda _: told_of, pages),
+            *put_between("best-round", lambda _: rounds, pages),
         ]

@@ -30,7 +30,7 @@ FALL_OF_AGREEMENT = 0.15
 MOST_NONWORDS = 0.85
 RISE_OF_NONWORDS = 0.10
 # two trainings that differ in their seed alone were this far apart in the label-free score
-RISE_OF_SCORE = 0.03
+SPREAD_OF_SEEDS = 0.03
 FALL_OF_SCORE = 0.01
 # of the distance by which round 0 was nearer to the source than to the target; healthy rounds kept 0.65 at most
 MOST_OF_SOURCE_LEAD = 0.80
@@ -204,7 +204,7 @@ def _nonwords(history: Sequence[Signals]) -> Iterator[Alarm]:
 def _degradation(history: Sequence[Signals]) -> Iterator[Alarm]:
     best = _best_before(history)
     now = history[-1].label_free
-    if best is not None and now is not None and now > (1 + RISE_OF_SCORE) * best[1]:
+    if best is not None and now is not None and now > (1 + SPREAD_OF_SEEDS) * best[1]:
         yield Alarm(
             "degradation",
             f"The label-free score is {now:.3f}; round {best[0]} had {best[1]:.3f} (lower is better).",
@@ -218,7 +218,7 @@ def _plateau(history: Sequence[Signals]) -> Iterator[Alarm]:
     now = history[-1].label_free
     if best is None or now is None:
         return
-    if (1 - FALL_OF_SCORE) * best[1] <= now <= (1 + RISE_OF_SCORE) * best[1]:
+    if (1 - FALL_OF_SCORE) * best[1] <= now <= (1 + SPREAD_OF_SEEDS) * best[1]:
         yield Alarm(
             "plateau",
             f"The label-free score is {now:.3f}; round {best[0]} had {best[1]:.3f}: no gain.",

@@ -1,11 +1,10 @@
 """When a run should end, which round is its best, and whether a source acoustic model is worth a run at all.
 
 On the audio that students learn from, the label-free score falls with every round, whether they learn the language or
-their labels by heart. So rounds are compared on the valid split, which no student has trained on. That is small, and
-two trainings that differ in their seed alone are 3 % apart there: the best round is the earliest within that of the
-lowest score (docs/results/best-round.md says how far that can be believed). A student that learns short, likely labels
-gets a better score than an honest one, so a round that raised the alarm of a collapse is never the best. Distances of
-units and perplexities are shown and decide nothing: they did not follow the errors.
+their labels by heart. So rounds are compared on the valid split, which no student has trained on: the best has the
+lowest score there (docs/results/best-round.md says how far that can be believed). A student that learns short, likely
+labels gets a better score than an honest one, so a round that raised the alarm of a collapse is never the best.
+Distances of units and perplexities are shown and decide nothing: they did not follow the errors.
 """
 
 from __future__ import annotations
@@ -13,12 +12,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xlpl_plugin.monitoring.alarms import collapsed
+from xlpl_plugin.monitoring.alarms import SPREAD_OF_SEEDS, collapsed
 from xlpl_plugin.monitoring.signals import Signals
 from xlpl_plugin.schema import option
 from xlpl_plugin.tuning.evidence import detects_target
 
 ZERO_SHOT = ("stop", "warn", "off")
+# times a score: not to be told from it
+_SAME = 1 + SPREAD_OF_SEEDS
 
 _LOOK = "Look at some labels of round 0 before you spend hours on students, and compare sources with xlpl rank."
 _OTHER_SOURCE = (
@@ -44,7 +45,7 @@ class StopConfig:
         2, "the run ends after this many rounds in a row that were not better than the best one", least=1
     )
     tolerance: float = option(
-        0.03,
+        0.0,
         "a round is better where its label-free score on held-out audio is lower by more than this share",
         least=0,
         below=1,
@@ -83,8 +84,9 @@ def decide(history: Sequence[Signals], config: StopConfig, renewed: int = 0) -> 
 
     The best round is the earliest among those without an alarm of a collapse whose label-free score on held-out audio
     is within ``tolerance`` of the lowest; the lowest on the labelled audio, where that alone was measured; the last
-    one, where there is no LM to score with. Of rounds so near, one from ``renewed`` on is taken first: the score hardly
-    sees what a person's transcripts gain (docs/results/corrections.md).
+    one, where there is no LM to score with. Rounds from ``renewed`` on come first, where one is no further from the
+    lowest than seeds are from each other: the score hardly sees what a person's transcripts gain
+    (docs/results/corrections.md).
     """
     best = best_round(history, config.tolerance, renewed)
     reason = _reason(history, best, config, renewed) if config.enabled else ""
@@ -97,22 +99,23 @@ def best_round(history: Sequence[Signals], tolerance: float, renewed: int = 0) -
     sound = [number for number in rounds if not collapsed(history[: number + 1])] or list(rounds)
     held_out = {number: score for number in sound if (score := history[number].held_out) is not None}
     if held_out and len(held_out) == len(sound):
-        enough = (1 + tolerance) * min(held_out.values())
-        near = [number for number, score in held_out.items() if score <= enough]
-        return min((number for number in near if number >= renewed), default=min(near))
+        same = _SAME * min(held_out.values())
+        among = [number for number in sound if 0 < renewed <= number and held_out[number] <= same] or sound
+        enough = (1 + tolerance) * min(held_out[number] for number in among)
+        return next(number for number in among if held_out[number] <= enough)
     scored = [(score, number) for number in sound if (score := history[number].label_free) is not None]
     return min(scored)[1] if scored else sound[-1]
 
 
-def is_gain(history: Sequence[Signals], tolerance: float) -> bool:
-    """Return whether the last labelling beats the one before by more than the tolerance, without a collapse.
+def is_gain(history: Sequence[Signals], *, clear: bool) -> bool:
+    """Return whether the last labelling beats the one before, without a collapse; if ``clear``, by more than seeds do.
 
     Without a score on held-out audio that is unknown, and so not taken for a gain.
     """
     before, now = history[-2].held_out, history[-1].held_out
     if before is None or now is None or collapsed(history):
         return False
-    return before > (1 + tolerance) * now
+    return before > now * (_SAME if clear else 1)
 
 
 def _reason(history: Sequence[Signals], best: int, config: StopConfig, renewed: int) -> str:

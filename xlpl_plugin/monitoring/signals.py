@@ -55,8 +55,7 @@ class Signals:
         _VERDICT,
         "0.001",
         "lower",
-        "The same on the validation audio, which no student has trained on. It chooses the best "
-        "round: the earliest that is within a few per cent of the lowest.",
+        "The same on the validation audio, which no student has trained on. The round where it is lowest is the best.",
         default=None,
     )
     change: float | None = shown(

@@ -140,7 +140,7 @@ def judge_phase(config: IterateConfig, outcome: Result) -> Result:
     """Decide whether to take the continuous phase, which went on from the best round, and write result.json.
 
     Its model is taken where its score on held-out audio is lower than that of its start. Where its labels came from the
-    LM that scores, it must be lower by more than the tolerance of rounds: such labels look good to that LM.
+    LM that scores, it must be lower by more than seeds differ: such labels look good to that LM.
     """
     layout = RunLayout(config.out)
     measured = Measurement.read(layout.signals(CONTINUOUS))
@@ -149,7 +149,7 @@ def judge_phase(config: IterateConfig, outcome: Result) -> Result:
         start=outcome.best,
         score=history[-1].held_out,
         start_score=history[-2].held_out,
-        taken=is_gain(history, 0.0 if config.continuous.label_with == GREEDY else config.stop.tolerance),
+        taken=is_gain(history, clear=config.continuous.label_with != GREEDY),
         collapse=collapse_of(layout.training(CONTINUOUS) / "checkpoints"),
     )
     outcome = replace(outcome, finished=True, continuous=phase, corrections=_corrections(layout, CONTINUOUS))

@@ -31,6 +31,7 @@ from xlpl_plugin.evaluation.counting import bootstrap_rates, count_words
 from xlpl_plugin.evaluation.texts import read_references
 from xlpl_plugin.files import write_json
 from xlpl_plugin.labelling.records import LABELS_FILE, LabelRecord, iter_labels
+from xlpl_plugin.monitoring.best_round import earliest_near
 from xlpl_plugin.run.config import IterateConfig
 from xlpl_plugin.run.layout import RunLayout, labelled_stages
 from xlpl_plugin.stage import Stage
@@ -259,7 +260,7 @@ def round_rows(run: Run, found: Mapping[str, Scored]) -> tuple[list[dict[str, st
 
     def taken(scores: Sequence[float]) -> int:
         """Apply the run's rule but for the alarms, which do not look at the score."""
-        return next(place for place, score in enumerate(scores) if score <= (1 + tolerance) * min(scores))
+        return earliest_near(dict(enumerate(scores)), tolerance)
 
     rounds = [
         {

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from study.cells import Question, read_questions
 from study.expected import LEVEL, Case, _compared, cases_of, fit, told, trials
 from study.pages import put_between
 from support.healthy import HEALTHY
-from support.study_records import make_record
+from support.study_records import make_cell, make_record, with_signals
 
 from xlpl_plugin.monitoring.expected_error import ErrorModel, ExpectedError, log_odds
 
@@ -88,21 +87,10 @@ def test_two_languages_are_too_few() -> None:
     assert "| label_free" in told(enough, trials(enough))
 
 
-@pytest.fixture
-def question(tmp_path: Path) -> Question:
-    (tmp_path / "base.yaml").write_text("questions: [toy]\nhours: {}\nsettings: {}\n")
-    lines = "question: A toy\ncolumns: [zero-shot]\ncells:\n  - {name: toy, row: {target: it}}\n"
-    (tmp_path / "toy.yaml").write_text(lines)
-    [one] = read_questions(tmp_path)
-    return one
-
-
-def test_cases_are_of_peoples_speech_and_known_signals(question: Question, tmp_path: Path) -> None:
-    record = make_record(question.cells[0], {"round-0": [4, 3], "round-1": [1, 2]}, "round-1")
+def test_cases_are_of_peoples_speech_and_known_signals(tmp_path: Path) -> None:
+    record = make_record(make_cell(tmp_path), {"round-0": [4, 3], "round-1": [1, 2]}, "round-1")
     assert cases_of([record]) == []  # the signals of these records are not all known
-    known = replace(HEALTHY, label_free=0.5, held_out=0.5, evidence=1.0)
-    stages = tuple(replace(one, measurement=replace(one.measurement, signals=known)) for one in record.stages)
-    full = replace(record, stages=stages)
+    full = with_signals(record, replace(HEALTHY, label_free=0.5, held_out=0.5, evidence=1.0))
     assert [(case.language, case.stage, case.rate) for case in cases_of([full])] == [
         ("it", "round-0", 7 / 8),
         ("it", "round-1", 3 / 8),

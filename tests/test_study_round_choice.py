@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-from study.cells import read_questions
-from study.records import CellRecord
 from study.round_choice import History, compare, histories
 from support.healthy import HEALTHY
-from support.study_records import make_record
+from support.study_records import make_cell, make_record, with_signals
 
 from xlpl_plugin.monitoring.best_round import StopConfig
 
@@ -41,22 +38,12 @@ def test_a_language_is_told_by_what_is_best_for_the_others() -> None:
     assert compare([history("en"), history("it")]).startswith("Not known yet")
 
 
-@pytest.fixture
-def record(tmp_path: Path) -> CellRecord:
-    (tmp_path / "base.yaml").write_text("questions: [toy]\nhours: {}\nsettings: {}\n")
-    lines = "question: A toy\ncolumns: [zero-shot]\ncells:\n  - {name: toy, row: {target: it}}\n"
-    (tmp_path / "toy.yaml").write_text(lines)
-    [question] = read_questions(tmp_path)
+def test_runs_are_of_peoples_speech_with_a_score_for_each_round(tmp_path: Path) -> None:
     wrong = {f"round-{number}": [4 - number, 3 - number] for number in range(4)}
-    return make_record(question.cells[0], wrong | {"continuous": [0, 0]}, "round-3")
-
-
-def test_runs_are_of_peoples_speech_with_a_score_for_each_round(record: CellRecord) -> None:
+    record = make_record(make_cell(tmp_path), wrong | {"continuous": [0, 0]}, "round-3")
     assert histories([record]) == []  # these records have no score on held-out audio
-    known = replace(HEALTHY, held_out=0.5)
-    stages = tuple(replace(one, measurement=replace(one.measurement, signals=known)) for one in record.stages)
-    full = replace(record, stages=stages)
+    full = with_signals(record, replace(HEALTHY, held_out=0.5))
     [found] = histories([full])
     assert (found.language, found.rates) == ("it", (7 / 8, 5 / 8, 3 / 8, 1 / 8))
     assert histories([replace(full, settings={"target": {"speech": "espeak"}})]) == []
-    assert histories([replace(full, stages=stages[:3])]) == []
+    assert histories([replace(full, stages=full.stages[:3])]) == []

@@ -62,7 +62,7 @@ def cases_of(records: Sequence[CellRecord]) -> list[Case]:
     return [
         Case(record.language, stage.stage, stage.measurement.signals, stage.lm.score.rate.value)
         for record in records
-        if record.unit == WORDS and "speech" not in record.settings.get("target", {})
+        if record.unit == WORDS and record.is_human
         for stage in record.stages
         if stage.lm and all(getattr(stage.measurement.signals, name) is not None for name in CANDIDATES)
     ]

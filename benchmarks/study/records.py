@@ -122,6 +122,11 @@ class CellRecord(JsonRecord):
         return str(self.settings.get("target", {}).get("language", TargetSettings.language))
 
     @property
+    def is_human(self) -> bool:
+        """Whether the target is people's speech, and not a synthesiser's."""
+        return "speech" not in self.settings.get("target", {})
+
+    @property
     def unit(self) -> str:
         """What the headline rate counts: characters where a segmenter made the words."""
         system = self.stages[0].lm or self.stages[0].greedy

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -53,8 +54,7 @@ def histories(records: Iterable[CellRecord]) -> list[History]:
         signals = tuple(one.measurement.signals for one in stages)
         rates = tuple(one.lm.score.rate.value for one in stages if one.lm)
         known = len(rates) == len(stages) and all(one.held_out is not None for one in signals)
-        people = record.unit == WORDS and "speech" not in record.settings.get("target", {})
-        if known and people and len(stages) >= LEAST_STAGES:
+        if known and record.unit == WORDS and record.is_human and len(stages) >= LEAST_STAGES:
             found.append(History(record.language, signals, rates))
     return found
 
@@ -64,30 +64,31 @@ def compare(runs: Sequence[History]) -> str:
     languages = sorted({run.language for run in runs})
     if len(languages) < LEAST_LANGUAGES:
         return f"Not known yet: it takes {LEAST_LANGUAGES} languages, and there are runs of {len(languages)}."
-    told = {value: [run.replay(StopConfig(tolerance=value)) for run in runs] for value in TOLERANCES}
-    regrets = {
-        value: {language: _regret(runs, outcomes, language) for language in languages}
-        for value, outcomes in told.items()
-    }
-    rows = [
-        {
-            "stop.tolerance": f"{value:g}",
-            "regret, points of WER": f"{np.mean([one.regret for one in outcomes]):.2f}",
-            "at worst": f"{max(one.regret for one in outcomes):.1f}",
-            "rounds": f"{np.mean([one.rounds for one in outcomes]):.1f}",
-            **{language: f"{regrets[value][language]:.2f}" for language in languages},
+    told = {
+        value: {
+            language: [run.replay(StopConfig(tolerance=value)) for run in runs if run.language == language]
+            for language in languages
         }
-        for value, outcomes in told.items()
-    ]
+        for value in TOLERANCES
+    }
+    regrets = {
+        value: {language: float(np.mean([one.regret for one in found])) for language, found in row.items()}
+        for value, row in told.items()
+    }
+    rows = [_row(value, list(chain(*told[value].values())), regrets[value]) for value in TOLERANCES]
     fewest, most = (end(len(run.rates) - 1 for run in runs) for end in (min, max))
     about = f"{len(runs)} runs of {len(languages)} languages, of {fewest} to {most} rounds."
     return "\n\n".join([about, render(rows, "markdown"), _left_out(regrets, languages)])
 
 
-def _regret(runs: Sequence[History], outcomes: Sequence[Outcome], language: str) -> float:
-    """Return the mean over the runs of one language."""
-    found = [one.regret for run, one in zip(runs, outcomes, strict=True) if run.language == language]
-    return float(np.mean(found))
+def _row(tolerance: float, outcomes: Sequence[Outcome], regrets: Mapping[str, float]) -> dict[str, str]:
+    return {
+        "stop.tolerance": f"{tolerance:g}",
+        "regret, points of WER": f"{np.mean([one.regret for one in outcomes]):.2f}",
+        "at worst": f"{max(one.regret for one in outcomes):.1f}",
+        "rounds": f"{np.mean([one.rounds for one in outcomes]):.1f}",
+        **{language: f"{regret:.2f}" for language, regret in regrets.items()},
+    }
 
 
 def _left_out(regrets: Mapping[float, Mapping[str, float]], languages: Sequence[str]) -> str:

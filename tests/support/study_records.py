@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from study.cells import Cell
+from study.cells import Cell, read_questions
 from study.measure import measure_lengths, measure_system
 from study.records import TOPLINE, CellRecord, LmRecord, StageRecord
 from study.settings import changed
 from support.healthy import HEALTHY
 
 from xlpl_plugin.evaluation.texts import References, System
-from xlpl_plugin.monitoring.signals import DecoderWeights, Measurement
+from xlpl_plugin.monitoring.signals import DecoderWeights, Measurement, Signals
 from xlpl_plugin.text.perplexity import HeldOut
 
 SPOKEN = "a b c d"
+_BASE = "questions: [toy]\nhours: {}\nsettings: {}\n"
+_TOY = "question: A toy\ncolumns: [zero-shot]\ncells:\n  - {name: toy, row: {target: it}}\n"
+
+
+def make_cell(folder: Path) -> Cell:
+    """Write a study of one cell into ``folder``, and return the cell."""
+    (folder / "base.yaml").write_text(_BASE)
+    (folder / "toy.yaml").write_text(_TOY)
+    [question] = read_questions(folder)
+    [cell] = question.cells
+    return cell
+
+
+def with_signals(record: CellRecord, signals: Signals) -> CellRecord:
+    """Return the record with these signals in each stage."""
+    stages = [replace(one, measurement=replace(one.measurement, signals=signals)) for one in record.stages]
+    return replace(record, stages=tuple(stages))
 
 
 def make_record(cell: Cell, wrong: Mapping[str, Sequence[int]], chosen: str, commit: str = "abc123") -> CellRecord:

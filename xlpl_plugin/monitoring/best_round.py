@@ -9,7 +9,7 @@ Distances of units and perplexities are shown and decide nothing: they did not f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from xlpl_plugin.monitoring.alarms import SPREAD_OF_SEEDS, collapsed
@@ -101,10 +101,15 @@ def best_round(history: Sequence[Signals], tolerance: float, renewed: int = 0) -
     if held_out and len(held_out) == len(sound):
         same = _SAME * min(held_out.values())
         among = [number for number in sound if 0 < renewed <= number and held_out[number] <= same] or sound
-        enough = (1 + tolerance) * min(held_out[number] for number in among)
-        return next(number for number in among if held_out[number] <= enough)
+        return earliest_near({number: held_out[number] for number in among}, tolerance)
     scored = [(score, number) for number in sound if (score := history[number].label_free) is not None]
     return min(scored)[1] if scored else sound[-1]
+
+
+def earliest_near(scores: Mapping[int, float], tolerance: float) -> int:
+    """Return the first of the rounds, in their order, whose score is within the tolerance of the lowest."""
+    enough = (1 + tolerance) * min(scores.values())
+    return next(number for number, score in scores.items() if score <= enough)
 
 
 def is_gain(history: Sequence[Signals], *, clear: bool) -> bool:
